@@ -1,0 +1,62 @@
+#pragma once
+// What a client asks the writer to do. One batch commits whole or not at all, under one LSN.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "limits.hpp"
+#include "namespace_config.hpp"
+#include "record.hpp"
+
+namespace hearth::inline core {
+
+enum class write_kind : std::uint8_t {
+  add = 1,     ///< insert; already_exists if any id is there (no ids: they are assigned)
+  upsert = 2,  ///< insert or replace the whole record
+  update = 3,  ///< change the given columns of existing records; not_found if any id is missing
+  erase = 4,   ///< remove; ids that are not there are counted, not an error
+};
+
+/// When a write is acknowledged.
+enum class durability : std::uint8_t {
+  sync = 1,      ///< after the commit is on disk
+  interval = 2,  ///< once validated and queued; on disk, and visible to reads, within 50 ms
+};
+
+/// How `update` treats metadata.
+enum class metadata_mode : std::uint8_t {
+  merge = 1,    ///< given keys replace, a null value removes the key, the others stay
+  replace = 2,  ///< the given map is the new metadata
+};
+
+/// Columns of one write. Each of `vectors`, `metadata` and `texts` is empty (column not given) or
+/// has one entry per id. With `update`, an absent text keeps the old one.
+struct write_batch {
+  write_kind kind = write_kind::upsert;
+  durability ack = durability::sync;
+  metadata_mode merge = metadata_mode::merge;
+  std::vector<record_id> ids;  ///< empty with add/upsert: the namespace assigns uint64 ids
+  matrix vectors;
+  std::vector<value_map> metadata;
+  std::vector<std::optional<std::string>> texts;
+
+  /// Number of records: ids, or the longest given column when ids are to be assigned.
+  [[nodiscard]] std::size_t rows() const noexcept;
+};
+
+struct write_result {
+  lsn_t lsn = 0;                    ///< of this batch
+  lsn_t durable_lsn = 0;            ///< everything up to here is on disk
+  std::uint64_t affected = 0;       ///< records written or erased
+  std::vector<record_id> assigned;  ///< the ids given, if the batch had none
+};
+
+/// Everything that can be checked without the store: column lengths, dimension, finiteness, id and
+/// metadata limits, batch size, an id named twice. Messages name the field and the row.
+[[nodiscard]] result<void> validate(const write_batch& batch, const namespace_config& config);
+
+/// Bytes that limits::batch_bytes bounds: vectors, ids, metadata and texts.
+[[nodiscard]] std::size_t batch_size(const write_batch& batch) noexcept;
+
+}  // namespace hearth::inline core

@@ -1,0 +1,49 @@
+#pragma once
+// The file form of an index: header (format, parameters, LSN, row count), sections, checksums.
+// Described in docs/storage_format.md. A snapshot is a cache: on any doubt it is refused and the
+// index is rebuilt from storage.
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/error.hpp"
+#include "engine/index/vector_index.hpp"
+
+namespace hearth::engine::index {
+
+struct snapshot_header {
+  std::uint32_t dimension = 0;
+  distance_kind distance = distance_kind::cosine;
+  index_params params;
+  std::uint64_t lsn = 0;          ///< the structure covers every change up to here
+  std::uint64_t store_uuid[2]{};  ///< of the namespace's environment: a copied file is refused
+  std::uint32_t shard = 0;
+  std::uint32_t shards = 1;
+
+  friend bool operator==(const snapshot_header&, const snapshot_header&) = default;
+};
+
+/// The bytes of a snapshot file: header, structure, checksums.
+[[nodiscard]] std::vector<std::byte> encode_snapshot(const snapshot_header& header,
+                                                     const vector_index& index);
+
+/// Copies the vectors of `rows` (rising order) to `out` (rows.size() x dimension). Answers false
+/// for each row that storage no longer has; such rows are then erased from the loaded index.
+using fetch_vectors =
+    std::function<result<std::vector<bool>>(std::span<const row_id> rows, float* out)>;
+
+struct loaded_snapshot {
+  std::unique_ptr<vector_index> index;
+  std::uint64_t lsn = 0;
+};
+
+/// Verifies everything (magic, version, sizes, checksums, that `expected` agrees in all but lsn,
+/// every link in range) before using it. errc::corruption on any doubt.
+[[nodiscard]] result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
+                                                      const snapshot_header& expected,
+                                                      const fetch_vectors& fetch);
+
+}  // namespace hearth::engine::index

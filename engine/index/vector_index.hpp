@@ -1,0 +1,64 @@
+#pragma once
+// The interface of every vector index. An index knows row numbers and vectors, nothing of records.
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "core/error.hpp"
+#include "core/matrix_view.hpp"
+#include "core/namespace_config.hpp"
+
+namespace hearth::engine::index {
+
+/// Names one stored vector for good: storage gives out row numbers in rising order and never twice.
+/// A record whose vector changes gets a new row.
+using row_id = std::uint64_t;
+
+struct neighbor {
+  row_id row = 0;
+  float distance = 0;  ///< as distance_kind defines it (l2 is the root, not the square)
+
+  friend bool operator==(const neighbor&, const neighbor&) = default;
+  /// Nearest first; ties by row, so that results are deterministic.
+  friend bool operator<(const neighbor& a, const neighbor& b) noexcept {
+    return a.distance < b.distance || (a.distance == b.distance && a.row < b.row);
+  }
+};
+
+/// Thread rule: one thread at a time calls the changing members (insert, erase); any number of
+/// threads call search, contains and the observers at the same time, without waiting for it or for
+/// each other. A search sees each row that was inserted before it began and not erased since.
+class vector_index {
+ public:
+  virtual ~vector_index() = default;
+
+  /// Adds `vectors.row(i)` as `rows[i]`. Rows must be new (already_exists) and the dimension right
+  /// (dimension_mismatch); values are finite (the caller checked). All or nothing.
+  [[nodiscard]] virtual result<void> insert(std::span<const row_id> rows, matrix_view vectors) = 0;
+
+  /// Removes rows; unknown ones are ignored. Answers how many were there. The structure stays
+  /// connected, and the memory of erased rows is used again.
+  virtual std::size_t erase(std::span<const row_id> rows) = 0;
+
+  /// The k nearest rows, nearest first; min(k, size()) of them, always. `ef` (candidates) is raised
+  /// to k where it is smaller; exact indexes ignore it. Precondition: query has dimension() values.
+  [[nodiscard]] virtual std::vector<neighbor> search(std::span<const float> query, std::size_t k,
+                                                     std::size_t ef) const = 0;
+
+  [[nodiscard]] virtual bool contains(row_id row) const = 0;
+  [[nodiscard]] virtual std::size_t size() const noexcept = 0;
+  [[nodiscard]] virtual std::uint32_t dimension() const noexcept = 0;
+  [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
+
+  /// The structure as bytes for a snapshot, vectors left out (storage has them). Called on the
+  /// writing thread. An index that has nothing worth saving answers an empty buffer.
+  [[nodiscard]] virtual std::vector<std::byte> serialize() const = 0;
+};
+
+/// Makes an empty index of the configured kind.
+[[nodiscard]] std::unique_ptr<vector_index>
+make_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
+
+}  // namespace hearth::engine::index

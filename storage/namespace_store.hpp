@@ -1,0 +1,129 @@
+#pragma once
+// One namespace on disk: an LMDB environment with its records, packed vectors and change table.
+// docs/storage_format.md describes the tables and codecs.
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/log.hpp"
+#include "core/query.hpp"
+#include "core/write_batch.hpp"
+
+namespace hearth::storage {
+
+/// Row numbers rise, are never reused, and change when a record's vector changes.
+using row_id = std::uint64_t;
+
+/// What a batch did to vectors: what the index has to follow.
+struct row_changes {
+  std::vector<row_id> added;  ///< rising
+  matrix vectors;  ///< added.size() rows (empty where read_changes was told to leave them)
+  std::vector<row_id> removed;
+  lsn_t lsn = 0;
+};
+
+struct applied_batch {
+  write_result result;
+  row_changes changes;
+};
+
+struct store_identity {
+  std::uint64_t uuid[2]{};  ///< random, made with the environment
+};
+
+struct file_usage {
+  std::uint64_t used_bytes = 0;  ///< pages in use
+  std::uint64_t file_bytes = 0;
+};
+
+/// A consistent snapshot of the namespace. Keep it for less than a second: it pins old pages.
+/// Used by one thread at a time; made and destroyed on any thread.
+class read_view {
+ public:
+  virtual ~read_view() = default;
+
+  [[nodiscard]] virtual lsn_t lsn() const = 0;
+  [[nodiscard]] virtual std::uint64_t record_count() const = 0;
+  [[nodiscard]] virtual std::uint64_t vector_count() const = 0;
+
+  [[nodiscard]] virtual result<get_result> get(const get_query& query) = 0;
+  /// `max_bytes` ends a page early (never before its first record).
+  [[nodiscard]] virtual result<scan_page> scan(const scan_query& query, std::size_t max_bytes) = 0;
+
+  /// The record of each row as of this snapshot, with its columns appended to `out`; rows that no
+  /// longer exist are skipped. Answers, for each row, whether it was there.
+  [[nodiscard]] virtual result<std::vector<bool>>
+  resolve(std::span<const row_id> rows, const field_set& fields, record_columns& out) = 0;
+
+  /// Copies vectors of rows (rising order) to `out`; answers whether each was there.
+  [[nodiscard]] virtual result<std::vector<bool>> vectors(std::span<const row_id> rows,
+                                                          float* out) = 0;
+
+  /// Calls `visit` with blocks of live rows and their vectors in rising order, starting after
+  /// `after`, until it answers false or the rows end. A vector that fails its checksum is
+  /// errc::corruption naming the row.
+  [[nodiscard]] virtual result<void>
+  for_each_vector(row_id after,
+                  const std::function<bool(std::span<const row_id>, matrix_view)>& visit) = 0;
+
+  /// Changes with LSN in (after, after + limit], oldest first, without vectors. errc::not_found if
+  /// history after `after` was trimmed: then rebuild.
+  [[nodiscard]] virtual result<std::vector<row_changes>> changes(lsn_t after,
+                                                                 std::size_t limit) = 0;
+};
+
+struct namespace_store_options {
+  std::shared_ptr<logger> log = null_logger();
+  std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< sparse address space; 16 TiB at most
+  std::uint64_t history_batches = 100'000;           ///< change table entries kept at least
+  /// Runs before each LMDB commit; an error makes the commit fail. Tests only.
+  std::function<result<void>()> before_commit;
+};
+
+/// Thread rule: apply, commit, trim and compact belong to one thread (the writer); every other
+/// member is thread-safe.
+class namespace_store {
+ public:
+  virtual ~namespace_store() = default;
+
+  /// Creates the directory and environment. already_exists if there is one.
+  [[nodiscard]] static result<std::unique_ptr<namespace_store>>
+  create(const std::filesystem::path& directory, const namespace_config& config,
+         const namespace_store_options& options);
+
+  /// Opens and checks: format version (unsupported when newer), file size against the last page,
+  /// stale readers, recorded configuration. corruption, not_found, io_error.
+  [[nodiscard]] static result<std::unique_ptr<namespace_store>>
+  open(const std::filesystem::path& directory, const namespace_store_options& options);
+
+  [[nodiscard]] virtual namespace_config config() const = 0;
+  /// Takes over new index parameters (anything else is config_mismatch), durably.
+  [[nodiscard]] virtual result<void> set_config(const namespace_config& config) = 0;
+  [[nodiscard]] virtual store_identity identity() const = 0;
+  [[nodiscard]] virtual const std::filesystem::path& directory() const = 0;
+
+  /// Applies a validated batch to the open transaction, beginning one if there is none. On error
+  /// the batch has left no trace and the others in the transaction are untouched (already_exists,
+  /// not_found, limit_exceeded); an LMDB failure aborts the transaction and makes the store
+  /// read-only.
+  [[nodiscard]] virtual result<applied_batch> apply(const write_batch& batch) = 0;
+  /// Commits the open transaction (none: answers the durable LSN). On failure everything since the
+  /// last commit is gone and the store is read-only until reopened.
+  [[nodiscard]] virtual result<lsn_t> commit() = 0;
+  /// Drops history that is older than `keep_after` and beyond history_batches, seals and compacts
+  /// vector chunks, in one bounded transaction of its own. Answers true if there is more to do.
+  [[nodiscard]] virtual result<bool> maintain(lsn_t keep_after) = 0;
+
+  [[nodiscard]] virtual result<std::unique_ptr<read_view>> read() const = 0;
+  [[nodiscard]] virtual lsn_t durable_lsn() const = 0;
+  /// Why writes are refused; empty while they are not.
+  [[nodiscard]] virtual std::optional<error> read_only_reason() const = 0;
+  [[nodiscard]] virtual file_usage usage() const = 0;
+};
+
+}  // namespace hearth::storage
