@@ -17,9 +17,11 @@ struct runtime_options {
   std::size_t worker_threads = 0;  ///< 0: one per core, at least 2
   std::shared_ptr<logger> log = null_logger();
   /// The fresh tail of a shard: vectors scanned exactly until workers have moved them into the
-  /// graph. Past the bound, writers wait; past `write_queue_bytes` they get errc::busy.
-  std::size_t fresh_rows = 16'384;
-  std::size_t fresh_bytes = std::size_t{64} << 20;
+  /// graph. Up to the bound ingest runs at the disk's speed and a search scans at most this much
+  /// (256 MiB take about 20 ms); past it writers wait for the graph, and past `write_queue_bytes`
+  /// they get errc::busy.
+  std::size_t fresh_rows = 262'144;
+  std::size_t fresh_bytes = std::size_t{256} << 20;
   std::size_t write_queue_bytes = std::size_t{256} << 20;
   std::chrono::milliseconds interval{50};         ///< commit at least this often with `interval`
   std::chrono::milliseconds idle_close{300'000};  ///< a namespace without calls is closed
