@@ -33,7 +33,7 @@ class record_id {
   std::variant<std::uint64_t, std::string> data_;
 };
 
-/// For messages and terminals: 7, or "seven" in quotes.
+/// For messages and terminals: 7, or 'seven' in quotes with control characters escaped.
 [[nodiscard]] std::string to_string(const record_id& id);
 
 /// Refuses the empty string, strings over limits::id_bytes, and text that is not UTF-8.

@@ -1,0 +1,143 @@
+#include "core/namespace_config.hpp"
+
+#include <algorithm>
+
+#include "core/validation.hpp"
+#include "core/value.hpp"
+
+namespace hearth::inline core {
+
+namespace {
+
+constexpr std::uint64_t m_minimum = 2;
+constexpr std::uint64_t m_maximum = 256;
+constexpr std::uint64_t ef_maximum = 65'536;
+
+result<void> validate_index(const index_params& params) {
+  HEARTH_CHECK(validation::in_range("m", params.m, m_minimum, m_maximum));
+  HEARTH_CHECK(validation::in_range("ef_construction", params.ef_construction, 1, ef_maximum));
+  return validation::in_range("ef_search", params.ef_search, 1, ef_maximum);
+}
+
+index_params apply(index_params params, const namespace_request& request) {
+  params.kind = request.kind.value_or(params.kind);
+  params.m = request.m.value_or(params.m);
+  params.ef_construction = request.ef_construction.value_or(params.ef_construction);
+  params.ef_search = request.ef_search.value_or(params.ef_search);
+  params.seed = request.seed.value_or(params.seed);
+  return params;
+}
+
+template <class T, class U>
+result<void> must_agree(errc code, std::string_view field, const T& existing,
+                        const std::optional<U>& requested) {
+  if (!requested || *requested == existing)
+    return {};
+  return fail(
+      code,
+      core::format("{} is '{}' in this namespace; the request says '{}'", field, existing,
+                   *requested),
+      core::format("leave {} out to take the namespace as it is, or use another name", field));
+}
+
+std::optional<std::string_view> name_of(const std::optional<distance_kind>& kind) {
+  if (!kind)
+    return std::nullopt;
+  return to_string(*kind);
+}
+
+}  // namespace
+
+std::string_view to_string(distance_kind kind) noexcept {
+  switch (kind) {
+  case distance_kind::l2:
+    return "l2";
+  case distance_kind::cosine:
+    return "cosine";
+  case distance_kind::dot:
+    return "dot";
+  }
+  return "unknown";
+}
+
+result<distance_kind> distance_from_string(std::string_view name) {
+  for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
+    if (name == to_string(kind))
+      return kind;
+  return fail(errc::invalid_argument, core::format("distance '{}' is unknown", name),
+              "use l2, cosine or dot");
+}
+
+std::string_view to_string(index_kind kind) noexcept {
+  switch (kind) {
+  case index_kind::flat:
+    return "flat";
+  case index_kind::hnsw:
+    return "hnsw";
+  }
+  return "unknown";
+}
+
+result<index_kind> index_kind_from_string(std::string_view name) {
+  for (const auto kind : {index_kind::flat, index_kind::hnsw})
+    if (name == to_string(kind))
+      return kind;
+  return fail(errc::invalid_argument, core::format("index '{}' is unknown", name),
+              "use flat or hnsw");
+}
+
+result<void> validate_namespace_name(std::string_view name) {
+  constexpr std::string_view rule = "names are 1 to 64 of a-z, 0-9, _ and -";
+  if (name.empty())
+    return fail(errc::invalid_argument, "namespace name is empty", std::string(rule));
+  if (name.size() > limits::namespace_name_bytes)
+    return fail(errc::limit_exceeded,
+                core::format("namespace name has {} bytes; the limit is {}", name.size(),
+                             limits::namespace_name_bytes),
+                std::string(rule));
+  const auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+  };
+  if (const auto bad = std::ranges::find_if_not(name, allowed); bad != name.end())
+    return fail(errc::invalid_argument,
+                core::format("namespace name has a character that is not allowed at position {}",
+                             bad - name.begin()),
+                std::string(rule));
+  return {};
+}
+
+result<namespace_config> make_config(const namespace_request& request) {
+  if (!request.dimension)
+    return fail(errc::invalid_argument, "dimension is missing",
+                core::format("a new namespace needs a dimension, 1 to {}", limits::dimension));
+  HEARTH_CHECK(validation::in_range("dimension", *request.dimension, 1, limits::dimension));
+  namespace_config config;
+  config.dimension = *request.dimension;
+  config.distance = request.distance.value_or(config.distance);
+  config.index = apply(config.index, request);
+  config.shards = request.shards.value_or(config.shards);
+  config.embedder = request.embedder.value_or(std::string());
+  HEARTH_CHECK(validate_index(config.index));
+  HEARTH_CHECK(validation::in_range("shards", config.shards, 1, limits::shards));
+  if (config.embedder.size() > limits::embedder_bytes)
+    return validation::too_large("embedder is", config.embedder.size(), limits::embedder_bytes);
+  if (!is_utf8(config.embedder))
+    return fail(errc::invalid_argument, "embedder is not valid UTF-8");
+  return config;
+}
+
+result<namespace_config> reconcile(const namespace_config& existing,
+                                   const namespace_request& request) {
+  HEARTH_CHECK(
+      must_agree(errc::dimension_mismatch, "dimension", existing.dimension, request.dimension));
+  HEARTH_CHECK(must_agree(errc::config_mismatch, "distance", to_string(existing.distance),
+                          name_of(request.distance)));
+  HEARTH_CHECK(must_agree(errc::config_mismatch, "shards", existing.shards, request.shards));
+  HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
+  auto config = existing;
+  config.index = apply(existing.index, request);
+  HEARTH_CHECK(validate_index(config.index));
+  return config;
+}
+
+}  // namespace hearth::inline core

@@ -1,0 +1,124 @@
+#include "core/write_batch.hpp"
+
+#include <algorithm>
+
+#include "core/duplicate_finder.hpp"
+#include "core/validation.hpp"
+
+namespace hearth::inline core {
+
+namespace {
+
+constexpr const char* split_hint = "split it into smaller batches";
+
+std::size_t id_size(const record_id& id) noexcept {
+  return id.is_number() ? sizeof(std::uint64_t) : id.text().size();
+}
+
+// Bytes of everything but metadata, which has to be walked.
+std::size_t flat_size(const write_batch& batch) noexcept {
+  auto bytes = batch.vectors.view().values().size_bytes();
+  for (const auto& id : batch.ids)
+    bytes += id_size(id);
+  for (const auto& text : batch.texts)
+    bytes += text ? text->size() : 0;
+  return bytes;
+}
+
+result<void> check_column(std::string_view name, std::size_t size, std::size_t rows) {
+  if (size == 0 || size == rows)
+    return {};
+  return fail(errc::invalid_argument,
+              core::format("{} has {} rows; the batch has {}", name, size, rows),
+              "give one entry per id, or leave the column out");
+}
+
+// Which columns are there, and whether they agree with each other and with the kind of write.
+result<void> check_shape(const write_batch& batch) {
+  const auto rows = batch.rows();
+  if (rows == 0)
+    return fail(errc::invalid_argument, "the batch has no rows");
+  if (rows > limits::batch_rows)
+    return fail(errc::limit_exceeded,
+                core::format("the batch has {} rows; the limit is {}", rows, limits::batch_rows),
+                split_hint);
+  const bool assigns = batch.kind == write_kind::add || batch.kind == write_kind::upsert;
+  if (batch.ids.empty() && !assigns)
+    return fail(errc::invalid_argument, "ids is empty", "update and delete name their records");
+  const bool has_columns =
+      !batch.vectors.empty() || !batch.metadata.empty() || !batch.texts.empty();
+  if (batch.kind == write_kind::erase && has_columns)
+    return fail(errc::invalid_argument, "a delete takes ids and nothing else");
+  if (batch.kind == write_kind::update && !has_columns)
+    return fail(errc::invalid_argument, "the update changes nothing",
+                "give at least one of vectors, metadata and texts");
+  HEARTH_CHECK(check_column("vectors", batch.vectors.rows(), rows));
+  HEARTH_CHECK(check_column("metadata", batch.metadata.size(), rows));
+  return check_column("texts", batch.texts.size(), rows);
+}
+
+result<void> check_ids(const write_batch& batch) {
+  for (std::size_t row = 0; row < batch.ids.size(); ++row)
+    if (!validation::is_valid_id(batch.ids[row]))
+      return validate_id(batch.ids[row], core::format("ids[{}]", row));
+  if (const auto twice = find_duplicate(batch.ids))
+    return fail(errc::invalid_argument,
+                core::format("id {} appears twice in the batch (rows {} and {})",
+                             to_string(batch.ids[twice->first]), twice->first, twice->second),
+                "a batch names each record once");
+  return {};
+}
+
+result<void> check_texts(const write_batch& batch) {
+  for (std::size_t row = 0; row < batch.texts.size(); ++row) {
+    const auto& text = batch.texts[row];
+    if (!text)
+      continue;
+    if (text->size() > limits::text_bytes)
+      return validation::too_large(core::format("texts[{}] is", row), text->size(),
+                                   limits::text_bytes);
+    if (!is_utf8(*text))
+      return fail(errc::invalid_argument, core::format("texts[{}] is not valid UTF-8", row));
+  }
+  return {};
+}
+
+result<void> batch_too_large(std::size_t bytes) {
+  return validation::too_large("the batch is", bytes, limits::batch_bytes, split_hint);
+}
+
+}  // namespace
+
+std::size_t write_batch::rows() const noexcept {
+  if (!ids.empty())
+    return ids.size();
+  return std::max({vectors.rows(), metadata.size(), texts.size()});
+}
+
+std::size_t batch_size(const write_batch& batch) noexcept {
+  auto bytes = flat_size(batch);
+  for (const auto& metadata : batch.metadata)
+    bytes += metadata_size(metadata);
+  return bytes;
+}
+
+result<void> validate(const write_batch& batch, const namespace_config& config) {
+  HEARTH_CHECK(check_shape(batch));
+  auto bytes = flat_size(batch);
+  if (bytes > limits::batch_bytes)
+    return batch_too_large(bytes);
+  HEARTH_CHECK(check_ids(batch));
+  if (!batch.vectors.empty())
+    HEARTH_CHECK(validation::check_vectors(batch.vectors.view(), config.dimension));
+  for (std::size_t row = 0; row < batch.metadata.size(); ++row) {
+    std::size_t row_bytes = 0;
+    if (!validation::is_valid_metadata(batch.metadata[row], row_bytes))
+      return validate_metadata(batch.metadata[row], core::format("metadata[{}]", row));
+    bytes += row_bytes;
+  }
+  if (bytes > limits::batch_bytes)
+    return batch_too_large(bytes);
+  return check_texts(batch);
+}
+
+}  // namespace hearth::inline core
