@@ -1,0 +1,449 @@
+@0x99a189e23640492f;
+# The Hearth protocol, version 1.0: how a program talks to the daemon of a store. This file and
+# record.capnp are all that a client needs; docs/protocol.md shows one being written.
+#
+# Transport: Cap'n Proto RPC, two-party, over the store's Unix socket. The socket is one user's own
+# (mode 0600) and the daemon asks the kernel for the peer's uid, so being connected is being
+# authenticated. The bootstrap capability is a Gate:
+#
+#     bootstrap -> Gate.login -> Session.openNamespace -> Namespace
+#
+# Capabilities are the permissions: what a client holds is what it may do. There is no call that
+# takes the name of a namespace except those of a Session.
+#
+# Every reply is a union of `ok` and `error`. Calls may be sent without waiting for earlier ones,
+# and are answered in any order. Dropping a call cancels the wait for it, not a write on its way.
+#
+# Limits protect the daemon from its clients. A frame larger than Limits.messageBytes (64 KiB before
+# login), a connection that does not log in, and a message that stops half-way end the connection;
+# everything else is an ordinary error.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("hearth::schema");
+
+using R = import "record.capnp";
+
+const protocolMajor :UInt16 = 1;
+# Client and daemon must agree on it.
+const protocolMinor :UInt16 = 0;
+# Grows when something is added. A method the daemon does not know yet answers with Cap'n Proto's
+# "unimplemented" exception; a field that it does not know is ignored.
+
+const loginMessageBytes :UInt32 = 65536;
+# The largest message before login.
+
+interface Gate {
+  # What a new connection holds.
+
+  login @0 (major :UInt16, minor :UInt16, clientName :Text) -> LoginReply;
+  # Starts the session; once per connection, and soon: a connection that has not logged in within
+  # 10 seconds is closed.
+  #
+  # major, minor: the protocol that the client was written for (protocolMajor, protocolMinor).
+  # clientName: for the daemon's log, e.g. "my-tool/1.2"; the first 128 bytes count.
+  #
+  # Errors: protocolMismatch (names both versions), conflict (logged in already), busy (too many
+  # connections), unavailable (shutting down).
+}
+
+struct LoginReply {
+  union {
+    ok :group {
+      session @0 :Session;
+      major @1 :UInt16;
+      minor @2 :UInt16;
+      # The protocol of the daemon. A newer minor version has more to offer, never less.
+      version @3 :Text;
+      # Of the serving Hearth, e.g. "0.1.0".
+      limits @4 :Limits;
+    }
+    error @5 :R.Error;
+  }
+}
+
+struct Limits {
+  # What this daemon accepts. Check before sending: past messageBytes the connection ends.
+
+  messageBytes @0 :UInt64;
+  # One message in either direction, framing included. Requests whose answer would be larger fail
+  # with limitExceeded.
+  batchBytes @1 :UInt64;
+  # One write: vectors, ids, metadata and texts together.
+  batchRows @2 :UInt32;
+  queryRows @3 :UInt32;
+  # Query vectors of one search.
+  searchResults @4 :UInt64;
+  # Query vectors times k of one search.
+  dimension @5 :UInt32;
+  idBytes @6 :UInt32;
+  metadataBytes @7 :UInt32;
+  metadataDepth @8 :UInt32;
+  textBytes @9 :UInt32;
+  callsInFlight @10 :UInt32;
+  # Unanswered calls of one connection; the next one is answered with busy.
+  openNamespaces @11 :UInt32;
+  # Namespace capabilities held by one connection.
+}
+
+interface Session {
+  # One client's view of the store. Ends with the connection.
+
+  openNamespace @0 (name :Text, mode :OpenMode, request :NamespaceRequest) -> OpenReply;
+  # name: [a-z0-9_-]{1,64}.
+  # mode: open fails with notFound, create with alreadyExists, openOrCreate never for either reason.
+  # request: what the caller insists on; creating needs a dimension.
+  #
+  # Errors: invalidArgument, notFound, alreadyExists, dimensionMismatch, configMismatch,
+  # limitExceeded (open namespaces), corruption, io, noSpace.
+
+  listNamespaces @1 () -> NamesReply;
+  # Names in order.
+
+  dropNamespace @2 (name :Text) -> EmptyReply;
+  # Removes the namespace and its files. Capabilities to it answer notFound from now on.
+  # Errors: invalidArgument, notFound, io.
+
+  info @3 () -> StoreInfoReply;
+
+  shutdown @4 () -> EmptyReply;
+  # Asks the daemon to stop: it finishes acknowledged work, ends all sessions and exits. The reply
+  # says that the wish was heard; the end of the connection says that it came true.
+}
+
+enum OpenMode {
+  unspecified @0;
+  open @1;
+  create @2;
+  openOrCreate @3;
+}
+
+enum Distance {
+  # Smaller is nearer for all of them.
+
+  unspecified @0;
+  l2 @1;
+  # sqrt(sum((a - b)^2))
+  cosine @2;
+  # 1 - a.b / (|a| |b|), in [0, 2]
+  dot @3;
+  # -a.b
+}
+
+enum IndexKind {
+  unspecified @0;
+  flat @1;
+  # Exact.
+  hnsw @2;
+}
+
+struct NamespaceConfig {
+  dimension @0 :UInt32;
+  distance @1 :Distance;
+  kind @2 :IndexKind;
+  m @3 :UInt32;
+  efConstruction @4 :UInt32;
+  efSearch @5 :UInt32;
+  seed @6 :UInt64;
+  shards @7 :UInt32;
+  embedder @8 :Text;
+  # Who made the vectors: "lexical", a model's name, or empty for "not said".
+}
+
+struct NamespaceRequest {
+  # Only what is stated is checked or changed. dimension, distance, shards and embedder must agree
+  # with an existing namespace; stating other index parameters rebuilds the index in the background
+  # and loses nothing.
+
+  dimension :union {
+    unstated @0 :Void;
+    stated @1 :UInt32;
+  }
+  distance :union {
+    unstated @2 :Void;
+    stated @3 :Distance;
+  }
+  kind :union {
+    unstated @4 :Void;
+    stated @5 :IndexKind;
+  }
+  m :union {
+    # Links per node and layer, 2 to 256; 16 if never stated.
+    unstated @6 :Void;
+    stated @7 :UInt32;
+  }
+  efConstruction :union {
+    # Candidates while building, 1 to 65536; 200 if never stated.
+    unstated @8 :Void;
+    stated @9 :UInt32;
+  }
+  efSearch :union {
+    # Default candidates while searching, 1 to 65536; 64 if never stated.
+    unstated @10 :Void;
+    stated @11 :UInt32;
+  }
+  seed :union {
+    unstated @12 :Void;
+    stated @13 :UInt64;
+  }
+  shards :union {
+    unstated @14 :Void;
+    stated @15 :UInt32;
+  }
+  embedder :union {
+    unstated @16 :Void;
+    stated @17 :Text;
+  }
+}
+
+struct OpenReply {
+  union {
+    ok :group {
+      namespace @0 :Namespace;
+      config @1 :NamespaceConfig;
+      # As of opening.
+    }
+    error @2 :R.Error;
+  }
+}
+
+struct NamesReply {
+  union {
+    ok @0 :List(Text);
+    error @1 :R.Error;
+  }
+}
+
+struct EmptyReply {
+  union {
+    ok @0 :Void;
+    error @1 :R.Error;
+  }
+}
+
+struct StoreInfoReply {
+  union {
+    ok @0 :StoreInfo;
+    error @1 :R.Error;
+  }
+}
+
+struct StoreInfo {
+  path @0 :Text;
+  # Absolute.
+  version @1 :Text;
+  pid @2 :UInt32;
+  uptimeMs @3 :UInt64;
+  namespaces @4 :UInt32;
+  openNamespaces @5 :UInt32;
+  sessions @6 :UInt32;
+  # Connections logged in now, this one included.
+}
+
+interface Namespace {
+  # One open namespace. Any call may answer: busy (too many calls in flight, or backpressure of
+  # writes), notFound (the namespace was dropped), limitExceeded (the reply would not fit into a
+  # message), timeout, unavailable, io, corruption, internal. Further errors are named at each call.
+
+  write @0 WriteBatch -> WriteReply;
+  # Commits the whole batch or nothing, under one LSN. A search that starts after the reply sees it.
+  #
+  # Errors: invalidArgument (names field and row: column lengths, NaN, infinity, an id named twice,
+  # not UTF-8), dimensionMismatch, limitExceeded, alreadyExists (add), notFound (update), noSpace,
+  # readOnly.
+
+  search @1 SearchQuery -> SearchReply;
+  # The k nearest records of every query vector.
+  # Errors: invalidArgument, dimensionMismatch, limitExceeded (query rows, rows times k).
+
+  get @2 GetQuery -> GetReply;
+  # Records by id. Ids that do not exist come back in `missing`.
+  # Errors: invalidArgument, limitExceeded (Limits.batchRows ids).
+
+  scan @3 ScanQuery -> ScanReply;
+  # One page of all records in storage order. A record that exists throughout the scan appears
+  # exactly once, whatever is written meanwhile.
+  # Errors: invalidArgument (the cursor is not one of this namespace).
+
+  info @4 () -> NamespaceInfoReply;
+
+  flush @5 (lsn :UInt64) -> FlushReply;
+  # Waits until everything up to `lsn` is on disk (0: everything acknowledged so far).
+}
+
+enum WriteKind {
+  unspecified @0;
+  add @1;
+  # Insert; alreadyExists if any id is there.
+  upsert @2;
+  # Insert or replace the whole record.
+  update @3;
+  # Change the given columns of existing records; notFound if any id is missing.
+  erase @4;
+  # Remove; ids that are not there are not an error.
+}
+
+enum Durability {
+  unspecified @0;
+  sync @1;
+  # Acknowledged once on disk.
+  interval @2;
+  # Acknowledged once validated and queued; on disk and visible within 50 ms.
+}
+
+enum MetadataMode {
+  # How `update` treats metadata.
+
+  unspecified @0;
+  merge @1;
+  # Given keys replace, a null value removes the key, the others stay.
+  replace @2;
+}
+
+struct WriteBatch {
+  # Columns of one write; each of vectors, metadata and texts is empty or has one entry per id.
+
+  kind @0 :WriteKind;
+  durability @1 :Durability;
+  # unspecified: sync.
+  metadataMode @2 :MetadataMode;
+  # unspecified: merge.
+  ids @3 :R.IdColumn;
+  # Empty with add and upsert: the namespace assigns numbers, see WriteResult.assigned.
+  vectors @4 :R.Matrix;
+  metadata @5 :List(R.Metadata);
+  texts @6 :R.TextColumn;
+  # With update, an absent text keeps the old one.
+}
+
+struct WriteReply {
+  union {
+    ok @0 :WriteResult;
+    error @1 :R.Error;
+  }
+}
+
+struct WriteResult {
+  lsn @0 :UInt64;
+  # Log sequence number of this batch.
+  durableLsn @1 :UInt64;
+  # Everything up to here is on disk.
+  affected @2 :UInt64;
+  # Records written or erased.
+  assigned @3 :R.IdColumn;
+  # The ids given, if the batch had none.
+}
+
+struct SearchQuery {
+  vectors @0 :R.Matrix;
+  # One row per query.
+  k @1 :UInt32;
+  # Hits per query, at least 1.
+  ef @2 :UInt32;
+  # Candidates; 0: the namespace's efSearch. Never below k.
+  exact @3 :Bool;
+  # Compare with every vector instead of using the approximate index.
+  fields @4 :R.Fields;
+}
+
+struct SearchReply {
+  union {
+    ok @0 :SearchResult;
+    error @1 :R.Error;
+  }
+}
+
+struct SearchResult {
+  # Hits of all queries, nearest first, flat: query q owns the rows [offsets[q], offsets[q + 1]).
+  # Fewer than k hits mean that fewer than k records with a vector exist.
+
+  offsets @0 :Data;
+  # uint64 each, one more than queries.
+  distances @1 :Data;
+  # float32 each, one per hit.
+  hits @2 :R.Records;
+}
+
+struct GetQuery {
+  ids @0 :R.IdColumn;
+  fields @1 :R.Fields;
+}
+
+struct GetReply {
+  union {
+    ok @0 :GetResult;
+    error @1 :R.Error;
+  }
+}
+
+struct GetResult {
+  found @0 :R.Records;
+  # In the order asked.
+  missing @1 :R.IdColumn;
+}
+
+struct ScanQuery {
+  cursor @0 :Data;
+  # Empty: from the start; else ScanPage.next of the page before.
+  limit @1 :UInt32;
+  # Records per page, at least 1; the reply may hold fewer to stay within its limits.
+  fields @2 :R.Fields;
+}
+
+struct ScanReply {
+  union {
+    ok @0 :ScanPage;
+    error @1 :R.Error;
+  }
+}
+
+struct ScanPage {
+  rows @0 :R.Records;
+  next @1 :Data;
+  # Opaque; empty: this was the last page.
+}
+
+struct FlushReply {
+  union {
+    ok :group {
+      durableLsn @0 :UInt64;
+    }
+    error @1 :R.Error;
+  }
+}
+
+enum IndexState {
+  # How an index stands to its data.
+
+  unspecified @0;
+  ready @1;
+  building @2;
+  # Searches are exact meanwhile.
+  failed @3;
+}
+
+struct NamespaceInfoReply {
+  union {
+    ok @0 :NamespaceInfo;
+    error @1 :R.Error;
+  }
+}
+
+struct NamespaceInfo {
+  name @0 :Text;
+  config @1 :NamespaceConfig;
+  count @2 :UInt64;
+  # Records.
+  vectors @3 :UInt64;
+  # Records that have a vector.
+  lsn @4 :UInt64;
+  durableLsn @5 :UInt64;
+  index @6 :IndexState;
+  indexed @7 :UInt64;
+  # Vectors in the graph.
+  fresh @8 :UInt64;
+  # Vectors still scanned exactly in the fresh tail.
+  fileBytes @9 :UInt64;
+  indexBytes @10 :UInt64;
+  readOnly @11 :Bool;
+  readOnlyReason @12 :Text;
+}
