@@ -1,0 +1,28 @@
+#pragma once
+// One table of distance kernels per instruction set. The translation units that define the tables
+// are compiled with their own machine flags, so this header holds no inline code and no standard
+// container: an inline function compiled for AVX-512 could be the copy the linker keeps for all.
+#include <cstddef>
+
+namespace hearth::engine::index {
+
+/// Kernels over `n` float32 values. Any n (0 gives 0), any alignment. Sums run in float32 in a
+/// fixed order per table, so equal input bits give equal output bits wherever the vectors lie. A
+/// sum beyond the float32 range is infinite, or NaN where infinities of both signs meet.
+struct kernel_table {
+  const char* name;
+  /// sum((a - b)^2)
+  float (*l2_squared)(const float* a, const float* b, std::size_t n) noexcept;
+  /// sum(a * b)
+  float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
+  /// sum(a^2)
+  float (*squared_norm)(const float* a, std::size_t n) noexcept;
+};
+
+extern const kernel_table scalar_kernels;
+#if defined(__x86_64__)
+extern const kernel_table avx2_kernels;    ///< needs AVX2 and FMA
+extern const kernel_table avx512_kernels;  ///< needs AVX-512F
+#endif
+
+}  // namespace hearth::engine::index

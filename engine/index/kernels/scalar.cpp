@@ -1,0 +1,48 @@
+// Portable kernels. Eight independent sums keep the additions from waiting for each other and let
+// the compiler use whatever vectors the baseline has.
+#include "engine/index/kernels/kernel_table.hpp"
+
+namespace hearth::engine::index {
+namespace {
+
+constexpr std::size_t lanes = 8;
+
+float sum_of(const float (&sums)[lanes]) noexcept {
+  return ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7]));
+}
+
+float l2_squared(const float* a, const float* b, std::size_t n) noexcept {
+  float sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane) {
+      const float difference = a[i + lane] - b[i + lane];
+      sums[lane] += difference * difference;
+    }
+  for (std::size_t lane = 0; i < n; ++i, ++lane) {
+    const float difference = a[i] - b[i];
+    sums[lane] += difference * difference;
+  }
+  return sum_of(sums);
+}
+
+float dot(const float* a, const float* b, std::size_t n) noexcept {
+  float sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += a[i + lane] * b[i + lane];
+  for (std::size_t lane = 0; i < n; ++i, ++lane)
+    sums[lane] += a[i] * b[i];
+  return sum_of(sums);
+}
+
+float squared_norm(const float* a, std::size_t n) noexcept {
+  return dot(a, a, n);
+}
+
+}  // namespace
+
+const kernel_table scalar_kernels{"scalar", l2_squared, dot, squared_norm};
+
+}  // namespace hearth::engine::index
