@@ -61,8 +61,7 @@ class spdlog_log final : public logger {
     if (level < threshold_ || level >= log_level::off)
       return;
     try {
-      auto line = core::format("{} H{} {}", level_names[static_cast<std::size_t>(level)].second,
-                               event.number, event.name);
+      auto line = core::format("{} H{} {}", to_string(level), event.number, event.name);
       if (!detail.empty()) {
         line.push_back(' ');
         append_one_line(line, detail);
@@ -79,6 +78,11 @@ class spdlog_log final : public logger {
 };
 
 }  // namespace
+
+std::string_view to_string(log_level level) noexcept {
+  const auto index = static_cast<std::size_t>(level);
+  return index < level_names.size() ? level_names[index].second : "unknown";
+}
 
 result<log_level> log_level_from_string(std::string_view name) {
   for (const auto& [level, text] : level_names)

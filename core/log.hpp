@@ -13,6 +13,7 @@ namespace hearth::inline core {
 
 enum class log_level : std::uint8_t { debug = 0, info = 1, warning = 2, error = 3, off = 4 };
 
+[[nodiscard]] std::string_view to_string(log_level level) noexcept;
 [[nodiscard]] result<log_level> log_level_from_string(std::string_view name);
 
 /// Names one kind of event for good: H1xx daemon and sessions, H2xx namespaces and writers,

@@ -10,6 +10,7 @@ namespace hearth::inline core {
 errc errc_from_errno(int number) noexcept {
   switch (number) {
   case ENOENT:
+  case ENOTDIR:
     return errc::not_found;
   case ENOSPC:
   case EDQUOT:

@@ -7,8 +7,8 @@
 
 namespace hearth::inline core {
 
-/// The code that `number` (an errno) stands for: ENOENT not_found; ENOSPC, EDQUOT and EFBIG
-/// no_space; EACCES, EPERM and EROFS permission_denied; EEXIST already_exists; anything else
+/// The code that `number` (an errno) stands for: ENOENT and ENOTDIR not_found; ENOSPC, EDQUOT and
+/// EFBIG no_space; EACCES, EPERM and EROFS permission_denied; EEXIST already_exists; anything else
 /// io_error.
 [[nodiscard]] errc errc_from_errno(int number) noexcept;
 
