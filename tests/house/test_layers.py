@@ -155,7 +155,7 @@ def test_a_violation_is_caught(case: str, tmp_path: Path) -> None:
 
 
 def test_every_header_compiles_alone() -> None:
-    build = Path(os.environ.get("HEARTH_BUILD", ROOT / "build"))
+    build = Path(os.environ.get("HEARTH_BUILD_DIR", ROOT / "build"))
     names = [n for n in layers.source_files(ROOT) if n.endswith(".hpp")]
     assert names
     checker = headers.HeaderChecker(ROOT, build, ROOT / ".dev" / "headers.json")
