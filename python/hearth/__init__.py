@@ -1,0 +1,123 @@
+"""Hearth: a local vector database that several processes share.
+
+    import hearth, numpy as np
+    with hearth.connect("./store") as db:
+        ns = db.namespace("docs", dimension=384, distance="cosine")
+        ns.upsert(ids=["a", "b"], vectors=np.random.rand(2, 384))
+        hits = ns.search(np.random.rand(384), k=10)
+        hits.ids, hits.distances
+
+`hearth.aio` has the same calls for asyncio.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearth import _native, aio
+from hearth.aio import AsyncNamespace, AsyncStore
+from hearth.aio import connect as connect_async
+from hearth.client import Namespace, Store, connect
+from hearth.errors import (
+    AlreadyExists,
+    Busy,
+    Cancelled,
+    ConfigMismatch,
+    Conflict,
+    Corruption,
+    DaemonUnavailable,
+    DimensionMismatch,
+    HearthError,
+    InternalError,
+    InvalidArgument,
+    IoError,
+    LimitExceeded,
+    NoSpace,
+    NotFound,
+    PermissionDenied,
+    ProtocolMismatch,
+    ReadOnly,
+    Timeout,
+    Unsupported,
+)
+from hearth.results import (
+    BatchHits,
+    Hit,
+    Hits,
+    NamespaceConfig,
+    NamespaceInfo,
+    Record,
+    Records,
+    StoreInfo,
+    WriteResult,
+)
+
+__version__ = _native.version
+
+__all__ = [
+    "AlreadyExists",
+    "AsyncNamespace",
+    "AsyncStore",
+    "BatchHits",
+    "Busy",
+    "Cancelled",
+    "ConfigMismatch",
+    "Conflict",
+    "Corruption",
+    "DaemonUnavailable",
+    "DimensionMismatch",
+    "HearthError",
+    "Hit",
+    "Hits",
+    "InternalError",
+    "InvalidArgument",
+    "IoError",
+    "LimitExceeded",
+    "Namespace",
+    "NamespaceConfig",
+    "NamespaceInfo",
+    "NoSpace",
+    "NotFound",
+    "PermissionDenied",
+    "ProtocolMismatch",
+    "ReadOnly",
+    "Record",
+    "Records",
+    "Store",
+    "StoreInfo",
+    "Timeout",
+    "Unsupported",
+    "WriteResult",
+    "__version__",
+    "aio",
+    "connect",
+    "connect_async",
+    "embed_lexical",
+    "stop_daemon",
+]
+
+
+def embed_lexical(
+    texts: Iterable[str], dimension: int = _native.lexical_default_dimension
+) -> NDArray[np.float32]:
+    """Embeds texts by their spelling: hashed words and character n-grams, no model needed.
+
+    Returns a (texts, dimension) float32 array of unit rows (zeros for a text without letters or
+    digits), read-only. The same text gives the same bits everywhere. Create a namespace with
+    `embedder="lexical"` for vectors made like this, and `search(text=...)` works.
+    """
+    if isinstance(texts, str):
+        raise TypeError("texts must be a sequence of str, not one str")
+    return _native.embed_lexical(list(texts), dimension)
+
+
+def stop_daemon(path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:
+    """Asks the daemon of a store to stop, and waits (seconds) until it is gone.
+
+    It finishes acknowledged work first. `NotFound` if no daemon serves the store.
+    """
+    _native.stop_daemon(os.fsencode(os.path.abspath(os.fspath(path))), timeout)  # noqa: PTH100

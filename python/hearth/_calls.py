@@ -1,0 +1,289 @@
+"""What the blocking and the asyncio API share: arguments in, results out."""
+
+from __future__ import annotations
+
+import operator
+import os
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from hearth import _native
+from hearth._daemon import find_daemon
+from hearth.errors import HearthError, make_error
+from hearth.results import (
+    BatchHits,
+    Hits,
+    Id,
+    NamespaceConfig,
+    NamespaceInfo,
+    Record,
+    Records,
+    StoreInfo,
+    WriteResult,
+)
+
+#: Ids as a call takes them: one, or a column of them.
+Ids: TypeAlias = Id | Sequence[Id] | NDArray[Any]
+#: Metadata as a call takes it: of one record, or a column.
+MetadataArgument: TypeAlias = Mapping[str, Any] | Sequence[Mapping[str, Any] | None]
+#: Texts as a call takes them: of one record, or a column.
+Texts: TypeAlias = str | Sequence[str | None]
+#: Called with rows committed so far and rows in all.
+Progress: TypeAlias = Callable[[int, int], object]
+
+#: Columns that a search brings along, and those that `get` and `scan` do.
+HIT_COLUMNS = ("metadata", "texts")
+ALL_COLUMNS = ("vectors", "metadata", "texts")
+
+UINT32_MAX = 2**32 - 1
+
+
+def is_single(ids: object) -> bool:
+    """True for one id, False for a column of them."""
+    return isinstance(ids, str | int | np.integer)
+
+
+def id_column(ids: Iterable[Any] | NDArray[Any]) -> NDArray[np.uint64] | list[Any]:
+    """Ids as the native module takes them: a uint64 array, or a list of str and int."""
+    if isinstance(ids, np.ndarray):
+        if ids.dtype.kind == "u" and ids.ndim == 1:
+            return np.ascontiguousarray(ids, dtype=np.uint64)
+        if ids.dtype.kind == "i" and ids.ndim == 1:
+            if len(ids) and ids.min() < 0:
+                row = int(np.argmax(ids < 0))
+                raise make_error(
+                    "invalid_argument",
+                    f"ids[{row}] is {ids[row]}; an id is 0 to 2^64-1 or a string",
+                )
+            return np.ascontiguousarray(ids, dtype=np.uint64)
+        if ids.dtype.kind not in "UOT" or ids.ndim != 1:
+            raise TypeError(
+                f"ids must be a one-dimensional array of integers or strings, "
+                f"not {ids.ndim}-dimensional of {ids.dtype}"
+            )
+        return list(ids.tolist())
+    if isinstance(ids, bytes | Mapping):
+        raise TypeError(f"ids must be a sequence of str and int, not {type(ids).__name__}")
+    return list(ids)
+
+
+def _column(name: str, column: object, single: bool) -> list[Any] | None:
+    """A metadata or text column as a list; the value of a single row becomes a list of one."""
+    if column is None:
+        return None
+    lone = isinstance(column, str | Mapping)
+    if lone != single:
+        wanted = "the value of that one record" if single else "a sequence with one entry per row"
+        raise TypeError(f"{name} must be {wanted}, not {type(column).__name__}")
+    if lone:
+        return [dict(column) if isinstance(column, Mapping) else column]
+    if not isinstance(column, Iterable):
+        raise TypeError(f"{name} must be a sequence, not {type(column).__name__}")
+    return list(column)
+
+
+def count_argument(name: str, value: object, lowest: int = 1) -> int:
+    """`value` as an integer that fits the wire."""
+    number = operator.index(value)  # type: ignore[arg-type]
+    if not lowest <= number <= UINT32_MAX:
+        raise make_error(
+            "invalid_argument", f"{name} is {number}; the range is {lowest} to {UINT32_MAX}"
+        )
+    return number
+
+
+class Write:
+    """One write call: its columns, and what became of its batches so far."""
+
+    def __init__(
+        self,
+        kind: str,
+        ids: Ids | None,
+        vectors: ArrayLike | None = None,
+        metadata: MetadataArgument | None = None,
+        texts: Texts | None = None,
+        *,
+        durability: str = "sync",
+        mode: str = "merge",
+        batch_rows: int | None = None,
+        progress: Progress | None = None,
+        copy_vectors: bool = False,
+    ) -> None:
+        single = is_single(ids)
+        column = None if ids is None else id_column([ids] if single else ids)  # type: ignore[arg-type]
+        self.job = _native.WriteJob(
+            kind,
+            column,
+            vectors,
+            _column("metadata", metadata, single),
+            _column("texts", texts, single),
+            durability,
+            mode,
+            copy_vectors,
+            None if batch_rows is None else count_argument("batch_rows", batch_rows),
+        )
+        self._progress = progress
+        self._committed = 0
+        self._affected = 0
+        self._lsn = 0
+        self._durable_lsn = 0
+        self._batches = 0
+        self._assigned: list[Any] = []
+
+    @property
+    def unfinished(self) -> bool:
+        return self.job.position < self.job.rows
+
+    def add(self, written: _native.Written) -> None:
+        """Notes that the batch handed out last is committed."""
+        self._lsn, self._durable_lsn, affected, assigned = written
+        self._affected += affected
+        self._batches += 1
+        if assigned is not None:
+            self._assigned.append(assigned)
+        self._committed = self.job.position
+        if self._progress is not None:
+            self._progress(self._committed, self.job.rows)
+
+    def explain(self, error: BaseException) -> None:
+        """Says in `error` how far the call came, if it was split."""
+        if self._committed == 0 or not isinstance(error, HearthError):
+            return
+        error.rows_committed = self._committed
+        if "row" in error.message or "[" in error.message:
+            # The daemon counts rows from the start of the batch.
+            error.message += f"; its rows start at row {self.job.batch_start} of the call"
+
+    def result(self) -> WriteResult:
+        ids = None
+        if self._assigned:
+            ids = self._assigned[0] if len(self._assigned) == 1 else np.concatenate(self._assigned)
+        return WriteResult(self._affected, ids, self._lsn, self._durable_lsn, self._batches)
+
+
+def query_of(
+    query: ArrayLike | None, text: str | None, name: str, config: NamespaceConfig
+) -> ArrayLike:
+    """The vector to search for: the one given, or the embedding of `text`."""
+    if (query is None) == (text is None):
+        raise make_error("invalid_argument", "search takes a vector or a text, one of them")
+    if query is not None:
+        return query
+    if not isinstance(text, str):
+        raise TypeError(f"text must be str, not {type(text).__name__}")
+    if config.embedder not in ("", _native.lexical_embedder_name):
+        raise make_error(
+            "unsupported",
+            f"the vectors of namespace '{name}' were made by '{config.embedder}', "
+            "which this library cannot run",
+            "embed the text with it yourself and pass the vector",
+        )
+    if not config.embedder:
+        warnings.warn(
+            f"namespace '{name}' does not say who made its vectors; the text is embedded with "
+            "hearth.embed_lexical, which finds nothing useful among vectors of another embedder "
+            "(create the namespace with embedder='lexical' to say so)",
+            stacklevel=3,
+        )
+    embedded: NDArray[np.float32] = _native.embed_lexical([text], config.dimension)[0]
+    return embedded
+
+
+def hits_from(columns: _native.HitColumns) -> Hits:
+    return Hits(*columns[1:])
+
+
+def batch_hits_from(columns: _native.HitColumns) -> BatchHits:
+    return BatchHits(*columns)
+
+
+def records_from(columns: _native.Columns, missing: Any = ()) -> Records:
+    return Records(*columns, missing)
+
+
+def single_record(answer: tuple[_native.Columns, Any], wanted: Id, name: str) -> Record:
+    columns, missing = answer
+    if len(missing):
+        raise make_error("not_found", f"namespace '{name}' has no record with the id {wanted!r}")
+    return records_from(columns)[0]
+
+
+def config_from(plain: _native.ConfigDict) -> NamespaceConfig:
+    return NamespaceConfig(**plain)
+
+
+def namespace_info_from(plain: _native.NamespaceInfoDict) -> NamespaceInfo:
+    fields: dict[str, Any] = {**plain, "config": config_from(plain["config"])}
+    return NamespaceInfo(**fields)
+
+
+def store_info_from(plain: _native.StoreInfoDict) -> StoreInfo:
+    return StoreInfo(**plain)
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectOptions:
+    """How to connect; the fields are the keyword arguments of `hearth.connect`."""
+
+    path: str
+    autostart: bool
+    daemon: str
+    socket: str
+    start_timeout: float
+    call_timeout: float
+    reconnect: bool
+
+    def connect(self) -> _native.Store:
+        return _native.connect(
+            os.fsencode(self.path),
+            self.autostart,
+            os.fsencode(self.daemon),
+            os.fsencode(self.socket),
+            self.start_timeout,
+            self.call_timeout,
+            self.reconnect,
+        )
+
+
+def connect_options(
+    path: str | os.PathLike[str],
+    *,
+    autostart: bool,
+    daemon: str | os.PathLike[str] | None,
+    socket: str | os.PathLike[str] | None,
+    start_timeout: float,
+    call_timeout: float,
+    reconnect: bool,
+) -> ConnectOptions:
+    # Absolute, because a lost connection is made again later, whatever the working directory is.
+    found = os.fspath(daemon) if daemon is not None else find_daemon() if autostart else ""
+    return ConnectOptions(
+        os.path.abspath(os.fspath(path)),  # noqa: PTH100 (resolve() would follow links)
+        autostart,
+        found,
+        "" if socket is None else os.fspath(socket),
+        start_timeout,
+        call_timeout,
+        reconnect,
+    )
+
+
+def namespace_settings(**settings: object) -> dict[str, object]:
+    """What the caller states about a namespace; the rest is neither checked nor changed."""
+    return {name: value for name, value in settings.items() if value is not None}
+
+
+def refuse_pickle(thing: object) -> NoReturn:
+    raise TypeError(
+        f"cannot pickle {type(thing).__name__}: it is a live connection; "
+        "call hearth.connect() in each process instead"
+    )
+
+
+def closed(what: str) -> HearthError:
+    return make_error("invalid_argument", f"the {what} is closed", "connect again")

@@ -1,0 +1,201 @@
+"""The C++ client. Not a public interface: use the package `hearth`.
+
+Calls that take `queue` and `future` wait for their answer without them. With them they return None
+at once, and `CompletionQueue.drain` settles the future later.
+"""
+
+import asyncio
+from typing import Any, Final, TypeAlias, TypedDict, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+version: Final[str]
+batch_bytes: Final[int]
+lexical_embedder_name: Final[str]
+lexical_default_dimension: Final[int]
+
+IdColumn: TypeAlias = NDArray[np.uint64] | list[str] | list[int | str]
+Metadata: TypeAlias = list[dict[str, Any]] | None
+Texts: TypeAlias = list[str | None] | None
+Vectors: TypeAlias = NDArray[np.float32] | None
+
+# (ids, versions, metadata, texts, vectors, has_vector)
+Columns: TypeAlias = tuple[
+    IdColumn, NDArray[np.uint64], Metadata, Texts, Vectors, NDArray[np.bool_] | None
+]
+# (offsets, ids, distances, metadata, texts, vectors)
+HitColumns: TypeAlias = tuple[
+    NDArray[np.uint64], IdColumn, NDArray[np.float32], Metadata, Texts, Vectors
+]
+# (lsn, durable_lsn, affected, assigned ids)
+Written: TypeAlias = tuple[int, int, int, IdColumn | None]
+
+class ConfigDict(TypedDict):
+    dimension: int
+    distance: str
+    index: str
+    m: int
+    ef_construction: int
+    ef_search: int
+    seed: int
+    shards: int
+    embedder: str
+
+class NamespaceInfoDict(TypedDict):
+    name: str
+    config: ConfigDict
+    count: int
+    vectors: int
+    lsn: int
+    durable_lsn: int
+    index: str
+    indexed: int
+    fresh: int
+    file_bytes: int
+    index_bytes: int
+    read_only: bool
+    read_only_reason: str
+
+class StoreInfoDict(TypedDict):
+    path: str
+    version: str
+    pid: int
+    uptime: float
+    namespaces: int
+    open_namespaces: int
+    sessions: int
+
+class CompletionQueue:
+    def __init__(self) -> None: ...
+    def fileno(self) -> int: ...
+    def drain(self) -> None: ...
+    def abandon(self) -> list[asyncio.Future[Any]]: ...
+
+class WriteJob:
+    def __init__(
+        self,
+        kind: str,
+        ids: NDArray[np.uint64] | list[Any] | None,
+        vectors: object,
+        metadata: list[Any] | None,
+        texts: list[Any] | None,
+        durability: str,
+        mode: str,
+        copy_vectors: bool,
+        batch_rows: int | None,
+    ) -> None: ...
+    @property
+    def rows(self) -> int: ...
+    @property
+    def position(self) -> int: ...
+    @property
+    def batch_start(self) -> int: ...
+
+class Namespace:
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> ConfigDict: ...
+    @overload
+    def write(self, job: WriteJob) -> Written: ...
+    @overload
+    def write(
+        self, job: WriteJob, queue: CompletionQueue, future: asyncio.Future[Written]
+    ) -> None: ...
+    @overload
+    def search(
+        self,
+        vectors: object,
+        k: int,
+        ef: int,
+        exact: bool,
+        include: object,
+        many: bool,
+    ) -> HitColumns: ...
+    @overload
+    def search(
+        self,
+        vectors: object,
+        k: int,
+        ef: int,
+        exact: bool,
+        include: object,
+        many: bool,
+        queue: CompletionQueue,
+        future: asyncio.Future[HitColumns],
+    ) -> None: ...
+    @overload
+    def get(
+        self, ids: NDArray[np.uint64] | list[Any], include: object
+    ) -> tuple[Columns, IdColumn]: ...
+    @overload
+    def get(
+        self,
+        ids: NDArray[np.uint64] | list[Any],
+        include: object,
+        queue: CompletionQueue,
+        future: asyncio.Future[tuple[Columns, IdColumn]],
+    ) -> None: ...
+    @overload
+    def scan(self, cursor: bytes, limit: int, include: object) -> tuple[Columns, bytes]: ...
+    @overload
+    def scan(
+        self,
+        cursor: bytes,
+        limit: int,
+        include: object,
+        queue: CompletionQueue,
+        future: asyncio.Future[tuple[Columns, bytes]],
+    ) -> None: ...
+    @overload
+    def info(self) -> NamespaceInfoDict: ...
+    @overload
+    def info(self, queue: CompletionQueue, future: asyncio.Future[NamespaceInfoDict]) -> None: ...
+    @overload
+    def flush(self, lsn: int) -> int: ...
+    @overload
+    def flush(self, lsn: int, queue: CompletionQueue, future: asyncio.Future[int]) -> None: ...
+
+class Store:
+    @overload
+    def open_namespace(self, name: str, mode: str, settings: dict[str, object]) -> Namespace: ...
+    @overload
+    def open_namespace(
+        self,
+        name: str,
+        mode: str,
+        settings: dict[str, object],
+        queue: CompletionQueue,
+        future: asyncio.Future[Namespace],
+    ) -> None: ...
+    @overload
+    def list_namespaces(self) -> list[str]: ...
+    @overload
+    def list_namespaces(
+        self, queue: CompletionQueue, future: asyncio.Future[list[str]]
+    ) -> None: ...
+    @overload
+    def drop_namespace(self, name: str) -> None: ...
+    @overload
+    def drop_namespace(
+        self, name: str, queue: CompletionQueue, future: asyncio.Future[None]
+    ) -> None: ...
+    @overload
+    def info(self) -> StoreInfoDict: ...
+    @overload
+    def info(self, queue: CompletionQueue, future: asyncio.Future[StoreInfoDict]) -> None: ...
+
+# Paths are bytes, as the file system has them.
+def connect(
+    path: bytes,
+    autostart: bool,
+    daemon: bytes,
+    socket: bytes,
+    start_timeout: float,
+    call_timeout: float,
+    reconnect: bool,
+) -> Store: ...
+def stop_daemon(path: bytes, timeout: float) -> None: ...
+def embed_lexical(texts: list[str], dimension: int) -> NDArray[np.float32]: ...
+def error_codes() -> list[str]: ...

@@ -1,0 +1,336 @@
+"""What calls answer: columns first, rows on demand.
+
+Arrays are read-only views of the client's memory, which they own; nothing was copied on the way.
+Use `.copy()` for an array to write into.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hearth._table import render
+
+#: The id of a record: the number 7 and the string "7" are different ids.
+Id: TypeAlias = int | str
+#: Ids as a column: a uint64 array if all of them are numbers, otherwise a list.
+IdColumn: TypeAlias = NDArray[np.uint64] | list[str] | list[int | str]
+#: Metadata of one record: str keys; None, bool, int, float, str, list and dict inside.
+Metadata: TypeAlias = dict[str, Any]
+
+T = TypeVar("T")
+
+
+def _id_at(ids: IdColumn, row: int) -> Id:
+    found = ids[row]
+    return found if isinstance(found, str) else int(found)
+
+
+def _at(column: Sequence[T] | None, row: int) -> T | None:
+    return None if column is None else column[row]
+
+
+def _plain_ids(ids: IdColumn) -> list[Id]:
+    return list(ids.tolist()) if isinstance(ids, np.ndarray) else list(ids)
+
+
+def _row_number(row: int, size: int) -> int:
+    if not -size <= row < size:
+        raise IndexError(f"row {row} of {size}")
+    return row % size
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Hit:
+    """One record that a search found."""
+
+    id: Id
+    distance: float
+    metadata: Metadata | None
+    text: str | None
+    vector: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Hits:
+    """What one search found, nearest first. A column that was not included is None.
+
+    Attributes:
+        ids: uint64 array (hits,), or a list when there are string ids.
+        distances: float32 array (hits,); smaller is nearer for every kind of distance.
+        metadata: one dict per hit.
+        texts: one str per hit, None where the record has no text.
+        vectors: float32 array (hits, dimension).
+    """
+
+    ids: IdColumn
+    distances: NDArray[np.float32]
+    metadata: list[Metadata] | None = None
+    texts: list[str | None] | None = None
+    vectors: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, row: int) -> Hit:
+        row = _row_number(row, len(self.ids))
+        return Hit(
+            _id_at(self.ids, row),
+            float(self.distances[row]),
+            _at(self.metadata, row),
+            _at(self.texts, row),
+            None if self.vectors is None else self.vectors[row],
+        )
+
+    def __iter__(self) -> Iterator[Hit]:
+        return map(self.__getitem__, range(len(self.ids)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The included columns as plain lists, ready for JSON."""
+        plain: dict[str, Any] = {"ids": _plain_ids(self.ids), "distances": self.distances.tolist()}
+        return plain | _plain_columns(self.metadata, self.texts, self.vectors)
+
+    def __repr__(self) -> str:
+        columns: dict[str, Callable[[int], object]] = {
+            "id": lambda row: _id_at(self.ids, row),
+            "distance": lambda row: float(self.distances[row]),
+        }
+        columns |= _shown_columns(self.metadata, self.texts, self.vectors)
+        return render(f"Hits: {_counted(len(self.ids), 'hit')}", len(self.ids), columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class BatchHits:
+    """What a search with several queries found. `hits[q]` are the `Hits` of query q.
+
+    The columns hold the hits of all queries one after the other: those of query q are the rows
+    `offsets[q]` to `offsets[q + 1]`. There are fewer than k only if fewer than k records have a
+    vector.
+    """
+
+    offsets: NDArray[np.uint64]
+    ids: IdColumn
+    distances: NDArray[np.float32]
+    metadata: list[Metadata] | None = None
+    texts: list[str | None] | None = None
+    vectors: NDArray[np.float32] | None = None
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, query: int) -> Hits:
+        query = _row_number(query, len(self))
+        rows = slice(int(self.offsets[query]), int(self.offsets[query + 1]))
+        return Hits(
+            self.ids[rows],
+            self.distances[rows],
+            None if self.metadata is None else self.metadata[rows],
+            None if self.texts is None else self.texts[rows],
+            None if self.vectors is None else self.vectors[rows],
+        )
+
+    def __iter__(self) -> Iterator[Hits]:
+        return map(self.__getitem__, range(len(self)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """One `Hits.to_dict()` per query."""
+        return {"queries": [hits.to_dict() for hits in self]}
+
+    def __repr__(self) -> str:
+        columns: dict[str, Callable[[int], object]] = {
+            "query": lambda row: row,
+            "hits": lambda row: len(self[row]),
+            "nearest": lambda row: _id_at(self[row].ids, 0) if len(self[row]) else "",
+            "distance": lambda row: float(self[row].distances[0]) if len(self[row]) else "",
+        }
+        title = f"BatchHits: {_counted(len(self), 'query', 'queries')}"
+        return render(title, len(self), columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Record:
+    """One stored record. `version` is the LSN of the write that last changed it."""
+
+    id: Id
+    version: int
+    metadata: Metadata | None
+    text: str | None
+    vector: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Records:
+    """Stored records. A column that was not included is None.
+
+    Attributes:
+        ids: uint64 array (rows,), or a list when there are string ids.
+        versions: uint64 array (rows,): LSN of the write that last changed the record.
+        metadata: one dict per record.
+        texts: one str per record, None where it has no text.
+        vectors: float32 array (rows, dimension); zeros where the record has no vector.
+        has_vector: bool array (rows,), with `vectors`.
+        missing: the ids asked for that do not exist (`get` only).
+    """
+
+    ids: IdColumn
+    versions: NDArray[np.uint64]
+    metadata: list[Metadata] | None
+    texts: list[str | None] | None
+    vectors: NDArray[np.float32] | None
+    has_vector: NDArray[np.bool_] | None
+    missing: IdColumn
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, row: int) -> Record:
+        row = _row_number(row, len(self.ids))
+        vector = None
+        if self.vectors is not None and self.has_vector is not None and self.has_vector[row]:
+            vector = self.vectors[row]
+        return Record(
+            _id_at(self.ids, row),
+            int(self.versions[row]),
+            _at(self.metadata, row),
+            _at(self.texts, row),
+            vector,
+        )
+
+    def __iter__(self) -> Iterator[Record]:
+        return map(self.__getitem__, range(len(self.ids)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The included columns as plain lists, ready for JSON; no vector is None."""
+        plain: dict[str, Any] = {"ids": _plain_ids(self.ids), "versions": self.versions.tolist()}
+        plain |= _plain_columns(self.metadata, self.texts, None)
+        if self.vectors is not None:
+            rows = [record.vector for record in self]
+            plain["vectors"] = [None if row is None else row.tolist() for row in rows]
+        return plain | {"missing": _plain_ids(self.missing)}
+
+    def __repr__(self) -> str:
+        title = f"Records: {_counted(len(self.ids), 'record')}"
+        if len(self.missing):
+            title += f", {len(self.missing)} missing"
+        columns: dict[str, Callable[[int], object]] = {"id": lambda row: _id_at(self.ids, row)}
+        columns |= _shown_columns(self.metadata, self.texts, self.vectors)
+        return render(title, len(self.ids), columns)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class WriteResult:
+    """What a write did.
+
+    Attributes:
+        affected: records written, or removed by `delete`.
+        ids: the ids that the namespace assigned, if the call named none; otherwise None.
+        lsn: log sequence number of the (last) batch; 0 if there was nothing to write.
+        durable_lsn: everything up to here is on disk.
+        batches: batches the write was split into; each one committed whole.
+    """
+
+    affected: int
+    ids: IdColumn | None
+    lsn: int
+    durable_lsn: int
+    batches: int
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceConfig:
+    """What a namespace is. `embedder` says who made the vectors ("" for "not said")."""
+
+    dimension: int
+    distance: str
+    index: str
+    m: int
+    ef_construction: int
+    ef_search: int
+    seed: int
+    shards: int
+    embedder: str
+
+
+@dataclass(frozen=True, slots=True)
+class NamespaceInfo:
+    """How a namespace is doing.
+
+    Attributes:
+        count: records; `vectors` of them have a vector.
+        lsn: log sequence number of the last write; up to `durable_lsn` it is on disk.
+        index: "ready", "building" (searches are exact meanwhile) or "failed".
+        indexed: vectors in the graph; `fresh` ones are still scanned exactly.
+        file_bytes: on disk; `index_bytes` in memory.
+        read_only: a commit failed, for `read_only_reason`.
+    """
+
+    name: str
+    config: NamespaceConfig
+    count: int
+    vectors: int
+    lsn: int
+    durable_lsn: int
+    index: str
+    indexed: int
+    fresh: int
+    file_bytes: int
+    index_bytes: int
+    read_only: bool
+    read_only_reason: str
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class StoreInfo:
+    """Who serves a store. `uptime` is in seconds; `sessions` counts connections, this one too."""
+
+    path: str
+    version: str
+    pid: int
+    uptime: float
+    namespaces: int
+    open_namespaces: int
+    sessions: int
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _counted(count: int, one: str, many: str = "") -> str:
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
+def _plain_columns(
+    metadata: list[Metadata] | None,
+    texts: list[str | None] | None,
+    vectors: NDArray[np.float32] | None,
+) -> dict[str, Any]:
+    plain: dict[str, Any] = {}
+    if metadata is not None:
+        plain["metadata"] = metadata
+    if texts is not None:
+        plain["texts"] = texts
+    if vectors is not None:
+        plain["vectors"] = vectors.tolist()
+    return plain
+
+
+def _shown_columns(
+    metadata: list[Metadata] | None,
+    texts: list[str | None] | None,
+    vectors: NDArray[np.float32] | None,
+) -> dict[str, Callable[[int], object]]:
+    shown: dict[str, Callable[[int], object]] = {}
+    if metadata is not None and any(metadata):
+        shown["metadata"] = metadata.__getitem__
+    if texts is not None and any(text is not None for text in texts):
+        shown["text"] = texts.__getitem__
+    if vectors is not None:
+        shown["vector"] = lambda row: np.array2string(vectors[row], precision=3, threshold=4)
+    return shown

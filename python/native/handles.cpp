@@ -1,0 +1,389 @@
+#include "python/native/handles.hpp"
+
+#include <chrono>
+#include <cmath>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/database.hpp"
+#include "ipc/client.hpp"
+#include "python/native/buffers.hpp"
+#include "python/native/calls.hpp"
+#include "python/native/values.hpp"
+#include "python/native/write_job.hpp"
+
+#include <pybind11/stl.h>
+
+namespace hearth::python {
+
+namespace {
+
+// Every call ends with these two: see perform().
+using queue_ptr = completion_queue*;
+
+// Dropping the last handle may wait for the client's thread, so it happens without the GIL.
+template <class Handle>
+class shared_handle {
+ public:
+  explicit shared_handle(std::shared_ptr<Handle> handle) : handle_(std::move(handle)) {}
+  shared_handle(shared_handle&&) noexcept = default;
+  shared_handle& operator=(shared_handle&&) = delete;
+  ~shared_handle() {
+    if (!handle_)
+      return;
+    const py::gil_scoped_release unlocked;
+    handle_.reset();
+  }
+
+  [[nodiscard]] Handle& operator*() const { return *handle_; }
+  [[nodiscard]] Handle* operator->() const { return handle_.get(); }
+
+ private:
+  std::shared_ptr<Handle> handle_;
+};
+
+using store_object = shared_handle<store_handle>;
+using namespace_object = shared_handle<namespace_handle>;
+
+field_set fields_from(const py::object& include) {
+  field_set fields;
+  if (PyUnicode_Check(include.ptr()) != 0)
+    throw py::type_error("include is a list of columns, not one str");
+  for (const auto& name : include) {
+    const auto column = py::cast<std::string_view>(name);
+    if (column == "vectors")
+      fields.vectors = true;
+    else if (column == "metadata")
+      fields.metadata = true;
+    else if (column == "texts")
+      fields.texts = true;
+    else
+      throw native_error(errc::invalid_argument,
+                         "include has '" + std::string(column) + "', which is no column",
+                         "columns are: vectors, metadata, texts");
+  }
+  return fields;
+}
+
+// Seconds as Python gives them; at least a millisecond, at most some 24 days.
+std::chrono::milliseconds milliseconds_from(double seconds, const char* field) {
+  constexpr double longest = 2'000'000;
+  if (!(seconds > 0) || seconds > longest)
+    throw native_error(errc::invalid_argument,
+                       std::string(field) + " must be more than 0 and at most 2000000 seconds");
+  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
+}
+
+// ---- results ------------------------------------------------------------------------------------
+
+py::dict config_dict(const namespace_config& config) {
+  py::dict dict;
+  dict["dimension"] = config.dimension;
+  dict["distance"] = std::string(to_string(config.distance));
+  dict["index"] = std::string(to_string(config.index.kind));
+  dict["m"] = config.index.m;
+  dict["ef_construction"] = config.index.ef_construction;
+  dict["ef_search"] = config.index.ef_search;
+  dict["seed"] = config.index.seed;
+  dict["shards"] = config.shards;
+  dict["embedder"] = config.embedder;
+  return dict;
+}
+
+std::string state_name(index_state state) {
+  switch (state) {
+  case index_state::ready:
+    return "ready";
+  case index_state::building:
+    return "building";
+  case index_state::failed:
+    return "failed";
+  }
+  return "failed";
+}
+
+py::object info_dict(const namespace_info& info) {
+  py::dict dict;
+  dict["name"] = info.name;
+  dict["config"] = config_dict(info.config);
+  dict["count"] = info.count;
+  dict["vectors"] = info.vectors;
+  dict["lsn"] = info.lsn;
+  dict["durable_lsn"] = info.durable_lsn;
+  dict["index"] = state_name(info.index);
+  dict["indexed"] = info.indexed;
+  dict["fresh"] = info.fresh;
+  dict["file_bytes"] = info.file_bytes;
+  dict["index_bytes"] = info.index_bytes;
+  dict["read_only"] = info.read_only;
+  dict["read_only_reason"] = text_of(info.read_only_reason);
+  return dict;
+}
+
+py::object info_dict(const store_info& info) {
+  py::dict dict;
+  dict["path"] = text_of(info.path);
+  dict["version"] = text_of(info.version);
+  dict["pid"] = info.pid;
+  dict["uptime"] = static_cast<double>(info.uptime_ms) / 1000.0;
+  dict["namespaces"] = info.namespaces;
+  dict["open_namespaces"] = info.open_namespaces;
+  dict["sessions"] = info.sessions;
+  return dict;
+}
+
+// (ids, versions, metadata, texts, vectors, has_vector); a column not asked for is None.
+py::object columns_tuple(record_columns columns, const field_set& fields) {
+  const py::object absent = py::none();
+  return py::make_tuple(column_from(columns.ids), array_from(std::move(columns.versions)),
+                        fields.metadata ? py::object(list_from(columns.metadata)) : absent,
+                        fields.texts ? py::object(list_from(columns.texts)) : absent,
+                        fields.vectors ? array_from(columns.vectors) : absent,
+                        fields.vectors ? array_from(columns.has_vector) : absent);
+}
+
+// (offsets, ids, distances, metadata, texts, vectors)
+py::object hits_tuple(search_result found, const field_set& fields) {
+  const py::object absent = py::none();
+  auto& hits = found.hits;
+  return py::make_tuple(array_from(std::move(found.offsets)), column_from(hits.ids),
+                        array_from(std::move(found.distances)),
+                        fields.metadata ? py::object(list_from(hits.metadata)) : absent,
+                        fields.texts ? py::object(list_from(hits.texts)) : absent,
+                        fields.vectors ? array_from(hits.vectors) : absent);
+}
+
+// ---- namespace ----------------------------------------------------------------------------------
+
+py::object write(const namespace_object& self, write_job& job, queue_ptr queue, py::object future) {
+  auto batch = job.next_batch();
+  return perform<write_result>(
+      queue, std::move(future),
+      [&](completion<write_result> done) { self->write(std::move(batch), std::move(done)); },
+      [](const write_result& written) -> py::object {
+        const py::object ids =
+            written.assigned.empty() ? py::object(py::none()) : column_from(written.assigned);
+        return py::make_tuple(written.lsn, written.durable_lsn, written.affected, ids);
+      });
+}
+
+py::object search(const namespace_object& self, const py::object& vectors, std::uint32_t k,
+                  std::uint32_t ef, bool exact, const py::object& include, bool many,
+                  queue_ptr queue, py::object future) {
+  search_query query;
+  query.vectors =
+      matrix_from(vectors, many ? "queries" : "query",
+                  many ? shape_rule::many_vectors : shape_rule::one_vector, ownership::copy);
+  query.k = k;
+  query.ef = ef;
+  query.exact = exact;
+  query.fields = fields_from(include);
+  return perform<search_result>(
+      queue, std::move(future),
+      [&](completion<search_result> done) { self->search(std::move(query), std::move(done)); },
+      [fields = query.fields](search_result found) {
+        return hits_tuple(std::move(found), fields);
+      });
+}
+
+py::object get(const namespace_object& self, const py::object& ids, const py::object& include,
+               queue_ptr queue, py::object future) {
+  get_query query;
+  query.ids = ids_from(ids);
+  query.fields = fields_from(include);
+  return perform<get_result>(
+      queue, std::move(future),
+      [&](completion<get_result> done) { self->get(std::move(query), std::move(done)); },
+      [fields = query.fields](get_result answer) -> py::object {
+        const auto missing = column_from(answer.missing);
+        return py::make_tuple(columns_tuple(std::move(answer.found), fields), missing);
+      });
+}
+
+py::object scan(const namespace_object& self, const py::bytes& cursor, std::uint32_t limit,
+                const py::object& include, queue_ptr queue, py::object future) {
+  scan_query query;
+  query.cursor = std::string(cursor);
+  query.limit = limit;
+  query.fields = fields_from(include);
+  return perform<scan_page>(
+      queue, std::move(future),
+      [&](completion<scan_page> done) { self->scan(std::move(query), std::move(done)); },
+      [fields = query.fields](scan_page page) -> py::object {
+        const py::bytes next(page.next);
+        return py::make_tuple(columns_tuple(std::move(page.rows), fields), next);
+      });
+}
+
+py::object namespace_information(const namespace_object& self, queue_ptr queue, py::object future) {
+  return perform<namespace_info>(
+      queue, std::move(future),
+      [&](completion<namespace_info> done) { self->info(std::move(done)); },
+      [](const namespace_info& info) { return info_dict(info); });
+}
+
+py::object flush(const namespace_object& self, lsn_t lsn, queue_ptr queue, py::object future) {
+  return perform<lsn_t>(
+      queue, std::move(future), [&](completion<lsn_t> done) { self->flush(lsn, std::move(done)); },
+      [](lsn_t durable) -> py::object { return py::int_(durable); });
+}
+
+void bind_namespace(py::module_& module) {
+  const auto queue = py::arg("queue") = py::none();
+  const auto future = py::arg("future") = py::none();
+  py::class_<namespace_object>(module, "Namespace", "One open namespace.")
+      .def_property_readonly("name", [](const namespace_object& self) { return self->name(); })
+      .def_property_readonly(
+          "config", [](const namespace_object& self) { return config_dict(self->config()); })
+      .def("write", &write, py::arg("job"), queue, future)
+      .def("search", &search, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("exact"),
+           py::arg("include"), py::arg("many"), queue, future)
+      .def("get", &get, py::arg("ids"), py::arg("include"), queue, future)
+      .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("include"), queue, future)
+      .def("info", &namespace_information, queue, future)
+      .def("flush", &flush, py::arg("lsn"), queue, future);
+}
+
+// ---- store --------------------------------------------------------------------------------------
+
+open_mode mode_from(std::string_view mode) {
+  if (mode == "open")
+    return open_mode::open;
+  if (mode == "create")
+    return open_mode::create;
+  if (mode == "open_or_create")
+    return open_mode::open_or_create;
+  throw native_error(errc::invalid_argument, "mode is '" + std::string(mode) + "'",
+                     "one of: open, create, open_or_create");
+}
+
+// The number of `settings[name]`, if it is given. Ranges that fit the wire; core checks the rest.
+template <class Number>
+std::optional<Number> number_from(const py::dict& settings, const char* name) {
+  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
+  if (!given || given.is_none())
+    return std::nullopt;
+  const auto id = id_from(given, name);
+  if (!id.is_number())
+    throw py::type_error(std::string(name) + " must be an int");
+  if (id.number() > std::numeric_limits<Number>::max())
+    throw native_error(errc::invalid_argument,
+                       std::string(name) + " is " + std::to_string(id.number()) +
+                           "; the largest is " +
+                           std::to_string(std::numeric_limits<Number>::max()));
+  return static_cast<Number>(id.number());
+}
+
+std::optional<std::string> text_setting(const py::dict& settings, const char* name) {
+  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
+  return given ? text_from(given, name) : std::nullopt;
+}
+
+namespace_request request_from(const py::dict& settings) {
+  namespace_request request;
+  request.dimension = number_from<std::uint32_t>(settings, "dimension");
+  if (const auto distance = text_setting(settings, "distance"))
+    request.distance = unwrap(distance_from_string(*distance));
+  if (const auto index = text_setting(settings, "index"))
+    request.kind = unwrap(index_kind_from_string(*index));
+  request.m = number_from<std::uint32_t>(settings, "m");
+  request.ef_construction = number_from<std::uint32_t>(settings, "ef_construction");
+  request.ef_search = number_from<std::uint32_t>(settings, "ef_search");
+  request.seed = number_from<std::uint64_t>(settings, "seed");
+  request.shards = number_from<std::uint32_t>(settings, "shards");
+  request.embedder = text_setting(settings, "embedder");
+  return request;
+}
+
+py::object open_namespace(const store_object& self, const py::str& name, std::string_view mode,
+                          const py::dict& settings, queue_ptr queue, py::object future) {
+  using opened = std::shared_ptr<namespace_handle>;
+  auto bytes = utf8_of(name, "name");
+  auto request = request_from(settings);
+  const auto how = mode_from(mode);
+  return perform<opened>(
+      queue, std::move(future),
+      [&](completion<opened> done) {
+        self->open_namespace(std::move(bytes), how, std::move(request), std::move(done));
+      },
+      [](opened handle) { return py::cast(namespace_object(std::move(handle))); });
+}
+
+py::object list_namespaces(const store_object& self, queue_ptr queue, py::object future) {
+  using names = std::vector<std::string>;
+  return perform<names>(
+      queue, std::move(future),
+      [&](completion<names> done) { self->list_namespaces(std::move(done)); },
+      [](const names& listed) -> py::object { return py::cast(listed); });
+}
+
+py::object drop_namespace(const store_object& self, const py::str& name, queue_ptr queue,
+                          py::object future) {
+  auto bytes = utf8_of(name, "name");
+  return perform<std::monostate>(
+      queue, std::move(future),
+      [&](completion<std::monostate> done) {
+        self->drop_namespace(std::move(bytes), std::move(done));
+      },
+      [](std::monostate) -> py::object { return py::none(); });
+}
+
+py::object store_information(const store_object& self, queue_ptr queue, py::object future) {
+  return perform<store_info>(
+      queue, std::move(future), [&](completion<store_info> done) { self->info(std::move(done)); },
+      [](const store_info& info) { return info_dict(info); });
+}
+
+store_object connect_store(const std::string& path, bool autostart, const std::string& daemon,
+                           const std::string& socket, double start_timeout, double call_timeout,
+                           bool reconnect) {
+  ipc::connect_options options;
+  options.autostart = autostart;
+  options.daemon = daemon;
+  options.socket = socket;
+  options.start_timeout = milliseconds_from(start_timeout, "start_timeout");
+  options.call_timeout = milliseconds_from(call_timeout, "call_timeout");
+  options.reconnect = reconnect;
+  auto store = [&] {
+    const py::gil_scoped_release unlocked;
+    return ipc::connect(path, options);
+  }();
+  return store_object(unwrap(std::move(store)));
+}
+
+void stop_daemon(const std::string& path, double timeout) {
+  const auto limit = milliseconds_from(timeout, "timeout");
+  auto stopped = [&] {
+    const py::gil_scoped_release unlocked;
+    return ipc::shutdown_daemon(path, limit);
+  }();
+  unwrap(std::move(stopped));
+}
+
+void bind_store(py::module_& module) {
+  const auto queue = py::arg("queue") = py::none();
+  const auto future = py::arg("future") = py::none();
+  py::class_<store_object>(module, "Store", "One connection to a store.")
+      .def("open_namespace", &open_namespace, py::arg("name"), py::arg("mode"), py::arg("settings"),
+           queue, future)
+      .def("list_namespaces", &list_namespaces, queue, future)
+      .def("drop_namespace", &drop_namespace, py::arg("name"), queue, future)
+      .def("info", &store_information, queue, future);
+  module.def("connect", &connect_store, py::arg("path"), py::arg("autostart"), py::arg("daemon"),
+             py::arg("socket"), py::arg("start_timeout"), py::arg("call_timeout"),
+             py::arg("reconnect"));
+  module.def("stop_daemon", &stop_daemon, py::arg("path"), py::arg("timeout"));
+}
+
+}  // namespace
+
+void bind_handles(py::module_& module) {
+  bind_namespace(module);
+  bind_store(module);
+}
+
+}  // namespace hearth::python

@@ -1,0 +1,208 @@
+#include "python/native/write_job.hpp"
+
+#include <algorithm>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/duplicate_finder.hpp"
+#include "python/native/buffers.hpp"
+#include "python/native/errors.hpp"
+#include "python/native/values.hpp"
+
+namespace hearth::python {
+
+namespace {
+
+py::object item_of(const py::object& list, std::size_t index) {
+  auto* item = PySequence_GetItem(list.ptr(), static_cast<Py_ssize_t>(index));
+  if (item == nullptr)
+    throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(item);
+}
+
+std::string at(const char* column, std::size_t index) {
+  return std::string(column) + "[" + std::to_string(index) + "]";
+}
+
+std::size_t list_size(const py::object& list, const char* column) {
+  if (PyList_Check(list.ptr()) == 0)
+    throw py::type_error(std::string(column) + " must be a list with one entry per row");
+  return static_cast<std::size_t>(PyList_GET_SIZE(list.ptr()));
+}
+
+std::size_t id_bytes(const record_id& id) {
+  return id.is_number() ? sizeof(std::uint64_t) : id.text().size();
+}
+
+}  // namespace
+
+write_job::write_job(options settings, py::handle ids, py::handle vectors, py::object metadata,
+                     py::object texts)
+    : settings_(settings), metadata_(std::move(metadata)), texts_(std::move(texts)) {
+  release_returned_buffers();
+  settings_.batch_rows = std::clamp(settings_.batch_rows, std::size_t{1}, limits::batch_rows);
+  if (!ids.is_none()) {
+    ids_ = ids_from(ids);
+    set_rows("ids", ids_.size());
+  }
+  if (!vectors.is_none()) {
+    const auto owner = settings_.copy_vectors ? ownership::copy : ownership::borrow;
+    vectors_ = matrix_from(vectors, "vectors", shape_rule::row_or_matrix, owner);
+    has_vectors_ = true;
+    set_rows("vectors", vectors_.rows());
+  }
+  if (!metadata_.is_none())
+    set_rows("metadata", list_size(metadata_, "metadata"));
+  if (!texts_.is_none())
+    set_rows("texts", list_size(texts_, "texts"));
+  if (!sized_)
+    throw native_error(errc::invalid_argument, "the write has no columns",
+                       "give at least one of ids, vectors, metadata and texts");
+}
+
+void write_job::set_rows(const char* column, std::size_t size) {
+  if (sized_ && size != rows_)
+    throw native_error(errc::invalid_argument,
+                       std::string(column) + " has " + std::to_string(size) +
+                           " rows; the other columns have " + std::to_string(rows_),
+                       "give one entry per row, or leave the column out");
+  rows_ = size;
+  sized_ = true;
+}
+
+write_job::row write_job::convert_row(std::size_t index) const {
+  row converted;
+  if (!ids_.empty())
+    converted.bytes += id_bytes(ids_[index]);
+  converted.bytes += vectors_.dimension() * sizeof(float);
+  if (!metadata_.is_none()) {
+    const auto item = item_of(metadata_, index);
+    if (item.is_none() && settings_.merge == metadata_mode::replace)
+      throw native_error(errc::invalid_argument,
+                         at("metadata", index) + " is None, which would erase the metadata",
+                         "pass {} to erase it, or mode='merge' to keep it");
+    converted.metadata = metadata_from(item, at("metadata", index));
+    converted.bytes += metadata_size(converted.metadata);
+  }
+  if (!texts_.is_none()) {
+    converted.text = text_from(item_of(texts_, index), at("texts", index));
+    converted.bytes += converted.text ? converted.text->size() : 0;
+  }
+  return converted;
+}
+
+void write_job::append(write_batch& batch, row converted) const {
+  if (!metadata_.is_none())
+    batch.metadata.push_back(std::move(converted.metadata));
+  if (!texts_.is_none())
+    batch.texts.push_back(std::move(converted.text));
+}
+
+void write_job::finish(write_batch& batch, std::size_t end) {
+  if (!ids_.empty()) {
+    // The first batch of several is sent: from here on the others' ids cannot be refused any more.
+    if (position_ == 0 && end < rows_)
+      check_duplicates();
+    const auto first = ids_.begin() + static_cast<std::ptrdiff_t>(position_);
+    const auto last = ids_.begin() + static_cast<std::ptrdiff_t>(end);
+    batch.ids.assign(std::make_move_iterator(first), std::make_move_iterator(last));
+  }
+  if (has_vectors_) {
+    const auto* data = vectors_.view().data() + position_ * vectors_.dimension();
+    // Shares the ownership of the whole column, sees only these rows.
+    batch.vectors = matrix(std::shared_ptr<const float[]>(vectors_.data(), data), end - position_,
+                           vectors_.dimension());
+  }
+  batch_start_ = position_;
+  position_ = end;
+}
+
+void write_job::check_duplicates() const {
+  const auto twice = find_duplicate(ids_);
+  if (twice)
+    throw native_error(errc::invalid_argument,
+                       "id " + to_string(ids_[twice->first]) + " appears twice (rows " +
+                           std::to_string(twice->first) + " and " + std::to_string(twice->second) +
+                           ")",
+                       "a write names each record once");
+}
+
+write_batch write_job::next_batch() {
+  write_batch batch;
+  batch.kind = settings_.kind;
+  batch.ack = settings_.ack;
+  batch.merge = settings_.merge;
+  const auto last = std::min(rows_, position_ + settings_.batch_rows);
+  std::size_t bytes = 0;
+  auto end = position_;
+  for (; end < last; ++end) {
+    auto converted = held_ ? *std::exchange(held_, std::nullopt) : convert_row(end);
+    // A row that is too large alone goes out alone, so that the daemon's check names the limit.
+    if (end > position_ && bytes + converted.bytes > limits::batch_bytes) {
+      held_ = std::move(converted);
+      break;
+    }
+    bytes += converted.bytes;
+    append(batch, std::move(converted));
+  }
+  finish(batch, end);
+  return batch;
+}
+
+namespace {
+
+template <class Enum>
+struct choice {
+  std::string_view name;
+  Enum value;
+};
+
+template <class Enum, std::size_t N>
+Enum choose(const char* field, std::string_view name, const choice<Enum> (&choices)[N]) {
+  std::string names;
+  for (const auto& [known, value] : choices) {
+    if (name == known)
+      return value;
+    names.append(names.empty() ? "" : ", ").append(known);
+  }
+  throw native_error(errc::invalid_argument, std::string(field) + " is '" + std::string(name) + "'",
+                     "one of: " + names);
+}
+
+constexpr choice<write_kind> kinds[] = {{"add", write_kind::add},
+                                        {"upsert", write_kind::upsert},
+                                        {"update", write_kind::update},
+                                        {"delete", write_kind::erase}};
+constexpr choice<durability> durabilities[] = {{"sync", durability::sync},
+                                               {"interval", durability::interval}};
+constexpr choice<metadata_mode> metadata_modes[] = {{"merge", metadata_mode::merge},
+                                                    {"replace", metadata_mode::replace}};
+
+write_job make_write_job(std::string_view kind, const py::object& ids, const py::object& vectors,
+                         py::object metadata, py::object texts, std::string_view ack,
+                         std::string_view merge, bool copy_vectors,
+                         std::optional<std::size_t> batch_rows) {
+  write_job::options settings;
+  settings.kind = choose("kind", kind, kinds);
+  settings.ack = choose("durability", ack, durabilities);
+  settings.merge = choose("mode", merge, metadata_modes);
+  settings.copy_vectors = copy_vectors;
+  settings.batch_rows = batch_rows.value_or(limits::batch_rows);
+  return {settings, ids, vectors, std::move(metadata), std::move(texts)};
+}
+
+}  // namespace
+
+void bind_write_job(py::module_& module) {
+  py::class_<write_job>(module, "WriteJob", "The columns of one write call.")
+      .def(py::init(&make_write_job), py::arg("kind"), py::arg("ids"), py::arg("vectors"),
+           py::arg("metadata"), py::arg("texts"), py::arg("durability"), py::arg("mode"),
+           py::arg("copy_vectors"), py::arg("batch_rows"))
+      .def_property_readonly("rows", &write_job::rows)
+      .def_property_readonly("position", &write_job::position)
+      .def_property_readonly("batch_start", &write_job::batch_start);
+}
+
+}  // namespace hearth::python
