@@ -107,7 +107,8 @@ def area_of(path: str) -> tuple[str, bool]:
 def resolve(root: Path, path: str, name: str) -> str | None:
     """The path from the root that `#include "name"` in `path` means, or None for a missing file.
 
-    Generated Cap'n Proto headers exist only in build directories and count as present.
+    Headers that are generated (from x.capnp or x.hpp.in) exist only in build directories and count
+    as present.
     """
     here = PurePosixPath(path).parent
     for candidate in (name, str(here / name)):
@@ -119,7 +120,7 @@ def resolve(root: Path, path: str, name: str) -> str | None:
                 flat.append(part)
         found = "/".join(flat)
         source = found.removesuffix(".h") if found.endswith(".capnp.h") else found
-        if (root / source).is_file():
+        if (root / source).is_file() or (root / f"{source}.in").is_file():
             return found
     return None
 

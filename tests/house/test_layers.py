@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 import headers
 import layers
-import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 
