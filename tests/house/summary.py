@@ -31,8 +31,9 @@ class Count(NamedTuple):
 
 def count_catch2(output: str, succeeded: bool) -> Count:
     """The test cases of one program, from its output and from whether it exited with 0."""
-    if succeeded and (match := PASSED_LINE.search(output)):
-        return Count(int(match.group(1)), 0)
+    if match := PASSED_LINE.search(output):
+        # Failing after that means a leak, or a crash on the way out.
+        return Count(int(match.group(1)), 0 if succeeded else 1)
     if match := FAILED_LINE.search(output):
         parts = re.findall(r"(\d+) ([a-z ]+)", match.group(2))
         # "failed as expected" is what the case promised, so it counts as passed.
