@@ -1,0 +1,280 @@
+#include "storage/batch_applier.hpp"
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/format.hpp"
+#include "storage/change_codec.hpp"
+#include "storage/corruption.hpp"
+#include "storage/id_table.hpp"
+
+namespace hearth::storage {
+
+namespace {
+
+bool less(byte_span a, byte_span b) noexcept {
+  const auto shared = std::min(a.size(), b.size());
+  const int order = shared == 0 ? 0 : std::memcmp(a.data(), b.data(), shared);
+  return order != 0 ? order < 0 : a.size() < b.size();
+}
+
+const value_map no_metadata;
+const std::optional<std::string> no_text;
+
+}  // namespace
+
+result<void> batch_applier::prepare() {
+  HEARTH_CHECK(check_shape());
+  if (batch_.ids.empty())
+    HEARTH_CHECK(assign_ids());
+  HEARTH_CHECK(make_targets());
+  return look_up();
+}
+
+// What would make the code below read past a column. The rest was validated on the way in.
+result<void> batch_applier::check_shape() const {
+  const auto rows = batch_.rows();
+  if (gives_vectors() && batch_.vectors.dimension() != dimension_)
+    return fail(errc::dimension_mismatch,
+                core::format("vectors have {} values; the namespace has dimension {}",
+                             batch_.vectors.dimension(), dimension_));
+  const auto fits = [rows](std::size_t column) { return column == 0 || column == rows; };
+  if (!fits(batch_.vectors.rows()) || !fits(batch_.metadata.size()) || !fits(batch_.texts.size()))
+    return fail(errc::invalid_argument, "the columns of the batch differ in length",
+                "give one entry per id, or leave the column out");
+  if (rows == 0 || (batch_.ids.empty() && !inserts()))
+    return fail(errc::invalid_argument, "ids is empty");
+  return {};
+}
+
+result<void> batch_applier::assign_ids() {
+  const auto rows = batch_.rows();
+  if (assigned_id_limit - state_.next_id < rows)
+    return fail(errc::limit_exceeded,
+                core::format("no {} ids are left to assign: the next is {}; the limit is {}", rows,
+                             state_.next_id, assigned_id_limit),
+                "give the ids yourself");
+  assigned_.reserve(rows);
+  for (std::size_t i = 0; i < rows; ++i)
+    assigned_.emplace_back(state_.next_id + i);
+  return {};
+}
+
+// Targets in key order, which is the order that LMDB is fastest in.
+result<void> batch_applier::make_targets() {
+  const auto rows = batch_.rows();
+  targets_.reserve(rows);
+  keys_.reserve(rows * 16);
+  for (std::size_t i = 0; i < rows; ++i) {
+    const id_key key(id_of(i), hash_);
+    targets_.push_back(
+        {i, keys_.size(), static_cast<std::uint16_t>(key.bytes().size()), false, {}});
+    keys_.insert(keys_.end(), key.bytes().begin(), key.bytes().end());
+  }
+  const auto by_key = [this](const target& a, const target& b) {
+    return less(key_of(a), key_of(b));
+  };
+  if (!std::ranges::is_sorted(targets_, by_key))
+    std::ranges::sort(targets_, by_key);
+  // Equal keys that are not hashes are equal ids. Equal hashes may be told apart by their ids.
+  for (std::size_t i = 1; i < targets_.size(); ++i)
+    for (auto j = i; j > 0 && std::ranges::equal(key_of(targets_[j - 1]), key_of(targets_[i])); --j)
+      if (id_of(targets_[j - 1].index) == id_of(targets_[i].index))
+        return fail(
+            errc::invalid_argument,
+            core::format("id {} appears twice in the batch", to_string(id_of(targets_[i].index))),
+            "a batch names each record once");
+  return {};
+}
+
+result<void> batch_applier::look_up() {
+  // The last key, copied: from there on nothing has to be looked up.
+  std::vector<std::byte> last;
+  {
+    HEARTH_TRY(auto ids, transaction_.open_cursor(tables_.ids));
+    HEARTH_TRY(const bool any, ids.last());
+    if (any)
+      last.assign(ids.key().begin(), ids.key().end());
+  }
+  for (auto& item : targets_) {
+    if (less(last, key_of(item))) {
+      item.appended = true;
+    } else {
+      HEARTH_TRY(const auto found, find_id(transaction_, tables_, id_of(item.index), key_of(item)));
+      item.existing = found.value_or(id_entry{});
+    }
+    HEARTH_CHECK(check_existence(item));
+    if (batch_.kind == write_kind::update)
+      HEARTH_CHECK(check_update(item));
+  }
+  return {};
+}
+
+result<void> batch_applier::check_existence(const target& item) const {
+  const bool exists = item.existing.row != 0;
+  const auto& id = id_of(item.index);
+  if (batch_.kind == write_kind::add && exists) {
+    if (batch_.ids.empty())  // next_id is above every id that was ever given
+      return corrupt(core::format("the next id to assign, {},", to_string(id)));
+    return fail(errc::already_exists,
+                core::format("ids[{}]: {} is already there", item.index, to_string(id)),
+                "use upsert to replace records, or update to change them");
+  }
+  if (batch_.kind == write_kind::update && !exists)
+    return fail(errc::not_found, core::format("ids[{}]: there is no {}", item.index, to_string(id)),
+                "use upsert to insert records that are not there");
+  return {};
+}
+
+// The old record is read again when it is rewritten; by then it is too late to refuse.
+result<void> batch_applier::check_update(const target& item) const {
+  const bool merges = !batch_.metadata.empty() && batch_.merge == metadata_mode::merge;
+  HEARTH_TRY(const auto record,
+             load_record(transaction_, tables_, item.existing.row, {merges, false}));
+  if (record.id != id_of(item.index))
+    return corrupt(core::format("the record of row {}", item.existing.row));
+  if (!merges)
+    return {};
+  return validate_metadata(updated_metadata(record.metadata, item.index),
+                           core::format("metadata[{}], merged,", item.index));
+}
+
+value_map batch_applier::updated_metadata(const value_map& old, std::size_t index) const {
+  if (batch_.metadata.empty())
+    return old;
+  const auto& given = batch_.metadata[index];
+  if (batch_.merge == metadata_mode::replace)
+    return given;
+  auto merged = old;
+  for (const auto& [key, item] : given)
+    if (item.is_null())
+      merged.erase(key);
+    else
+      merged.insert_or_assign(key, item);
+  return merged;
+}
+
+result<applied_batch> batch_applier::execute() {
+  applied_batch applied;
+  auto& changes = applied.changes;
+  changes.lsn = ++state_.lsn;
+  if (inserts() || gives_vectors()) {
+    first_row_ = state_.next_row;
+    state_.next_row += batch_.rows();
+  }
+
+  const bool rows_go = batch_.kind == write_kind::erase || first_row_ != 0;
+  std::vector<row_id> replaced;
+  for (const auto& item : targets_)
+    if (item.existing.row != 0 && rows_go) {
+      replaced.push_back(item.existing.row);
+      if (item.existing.has_vector)
+        changes.removed.push_back(item.existing.row);
+    }
+  std::ranges::sort(replaced);
+  std::ranges::sort(changes.removed);
+
+  if (batch_.kind == write_kind::update)
+    HEARTH_CHECK(update_records());
+  HEARTH_CHECK(erase_records(std::move(replaced)));
+  if (inserts())
+    HEARTH_CHECK(insert_records());
+  HEARTH_CHECK(write_ids());
+
+  vector_writer vectors(transaction_, tables_, state_, dimension_, candidates_);
+  HEARTH_CHECK(vectors.remove(changes.removed));
+  if (gives_vectors()) {
+    HEARTH_CHECK(vectors.add(first_row_, batch_.vectors.view()));
+    for (std::size_t i = 0; i < batch_.rows(); ++i)
+      changes.added.push_back(first_row_ + i);
+    changes.vectors = batch_.vectors;
+  }
+  HEARTH_CHECK(write_changes(changes));
+
+  raise_next_id();
+  const auto erased = static_cast<std::uint64_t>(
+      std::ranges::count_if(targets_, [](const auto& item) { return item.existing.row != 0; }));
+  applied.result.lsn = state_.lsn;
+  applied.result.affected = batch_.kind == write_kind::erase ? erased : batch_.rows();
+  applied.result.assigned = std::move(assigned_);
+  return applied;
+}
+
+result<void> batch_applier::insert_records() {
+  for (std::size_t i = 0; i < batch_.rows(); ++i) {
+    encode_record(first_row_ + i, id_of(i), state_.lsn, gives_vectors(),
+                  batch_.metadata.empty() ? no_metadata : batch_.metadata[i],
+                  batch_.texts.empty() ? no_text : batch_.texts[i], buffer_);
+    HEARTH_CHECK(
+        transaction_.put(tables_.records, encode_row(first_row_ + i), buffer_, MDB_APPEND));
+  }
+  state_.records += batch_.rows();
+  return {};
+}
+
+// Rewrites records in place, or at their new rows where vectors are given; the old rows are erased
+// afterwards.
+result<void> batch_applier::update_records() {
+  std::vector<row_id> old_rows(batch_.rows());
+  for (const auto& item : targets_)
+    old_rows[item.index] = item.existing.row;
+  for (std::size_t i = 0; i < old_rows.size(); ++i) {
+    HEARTH_TRY(const auto old, load_record(transaction_, tables_, old_rows[i], {}));
+    const bool new_text = !batch_.texts.empty() && batch_.texts[i].has_value();
+    const auto row = first_row_ != 0 ? first_row_ + i : old_rows[i];
+    encode_record(row, old.id, state_.lsn, gives_vectors() || old.has_vector,
+                  updated_metadata(old.metadata, i), new_text ? batch_.texts[i] : old.text,
+                  buffer_);
+    HEARTH_CHECK(transaction_.put(tables_.records, encode_row(row), buffer_,
+                                  first_row_ != 0 ? MDB_APPEND : 0));
+  }
+  if (first_row_ != 0)
+    state_.records += batch_.rows();  // erase_records takes the old ones off
+  return {};
+}
+
+result<void> batch_applier::erase_records(std::vector<row_id> rows) {
+  for (const auto row : rows)
+    HEARTH_CHECK(transaction_.erase(tables_.records, encode_row(row)));
+  state_.records -= rows.size();
+  return {};
+}
+
+result<void> batch_applier::write_ids() {
+  if (batch_.kind == write_kind::erase) {
+    for (const auto& item : targets_)
+      if (item.existing.row != 0)
+        HEARTH_CHECK(erase_id(transaction_, tables_, key_of(item), item.existing.row));
+    return {};
+  }
+  if (first_row_ == 0)
+    return {};  // rows stay where they are
+  for (std::size_t i = 0; i < targets_.size(); ++i) {
+    const auto& item = targets_[i];
+    const bool repeats = i > 0 && std::ranges::equal(key_of(targets_[i - 1]), key_of(item));
+    HEARTH_CHECK(put_id(transaction_, tables_, key_of(item),
+                        {first_row_ + item.index, gives_vectors()}, item.existing.row,
+                        item.appended && !repeats ? MDB_APPEND : 0));
+  }
+  return {};
+}
+
+result<void> batch_applier::write_changes(const row_changes& changes) {
+  return encode_changes(changes.lsn, changes.added, changes.removed,
+                        [this](change_position position, byte_span value) {
+                          return transaction_.put(tables_.changes, encode_change(position), value,
+                                                  MDB_APPEND);
+                        });
+}
+
+void batch_applier::raise_next_id() noexcept {
+  if (!inserts())
+    return;
+  for (std::size_t i = 0; i < batch_.rows(); ++i) {
+    const auto& id = id_of(i);
+    if (id.is_number() && id.number() < assigned_id_limit)
+      state_.next_id = std::max(state_.next_id, id.number() + 1);
+  }
+}
+
+}  // namespace hearth::storage

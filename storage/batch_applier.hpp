@@ -1,0 +1,80 @@
+#pragma once
+// Applies one write batch to an open transaction, in two steps: everything that can be refused is
+// found out before the first byte is written.
+#include <cstdint>
+#include <vector>
+
+#include "core/write_batch.hpp"
+#include "storage/keys.hpp"
+#include "storage/record_codec.hpp"
+#include "storage/tables.hpp"
+#include "storage/vector_table.hpp"
+
+namespace hearth::storage {
+
+/// One batch, one object. Prepare, and if that succeeded, execute.
+class batch_applier {
+ public:
+  batch_applier(lmdb::write_transaction& in, const tables& to, store_state& state,
+                std::uint32_t dimension, compaction_candidates& candidates, id_hash hash,
+                const write_batch& batch)
+      : transaction_(in), tables_(to), state_(state), dimension_(dimension),
+        candidates_(candidates), hash_(hash), batch_(batch) {}
+
+  /// Looks up every id and checks the batch against what is stored. Writes nothing.
+  [[nodiscard]] result<void> prepare();
+  /// Writes. On error the transaction must be aborted.
+  [[nodiscard]] result<applied_batch> execute();
+
+ private:
+  /// A record of the batch, in key order.
+  struct target {
+    std::size_t index = 0;  ///< in the batch
+    std::size_t key_at = 0;
+    std::uint16_t key_size = 0;
+    bool appended = false;  ///< its key is above every key in the table
+    id_entry existing;      ///< row 0: none
+  };
+
+  [[nodiscard]] byte_span key_of(const target& item) const noexcept {
+    return std::span(keys_).subspan(item.key_at, item.key_size);
+  }
+  [[nodiscard]] const record_id& id_of(std::size_t index) const noexcept {
+    return batch_.ids.empty() ? assigned_[index] : batch_.ids[index];
+  }
+  [[nodiscard]] bool inserts() const noexcept {
+    return batch_.kind == write_kind::add || batch_.kind == write_kind::upsert;
+  }
+  [[nodiscard]] bool gives_vectors() const noexcept { return !batch_.vectors.empty(); }
+
+  [[nodiscard]] result<void> check_shape() const;
+  [[nodiscard]] result<void> assign_ids();
+  [[nodiscard]] result<void> make_targets();
+  [[nodiscard]] result<void> look_up();
+  [[nodiscard]] result<void> check_existence(const target& item) const;
+  [[nodiscard]] result<void> check_update(const target& item) const;
+  [[nodiscard]] value_map updated_metadata(const value_map& old, std::size_t index) const;
+
+  [[nodiscard]] result<void> insert_records();
+  [[nodiscard]] result<void> update_records();
+  [[nodiscard]] result<void> erase_records(std::vector<row_id> rows);
+  [[nodiscard]] result<void> write_ids();
+  [[nodiscard]] result<void> write_changes(const row_changes& changes);
+  void raise_next_id() noexcept;
+
+  lmdb::write_transaction& transaction_;
+  const tables& tables_;
+  store_state& state_;
+  std::uint32_t dimension_;
+  compaction_candidates& candidates_;
+  id_hash hash_;
+  const write_batch& batch_;
+
+  std::vector<record_id> assigned_;
+  std::vector<std::byte> keys_;
+  std::vector<target> targets_;
+  row_id first_row_ = 0;  // of the new rows, one per record in batch order; 0: none
+  std::vector<std::byte> buffer_;
+};
+
+}  // namespace hearth::storage

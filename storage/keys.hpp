@@ -1,0 +1,73 @@
+#pragma once
+// Keys of the tables. Numbers are big-endian, so that LMDB's byte order is their order.
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "core/disk.hpp"
+#include "core/record.hpp"
+#include "storage/namespace_store.hpp"
+
+namespace hearth::storage {
+
+inline constexpr std::size_t key_limit = 511;  ///< LMDB's, as Debian builds it
+
+using row_key = std::array<std::byte, 8>;
+using change_key = std::array<std::byte, 12>;
+
+[[nodiscard]] inline row_key encode_row(row_id row) noexcept {
+  return std::bit_cast<row_key>(__builtin_bswap64(row));
+}
+
+/// Nothing if `key` is not 8 bytes long.
+[[nodiscard]] inline std::optional<row_id> decode_row(byte_span key) noexcept {
+  row_id row = 0;
+  if (key.size() != sizeof row)
+    return std::nullopt;
+  std::memcpy(&row, key.data(), sizeof row);
+  return __builtin_bswap64(row);
+}
+
+struct change_position {
+  lsn_t lsn = 0;
+  std::uint32_t part = 0;
+};
+
+[[nodiscard]] change_key encode_change(change_position position) noexcept;
+[[nodiscard]] std::optional<change_position> decode_change(byte_span key) noexcept;
+
+/// 128 bits of a string id too long for a key. Replaceable, so that tests can make ids collide.
+using id_hash = std::array<std::uint64_t, 2> (*)(std::string_view id);
+
+/// Two XXH3 checksums with different seeds.
+[[nodiscard]] std::array<std::uint64_t, 2> default_id_hash(std::string_view id);
+
+/// The key of a record id in table `ids`. Numbers: 0x01, big-endian. Strings: 0x02, then up to
+/// `direct_id_bytes` bytes as they are. Longer strings: 0x02, their first `direct_id_bytes` bytes,
+/// 16 bytes of hash; such a key can stand for several ids, and no direct key is as long. So numbers
+/// sort before strings and strings by byte, except that ids which share their first
+/// `direct_id_bytes` bytes sort by hash.
+class id_key {
+ public:
+  static constexpr std::size_t direct_id_bytes = key_limit - 1 - 16;
+
+  id_key(const record_id& id, id_hash hash) noexcept;
+
+  [[nodiscard]] byte_span bytes() const noexcept { return std::span(data_).first(size_); }
+
+ private:
+  std::size_t size_ = 0;
+  std::array<std::byte, key_limit> data_;  // only the first size_ bytes are initialized
+};
+
+/// True if `key` holds a hash and may therefore stand for several ids.
+[[nodiscard]] inline bool is_hashed(byte_span key) noexcept {
+  return key.size() == key_limit;
+}
+
+}  // namespace hearth::storage

@@ -1,0 +1,85 @@
+// Upkeep: trimming history, sealing the tail, compacting chunks.
+#include <algorithm>
+
+#include "core/format.hpp"
+#include "storage/events.hpp"
+#include "storage/namespace_store_impl.hpp"
+
+namespace hearth::storage {
+
+namespace {
+
+constexpr std::size_t trimmed_at_once = 4096;
+
+}  // namespace
+
+result<bool> lmdb_namespace_store::maintain(lsn_t keep_after) {
+  HEARTH_CHECK(commit());  // so that upkeep has a transaction of its own
+  HEARTH_TRY(const int stale, environment_->clear_stale_readers());
+  if (stale > 0)
+    options_.log->info(
+        events::stale_readers_cleared,
+        core::format("{}: {} left by processes that died", directory().string(), stale));
+  HEARTH_CHECK(begin());
+  const auto done = run_upkeep(keep_after);
+  if (!done)
+    return give_up(done.error());
+  if (!done->wrote)
+    transaction_.reset();  // nothing to sync
+  HEARTH_CHECK(commit());
+  return done->more;
+}
+
+result<lmdb_namespace_store::upkeep> lmdb_namespace_store::run_upkeep(lsn_t keep_after) {
+  HEARTH_TRY(const auto history, trim_history(keep_after));
+  HEARTH_TRY(const auto vectors, seal_and_compact());
+  return upkeep{history.more || vectors.more, history.wrote || vectors.wrote};
+}
+
+// Drops what is both unneeded and beyond the history to keep.
+result<lmdb_namespace_store::upkeep> lmdb_namespace_store::trim_history(lsn_t keep_after) {
+  upkeep done;
+  if (state_.lsn <= options_.history_batches)
+    return done;
+  const auto last = std::min(keep_after, state_.lsn - options_.history_batches);
+  HEARTH_TRY(auto changes, transaction_->open_cursor(tables_.changes));
+  HEARTH_TRY(bool found, changes.first());
+  for (std::size_t trimmed = 0; found; ++trimmed) {
+    const auto position = decode_change(changes.key());
+    if (position && position->lsn > last)
+      break;
+    done.more = trimmed == trimmed_at_once;
+    if (done.more)
+      break;
+    HEARTH_CHECK(changes.erase());
+    done.wrote = true;
+    HEARTH_TRY(found, changes.first());
+  }
+  return done;
+}
+
+result<lmdb_namespace_store::upkeep> lmdb_namespace_store::seal_and_compact() {
+  upkeep done;
+  vector_writer vectors(*transaction_, tables_, state_, dimension_, candidates_);
+  HEARTH_TRY(std::size_t written, vectors.seal(hooks_.maintenance_bytes));
+  done.wrote = written > 0;
+  while (!candidates_.empty() && written < hooks_.maintenance_bytes) {
+    // Planning takes the candidate off the list, whatever comes of it: so this ends.
+    const auto plan = vectors.plan_compaction(*candidates_.begin());
+    if (!plan && plan.error().code == errc::corruption) {
+      options_.log->error(events::chunk_damaged,
+                          core::format("{}: {}", directory().string(), to_string(plan.error())));
+      continue;
+    }
+    HEARTH_CHECK(plan);
+    if (plan->empty())
+      continue;
+    HEARTH_TRY(const auto bytes, vectors.rewrite(*plan));
+    written += bytes;
+    done.wrote = true;
+  }
+  done.more = !candidates_.empty() || state_.tail_rows >= rows_per_chunk(dimension_);
+  return done;
+}
+
+}  // namespace hearth::storage

@@ -1,0 +1,223 @@
+#include <sys/random.h>
+
+#include <cerrno>
+
+#include "core/format.hpp"
+#include "core/posix_error.hpp"
+#include "storage/batch_applier.hpp"
+#include "storage/events.hpp"
+#include "storage/files.hpp"
+#include "storage/namespace_store_impl.hpp"
+#include "storage/read_view_impl.hpp"
+
+namespace hearth::storage {
+
+namespace {
+
+constexpr std::uint64_t largest_map = std::uint64_t{16} << 40;
+
+result<store_identity> make_identity() {
+  store_identity identity;
+  if (::getrandom(identity.uuid, sizeof identity.uuid, 0) != sizeof identity.uuid)
+    return std::unexpected(posix_error(errno, "read random bytes"));
+  return identity;
+}
+
+result<std::shared_ptr<lmdb::environment>> open_environment(const std::filesystem::path& directory,
+                                                            const namespace_store_options& options,
+                                                            bool create) {
+  if (options.map_bytes > largest_map)
+    return fail(errc::invalid_argument,
+                core::format("map_bytes is {}; the limit is {}", format_bytes(options.map_bytes),
+                             format_bytes(largest_map)));
+  lmdb::environment_options wanted;
+  wanted.map_bytes = options.map_bytes;
+  wanted.create = create;
+  HEARTH_TRY(auto opened, lmdb::environment::open(directory, wanted));
+  if (opened->map_bytes() < wanted.map_bytes)
+    options.log->warning(events::map_reduced,
+                         core::format("{}: the system grants {} of address space, not {}",
+                                      directory.string(), format_bytes(opened->map_bytes()),
+                                      format_bytes(wanted.map_bytes)));
+  HEARTH_TRY(const int stale, opened->clear_stale_readers());
+  if (stale > 0)
+    options.log->info(
+        events::stale_readers_cleared,
+        core::format("{}: {} left by processes that died", directory.string(), stale));
+  return opened;
+}
+
+}  // namespace
+
+result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::path& directory,
+                                                      const namespace_config& config,
+                                                      const namespace_store_options& options,
+                                                      const store_hooks& hooks) {
+  HEARTH_CHECK(make_directory(directory));
+  HEARTH_TRY(auto environment, open_environment(directory, options, true));
+  lmdb_namespace_store::contents made;
+  made.config = config;
+  HEARTH_TRY(made.identity, make_identity());
+  HEARTH_TRY(auto transaction, environment->begin_write());
+  HEARTH_TRY(made.all, tables::open(transaction, true));
+  HEARTH_CHECK(write_config(transaction, made.all, made.config));
+  HEARTH_CHECK(write_identity(transaction, made.all, made.identity));
+  HEARTH_CHECK(write_state(transaction, made.all, made.state));
+  HEARTH_CHECK(transaction.commit());
+  HEARTH_CHECK(sync_directory(directory));
+  return std::make_unique<lmdb_namespace_store>(std::move(environment), std::move(made), options,
+                                                hooks);
+}
+
+result<std::unique_ptr<namespace_store>> open_store(const std::filesystem::path& directory,
+                                                    const namespace_store_options& options,
+                                                    const store_hooks& hooks) {
+  HEARTH_TRY(auto environment, open_environment(directory, options, false));
+  lmdb_namespace_store::contents found;
+  HEARTH_TRY(auto transaction, environment->begin_write());
+  HEARTH_TRY(found.all, tables::open(transaction, false));
+  HEARTH_TRY(found.config, read_config(transaction, found.all));
+  HEARTH_TRY(found.identity, read_identity(transaction, found.all));
+  HEARTH_TRY(found.state, read_state(transaction, found.all));
+  HEARTH_TRY(found.candidates, find_candidates(transaction, found.all));
+  HEARTH_CHECK(transaction.commit());  // nothing was written; this keeps the table handles
+  return std::make_unique<lmdb_namespace_store>(std::move(environment), std::move(found), options,
+                                                hooks);
+}
+
+result<std::unique_ptr<namespace_store>>
+namespace_store::create(const std::filesystem::path& directory, const namespace_config& config,
+                        const namespace_store_options& options) {
+  return create_store(directory, config, options, {});
+}
+
+result<std::unique_ptr<namespace_store>>
+namespace_store::open(const std::filesystem::path& directory,
+                      const namespace_store_options& options) {
+  return open_store(directory, options, {});
+}
+
+lmdb_namespace_store::lmdb_namespace_store(std::shared_ptr<lmdb::environment> environment,
+                                           contents found, namespace_store_options options,
+                                           const store_hooks& hooks)
+    : environment_(std::move(environment)), tables_(found.all), identity_(found.identity),
+      options_(std::move(options)), hooks_(hooks), dimension_(found.config.dimension),
+      state_(found.state), candidates_(std::move(found.candidates)), durable_lsn_(found.state.lsn),
+      config_(std::move(found.config)) {}
+
+namespace_config lmdb_namespace_store::config() const {
+  const std::scoped_lock lock(mutex_);
+  return config_;
+}
+
+std::optional<error> lmdb_namespace_store::read_only_reason() const {
+  const std::scoped_lock lock(mutex_);
+  return read_only_reason_;
+}
+
+result<void> lmdb_namespace_store::check_writable() const {
+  const auto reason = read_only_reason();
+  if (!reason)
+    return {};
+  return fail(errc::read_only,
+              core::format("{} takes no more writes since one failed: {}", directory().string(),
+                           reason->message),
+              reason->hint.empty() ? "close and reopen the namespace"
+                                   : reason->hint + "; then close and reopen the namespace");
+}
+
+result<void> lmdb_namespace_store::begin() {
+  HEARTH_CHECK(check_writable());
+  if (!transaction_) {
+    HEARTH_TRY(auto begun, environment_->begin_write());
+    transaction_.emplace(std::move(begun));
+  }
+  return {};
+}
+
+std::unexpected<error> lmdb_namespace_store::give_up(error cause) {
+  transaction_.reset();
+  options_.log->error(events::store_read_only,
+                      core::format("{}: {}", directory().string(), to_string(cause)));
+  const std::scoped_lock lock(mutex_);
+  read_only_reason_ = cause;
+  return std::unexpected(std::move(cause));
+}
+
+result<applied_batch> lmdb_namespace_store::apply(const write_batch& batch) {
+  const bool begins = !transaction_;
+  HEARTH_CHECK(begin());
+  batch_applier applier(*transaction_, tables_, state_, dimension_, candidates_, hooks_.hash,
+                        batch);
+  if (auto prepared = applier.prepare(); !prepared) {
+    if (begins)
+      transaction_.reset();  // nothing in it: no commit needed, nobody waits for it
+    return std::unexpected(std::move(prepared).error());
+  }
+  auto applied = applier.execute();
+  if (!applied)
+    return give_up(std::move(applied).error());
+  applied->result.durable_lsn = durable_lsn();
+  return applied;
+}
+
+result<lsn_t> lmdb_namespace_store::commit() {
+  HEARTH_CHECK(check_writable());
+  if (!transaction_)
+    return durable_lsn();
+  auto outcome = write_state(*transaction_, tables_, state_);
+  if (outcome && options_.before_commit)
+    outcome = options_.before_commit();
+  if (outcome)
+    outcome = transaction_->commit();
+  if (!outcome)
+    return give_up(std::move(outcome).error());
+  transaction_.reset();
+  durable_lsn_.store(state_.lsn, std::memory_order_release);
+  return state_.lsn;
+}
+
+result<void> lmdb_namespace_store::set_config(const namespace_config& config) {
+  const auto old = this->config();
+  auto unchanged = config;
+  unchanged.index = old.index;
+  if (unchanged != old)
+    return fail(errc::config_mismatch, "only index parameters of a namespace can change",
+                "create another namespace and copy the records");
+  HEARTH_CHECK(begin());
+  if (auto written = write_config(*transaction_, tables_, config); !written)
+    return give_up(std::move(written).error());
+  HEARTH_CHECK(commit());
+  const std::scoped_lock lock(mutex_);
+  config_ = config;
+  return {};
+}
+
+result<std::unique_ptr<read_view>> lmdb_namespace_store::read() const {
+  HEARTH_TRY(auto snapshot, environment_->begin_read());
+  read_view_options options;
+  options.dimension = dimension_;
+  options.hash = hooks_.hash;
+  options.renew_after = hooks_.renew_scans_after;
+  return make_read_view(std::move(snapshot), tables_, options);
+}
+
+file_usage lmdb_namespace_store::usage() const {
+  file_usage usage{0, environment_->file_bytes()};
+  const auto snapshot = environment_->begin_read();
+  if (!snapshot)
+    return usage;
+  for (const lmdb::table which :
+       {lmdb::free_pages, lmdb::table_names, tables_.meta, tables_.ids, tables_.records,
+        tables_.tail, tables_.chunks, tables_.dead, tables_.changes}) {
+    const auto numbers = snapshot->statistics(which);
+    if (numbers)
+      usage.used_bytes +=
+          (numbers->ms_branch_pages + numbers->ms_leaf_pages + numbers->ms_overflow_pages) *
+          numbers->ms_psize;
+  }
+  usage.used_bytes += 2 * std::size_t{4096};  // meta pages
+  return usage;
+}
+
+}  // namespace hearth::storage

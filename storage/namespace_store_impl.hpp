@@ -1,0 +1,91 @@
+#pragma once
+// namespace_store over one LMDB environment.
+#include <atomic>
+#include <chrono>
+#include <mutex>
+#include <optional>
+
+#include "storage/keys.hpp"
+#include "storage/lmdb.hpp"
+#include "storage/namespace_store.hpp"
+#include "storage/tables.hpp"
+#include "storage/vector_table.hpp"
+
+namespace hearth::storage {
+
+/// What only tests change.
+struct store_hooks {
+  id_hash hash = default_id_hash;
+  std::chrono::nanoseconds renew_scans_after = std::chrono::milliseconds(500);
+  std::size_t maintenance_bytes = std::size_t{8} << 20;  ///< written by one call of maintain()
+};
+
+/// namespace_store::create and open, with hooks.
+[[nodiscard]] result<std::unique_ptr<namespace_store>>
+create_store(const std::filesystem::path& directory, const namespace_config& config,
+             const namespace_store_options& options, const store_hooks& hooks);
+[[nodiscard]] result<std::unique_ptr<namespace_store>>
+open_store(const std::filesystem::path& directory, const namespace_store_options& options,
+           const store_hooks& hooks);
+
+class lmdb_namespace_store final : public namespace_store {
+ public:
+  /// What opening found in the environment.
+  struct contents {
+    tables all;
+    namespace_config config;
+    store_identity identity;
+    store_state state;
+    compaction_candidates candidates;
+  };
+
+  lmdb_namespace_store(std::shared_ptr<lmdb::environment> environment, contents found,
+                       namespace_store_options options, const store_hooks& hooks);
+
+  namespace_config config() const override;
+  result<void> set_config(const namespace_config& config) override;
+  store_identity identity() const override { return identity_; }
+  const std::filesystem::path& directory() const override { return environment_->directory(); }
+
+  result<applied_batch> apply(const write_batch& batch) override;
+  result<lsn_t> commit() override;
+  result<bool> maintain(lsn_t keep_after) override;
+
+  result<std::unique_ptr<read_view>> read() const override;
+  lsn_t durable_lsn() const override { return durable_lsn_.load(std::memory_order_acquire); }
+  std::optional<error> read_only_reason() const override;
+  file_usage usage() const override;
+
+ private:
+  [[nodiscard]] result<void> check_writable() const;
+  [[nodiscard]] result<void> begin();
+  /// Aborts, makes the store read-only, and answers `cause`.
+  [[nodiscard]] std::unexpected<error> give_up(error cause);
+
+  struct upkeep {
+    bool more = false;
+    bool wrote = false;
+  };
+  [[nodiscard]] result<upkeep> run_upkeep(lsn_t keep_after);
+  [[nodiscard]] result<upkeep> trim_history(lsn_t keep_after);
+  [[nodiscard]] result<upkeep> seal_and_compact();
+
+  const std::shared_ptr<lmdb::environment> environment_;
+  const tables tables_;
+  const store_identity identity_;
+  const namespace_store_options options_;
+  const store_hooks hooks_;
+  const std::uint32_t dimension_;
+
+  // The writer's.
+  store_state state_;
+  compaction_candidates candidates_;
+  std::optional<lmdb::write_transaction> transaction_;
+
+  std::atomic<lsn_t> durable_lsn_;
+  mutable std::mutex mutex_;  // guards config_ and read_only_reason_
+  namespace_config config_;
+  std::optional<error> read_only_reason_;
+};
+
+}  // namespace hearth::storage

@@ -1,0 +1,303 @@
+#include <algorithm>
+#include <charconv>
+
+#include "core/clock.hpp"
+#include "core/format.hpp"
+#include "storage/change_codec.hpp"
+#include "storage/corruption.hpp"
+#include "storage/id_table.hpp"
+#include "storage/read_view_impl.hpp"
+
+namespace hearth::storage {
+
+namespace {
+
+// Collects records column by column behind what `out` already holds.
+class column_builder {
+ public:
+  column_builder(record_columns& out, const field_set& fields, std::uint32_t dimension)
+      : out_(out), fields_(fields), dimension_(dimension) {
+    if (fields_.vectors && !out_.vectors.empty()) {
+      const auto values = out_.vectors.view().values();
+      vectors_.assign(values.begin(), values.end());
+    }
+  }
+
+  [[nodiscard]] record_parts parts() const noexcept { return {fields_.metadata, fields_.texts}; }
+
+  // The bytes that the record takes in a reply, roughly.
+  [[nodiscard]] std::size_t bytes_of(const stored_record& record) const noexcept {
+    return 32 + (record.id.is_number() ? 0 : record.id.text().size()) +
+           (fields_.vectors ? dimension_ * sizeof(float) : 0) +
+           (fields_.metadata ? metadata_size(record.metadata) : 0) +
+           (record.text ? record.text->size() : 0);
+  }
+
+  result<void> add(stored_record record, row_id row, vector_reader& vectors) {
+    if (fields_.vectors) {
+      vectors_.resize(vectors_.size() + dimension_);
+      auto* const to = vectors_.data() + vectors_.size() - dimension_;
+      if (record.has_vector) {
+        HEARTH_TRY(const bool found, vectors.copy(row, to));
+        if (!found)
+          return corrupt(core::format("the vector of row {}", row));
+      }
+      out_.has_vector.push_back(record.has_vector);
+    }
+    if (fields_.metadata)
+      out_.metadata.push_back(std::move(record.metadata));
+    if (fields_.texts)
+      out_.texts.push_back(std::move(record.text));
+    out_.versions.push_back(record.version);
+    out_.ids.push_back(std::move(record.id));
+    return {};
+  }
+
+  void finish() {
+    if (!fields_.vectors)
+      return;
+    const auto rows = out_.has_vector.size();
+    out_.vectors = matrix(std::move(vectors_), rows, dimension_);
+  }
+
+ private:
+  record_columns& out_;
+  field_set fields_;
+  std::uint32_t dimension_;
+  std::vector<float> vectors_;
+};
+
+// Cursors are ids as text, so that they pass unchanged wherever text passes.
+std::string make_cursor(const record_id& id) {
+  return id.is_number() ? core::format("n{}", id.number()) : "s" + id.text();
+}
+
+result<record_id> parse_cursor(const std::string& cursor) {
+  if (cursor[0] == 's' && cursor.size() > 1 && cursor.size() <= limits::id_bytes + 1)
+    return record_id(cursor.substr(1));
+  std::uint64_t number = 0;
+  const auto* const end = cursor.data() + cursor.size();
+  const auto parsed = std::from_chars(cursor.data() + 1, end, number);
+  if (cursor[0] != 'n' || parsed.ec != std::errc{} || parsed.ptr != end)
+    return fail(errc::invalid_argument, "cursor is not one that a scan answered",
+                "start without a cursor");
+  return record_id(number);
+}
+
+class lmdb_read_view final : public read_view {
+ public:
+  lmdb_read_view(lmdb::read_transaction snapshot, const tables& from, store_state state,
+                 const read_view_options& options)
+      : snapshot_(std::move(snapshot)), tables_(from), state_(state), options_(options) {}
+
+  lsn_t lsn() const override { return state_.lsn; }
+  std::uint64_t record_count() const override { return state_.records; }
+  std::uint64_t vector_count() const override { return state_.vectors; }
+
+  result<get_result> get(const get_query& query) override;
+  result<scan_page> scan(const scan_query& query, std::size_t max_bytes) override;
+  result<std::vector<bool>> resolve(std::span<const row_id> rows, const field_set& fields,
+                                    record_columns& out) override;
+  result<std::vector<bool>> vectors(std::span<const row_id> rows, float* out) override;
+  result<void>
+  for_each_vector(row_id after,
+                  const std::function<bool(std::span<const row_id>, matrix_view)>& visit) override;
+  result<std::vector<row_changes>> changes(lsn_t after, std::size_t limit) override;
+
+ private:
+  struct located_record {
+    row_id row = 0;
+    stored_record record;
+  };
+
+  [[nodiscard]] result<vector_reader> open_vectors() const {
+    return vector_reader::open(snapshot_, tables_, options_.dimension);
+  }
+  // The records behind the id entry that `ids` stands on, in id order.
+  [[nodiscard]] result<std::vector<located_record>> records_at(const lmdb::cursor& ids,
+                                                               record_parts parts) const;
+  [[nodiscard]] result<bool> start_scan(lmdb::cursor& ids,
+                                        const std::optional<record_id>& after) const;
+
+  lmdb::read_transaction snapshot_;
+  tables tables_;
+  store_state state_;
+  read_view_options options_;
+};
+
+result<get_result> lmdb_read_view::get(const get_query& query) {
+  get_result answer;
+  HEARTH_TRY(auto vectors, open_vectors());
+  column_builder columns(answer.found, query.fields, options_.dimension);
+  for (const auto& id : query.ids) {
+    const id_key key(id, options_.hash);
+    HEARTH_TRY(const auto entry, find_id(snapshot_, tables_, id, key.bytes()));
+    if (!entry) {
+      answer.missing.push_back(id);
+      continue;
+    }
+    HEARTH_TRY(auto record, load_record(snapshot_, tables_, entry->row, columns.parts()));
+    if (record.id != id)
+      return corrupt(core::format("the record of row {}", entry->row));
+    HEARTH_CHECK(columns.add(std::move(record), entry->row, vectors));
+  }
+  columns.finish();
+  return answer;
+}
+
+result<std::vector<lmdb_read_view::located_record>>
+lmdb_read_view::records_at(const lmdb::cursor& ids, record_parts parts) const {
+  HEARTH_TRY(const auto entries, decode_id_entries(ids.key(), ids.value()));
+  std::vector<located_record> records;
+  for (const auto& entry : entries) {
+    HEARTH_TRY(auto record, load_record(snapshot_, tables_, entry.row, parts));
+    records.push_back({entry.row, std::move(record)});
+  }
+  std::ranges::sort(
+      records, {}, [](const auto& found) -> const auto& { return found.record.id; });
+  return records;
+}
+
+// To the entry that holds `after`, or else the first behind it: a hash may stand for more ids.
+result<bool> lmdb_read_view::start_scan(lmdb::cursor& ids,
+                                        const std::optional<record_id>& after) const {
+  if (!after)
+    return ids.first();
+  return ids.lower_bound(id_key(*after, options_.hash).bytes());
+}
+
+result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_bytes) {
+  scan_page page;
+  std::optional<record_id> after;
+  if (!query.cursor.empty()) {
+    HEARTH_TRY(after, parse_cursor(query.cursor));
+  }
+  HEARTH_TRY(auto vectors, open_vectors());
+  HEARTH_TRY(auto ids, snapshot_.open_cursor(tables_.ids));
+  HEARTH_TRY(bool more, start_scan(ids, after));
+  column_builder columns(page.rows, query.fields, options_.dimension);
+  const auto limit = std::max<std::size_t>(query.limit, 1);
+  const auto first_key =
+      after ? std::optional<id_key>(id_key(*after, options_.hash)) : std::nullopt;
+  std::size_t bytes = 0;
+  while (more) {
+    HEARTH_TRY(auto records, records_at(ids, columns.parts()));
+    const bool resumed = first_key && std::ranges::equal(first_key->bytes(), ids.key());
+    for (auto& [row, record] : records) {
+      if (resumed && record.id <= *after)
+        continue;
+      bytes += columns.bytes_of(record);
+      if (page.rows.size() >= limit || (bytes > max_bytes && page.rows.size() > 0)) {
+        page.next = make_cursor(page.rows.ids.back());
+        columns.finish();
+        return page;
+      }
+      HEARTH_CHECK(columns.add(std::move(record), row, vectors));
+    }
+    HEARTH_TRY(more, ids.next());
+  }
+  columns.finish();
+  return page;
+}
+
+result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
+                                                  const field_set& fields, record_columns& out) {
+  std::vector<bool> there;
+  there.reserve(rows.size());
+  HEARTH_TRY(auto vectors, open_vectors());
+  column_builder columns(out, fields, options_.dimension);
+  for (const auto row : rows) {
+    HEARTH_TRY(const auto data, snapshot_.get(tables_.records, encode_row(row)));
+    there.push_back(data.has_value());
+    if (!data)
+      continue;
+    HEARTH_TRY(auto record, decode_record(row, *data, columns.parts()));
+    HEARTH_CHECK(columns.add(std::move(record), row, vectors));
+  }
+  columns.finish();
+  return there;
+}
+
+result<std::vector<bool>> lmdb_read_view::vectors(std::span<const row_id> rows, float* out) {
+  std::vector<bool> there;
+  there.reserve(rows.size());
+  HEARTH_TRY(auto reader, open_vectors());
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    HEARTH_TRY(const bool found, reader.copy(rows[i], out + i * options_.dimension));
+    there.push_back(found);
+  }
+  return there;
+}
+
+result<void> lmdb_read_view::for_each_vector(
+    row_id after, const std::function<bool(std::span<const row_id>, matrix_view)>& visit) {
+  std::optional<vector_reader> reader;
+  auto renewed = system_clock().steady_now();
+  for (;;) {
+    if (!reader) {
+      HEARTH_TRY(reader, open_vectors());
+    }
+    HEARTH_TRY(const auto block, reader->next_block(after));
+    // Rows that came after the snapshot was taken are not part of it, wherever the scan is now.
+    const auto known = static_cast<std::size_t>(
+        std::ranges::lower_bound(block.rows, state_.next_row) - block.rows.begin());
+    if (known == 0)
+      return {};
+    if (!visit(block.rows.first(known), {block.vectors.data(), known, block.vectors.dimension()}))
+      return {};
+    after = block.last;
+    if (const auto now = system_clock().steady_now(); now - renewed >= options_.renew_after) {
+      reader.reset();  // its cursors end before the transaction moves on
+      HEARTH_CHECK(snapshot_.renew());
+      renewed = now;
+    }
+  }
+}
+
+result<std::vector<row_changes>> lmdb_read_view::changes(lsn_t after, std::size_t limit) {
+  std::vector<row_changes> found;
+  if (after >= state_.lsn || limit == 0)
+    return found;
+  HEARTH_TRY(auto table, snapshot_.open_cursor(tables_.changes));
+  HEARTH_TRY(bool more, table.lower_bound(encode_change({after + 1, 0})));
+  while (more) {
+    const auto position = decode_change(table.key());
+    if (!position)
+      return corrupt("a key of the change table");
+    if (position->lsn > state_.lsn)
+      break;  // a scan of vectors has moved the snapshot on
+    if (found.empty() && (position->lsn != after + 1 || position->part != 0))
+      break;  // trimmed
+    const bool begins = position->part == 0;
+    if (begins && found.size() == limit)
+      return found;
+    if (position->lsn != after + found.size() + (begins ? 1 : 0))
+      return corrupt(core::format("the change table behind lsn {}", after + found.size()));
+    if (begins)
+      found.push_back({{}, {}, {}, position->lsn});
+    HEARTH_TRY(const bool last,
+               decode_changes(*position, table.value(), state_.next_row, found.back()));
+    HEARTH_TRY(more, table.next());
+    const auto next = more ? decode_change(table.key()) : std::nullopt;
+    const auto expected_part = last ? 0 : position->part + 1;
+    if (more != next.has_value() || (!more && !last) || (next && next->part != expected_part))
+      return corrupt(core::format("the change table at lsn {}", position->lsn));
+  }
+  if (found.empty())
+    return fail(errc::not_found, core::format("changes after lsn {} were trimmed", after),
+                "start again from the records themselves");
+  if (found.size() < limit && found.back().lsn != state_.lsn)
+    return corrupt("the end of the change table");
+  return found;
+}
+
+}  // namespace
+
+result<std::unique_ptr<read_view>> make_read_view(lmdb::read_transaction snapshot,
+                                                  const tables& from,
+                                                  const read_view_options& options) {
+  HEARTH_TRY(const auto state, read_state(snapshot, from));
+  return std::make_unique<lmdb_read_view>(std::move(snapshot), from, state, options);
+}
+
+}  // namespace hearth::storage

@@ -1,0 +1,165 @@
+#include "storage/tables.hpp"
+
+#include "core/format.hpp"
+#include "core/limits.hpp"
+#include "storage/bytes.hpp"
+#include "storage/corruption.hpp"
+
+namespace hearth::storage {
+
+namespace {
+
+constexpr std::string_view format_key = "format";
+constexpr std::string_view state_key = "state";
+constexpr std::string_view config_key = "config";
+constexpr std::string_view identity_key = "identity";
+
+std::uint64_t seed_of(std::string_view key) noexcept {
+  return checksum(lmdb::as_key(key));
+}
+
+std::unexpected<error> damaged(std::string_view key) {
+  return corrupt(core::format("\"{}\" in the meta table", key));
+}
+
+result<byte_reader> open_value(const lmdb::transaction& in, lmdb::table meta,
+                               std::string_view key) {
+  HEARTH_TRY(const auto data, in.get(meta, lmdb::as_key(key)));
+  if (!data)
+    return fail(errc::corruption, core::format("the meta table lacks \"{}\"", key),
+                "restore the store from a backup");
+  return open_checked(*data, seed_of(key));
+}
+
+template <class Encode>
+result<void> write_value(lmdb::write_transaction& in, lmdb::table meta, std::string_view key,
+                         Encode&& encode) {
+  std::vector<std::byte> data;
+  begin_checked(data);
+  byte_writer out(data);
+  encode(out);
+  finish_checked(data, seed_of(key));
+  return in.put(meta, lmdb::as_key(key), data);
+}
+
+}  // namespace
+
+result<tables> tables::open(lmdb::write_transaction& in, bool create) {
+  tables all;
+  HEARTH_TRY(all.meta, in.open_table("meta", create));
+  if (create)
+    HEARTH_CHECK(write_format(in, all.meta, namespace_format));
+  else
+    HEARTH_CHECK(check_format(in, all.meta, namespace_format));
+  HEARTH_TRY(all.ids, in.open_table("ids", create));
+  HEARTH_TRY(all.records, in.open_table("records", create));
+  HEARTH_TRY(all.tail, in.open_table("tail", create));
+  HEARTH_TRY(all.chunks, in.open_table("chunks", create));
+  HEARTH_TRY(all.dead, in.open_table("dead", create));
+  HEARTH_TRY(all.changes, in.open_table("changes", create));
+  return all;
+}
+
+result<store_state> read_state(const lmdb::transaction& in, const tables& from) {
+  HEARTH_TRY(auto data, open_value(in, from.meta, state_key));
+  store_state state;
+  state.lsn = data.varint();
+  state.next_row = data.varint();
+  state.next_id = data.varint();
+  state.records = data.varint();
+  state.vectors = data.varint();
+  state.tail_rows = data.varint();
+  if (!data.done())
+    return damaged(state_key);
+  return state;
+}
+
+result<void> write_state(lmdb::write_transaction& in, const tables& to, const store_state& state) {
+  return write_value(in, to.meta, state_key, [&](byte_writer& out) {
+    out.varint(state.lsn);
+    out.varint(state.next_row);
+    out.varint(state.next_id);
+    out.varint(state.records);
+    out.varint(state.vectors);
+    out.varint(state.tail_rows);
+  });
+}
+
+result<namespace_config> read_config(const lmdb::transaction& in, const tables& from) {
+  HEARTH_TRY(auto data, open_value(in, from.meta, config_key));
+  const auto small = [&data] {
+    const auto number = data.varint();
+    if (number > UINT32_MAX)
+      data.fail();
+    return static_cast<std::uint32_t>(number);
+  };
+  namespace_config config;
+  config.dimension = small();
+  const auto distance = data.u8();
+  const auto kind = data.u8();
+  config.index.m = small();
+  config.index.ef_construction = small();
+  config.index.ef_search = small();
+  config.index.seed = data.u64();
+  config.shards = small();
+  config.embedder = std::string(data.text());
+  config.distance = static_cast<distance_kind>(distance);
+  config.index.kind = static_cast<index_kind>(kind);
+  if (!data.done() || config.dimension == 0 || config.dimension > limits::dimension ||
+      distance < 1 || distance > 3 || kind < 1 || kind > 2 || config.shards == 0 ||
+      config.shards > limits::shards)
+    return damaged(config_key);
+  return config;
+}
+
+result<void> write_config(lmdb::write_transaction& in, const tables& to,
+                          const namespace_config& config) {
+  return write_value(in, to.meta, config_key, [&](byte_writer& out) {
+    out.varint(config.dimension);
+    out.u8(static_cast<std::uint8_t>(config.distance));
+    out.u8(static_cast<std::uint8_t>(config.index.kind));
+    out.varint(config.index.m);
+    out.varint(config.index.ef_construction);
+    out.varint(config.index.ef_search);
+    out.u64(config.index.seed);
+    out.varint(config.shards);
+    out.text(config.embedder);
+  });
+}
+
+result<store_identity> read_identity(const lmdb::transaction& in, const tables& from) {
+  HEARTH_TRY(auto data, open_value(in, from.meta, identity_key));
+  store_identity identity;
+  identity.uuid[0] = data.u64();
+  identity.uuid[1] = data.u64();
+  if (!data.done())
+    return damaged(identity_key);
+  return identity;
+}
+
+result<void> write_identity(lmdb::write_transaction& in, const tables& to,
+                            const store_identity& identity) {
+  return write_value(in, to.meta, identity_key, [&](byte_writer& out) {
+    out.u64(identity.uuid[0]);
+    out.u64(identity.uuid[1]);
+  });
+}
+
+result<void> check_format(const lmdb::transaction& in, lmdb::table meta, std::uint64_t supported) {
+  HEARTH_TRY(auto value, open_value(in, meta, format_key));
+  const auto version = value.varint();
+  if (!value.done())
+    return damaged(format_key);
+  if (version > supported)
+    return fail(errc::unsupported,
+                core::format("{} has format {}; this build reads up to format {}",
+                             in.owner()->directory().string(), version, supported),
+                "open it with a newer Hearth");
+  return {};
+}
+
+result<void> write_format(lmdb::write_transaction& in, lmdb::table meta, std::uint64_t version) {
+  return write_value(in, meta, format_key, [&](byte_writer& out) { out.varint(version); });
+}
+
+}  // namespace hearth::storage

@@ -1,0 +1,63 @@
+#pragma once
+// The tables of a namespace's environment and what its table `meta` holds.
+#include <cstdint>
+#include <vector>
+
+#include "core/namespace_config.hpp"
+#include "storage/lmdb.hpp"
+#include "storage/namespace_store.hpp"
+
+namespace hearth::storage {
+
+/// Refused when a file says a higher one.
+inline constexpr std::uint64_t namespace_format = 1;
+
+struct tables {
+  lmdb::table meta = 0;     ///< name → checked value
+  lmdb::table ids = 0;      ///< encoded id → where its record is
+  lmdb::table records = 0;  ///< row → record without its vector
+  lmdb::table tail = 0;     ///< row → vector not yet sealed
+  lmdb::table chunks = 0;   ///< first row → sealed chunk
+  lmdb::table dead = 0;     ///< first row of a chunk → which of its rows are dead
+  lmdb::table changes = 0;  ///< lsn, part → rows added and removed
+
+  /// Opens them all, or creates them and writes the format version. Opening checks the version
+  /// first. Handles count once `in` has committed.
+  [[nodiscard]] static result<tables> open(lmdb::write_transaction& in, bool create);
+};
+
+/// Numbers that change with every batch, stored as one value in the same transaction.
+struct store_state {
+  lsn_t lsn = 0;
+  row_id next_row = 1;
+  std::uint64_t next_id = 0;  ///< above every numeric id below assigned_id_limit
+  std::uint64_t records = 0;
+  std::uint64_t vectors = 0;
+  std::uint64_t tail_rows = 0;
+
+  friend bool operator==(const store_state&, const store_state&) = default;
+};
+
+/// Numeric ids from here on are the user's alone: assigned ids stay below, so that one huge id
+/// does not use up all that could be assigned.
+inline constexpr std::uint64_t assigned_id_limit = std::uint64_t{1} << 63;
+
+[[nodiscard]] result<store_state> read_state(const lmdb::transaction& in, const tables& from);
+[[nodiscard]] result<void> write_state(lmdb::write_transaction& in, const tables& to,
+                                       const store_state& state);
+
+[[nodiscard]] result<namespace_config> read_config(const lmdb::transaction& in, const tables& from);
+[[nodiscard]] result<void> write_config(lmdb::write_transaction& in, const tables& to,
+                                        const namespace_config& config);
+
+[[nodiscard]] result<store_identity> read_identity(const lmdb::transaction& in, const tables& from);
+[[nodiscard]] result<void> write_identity(lmdb::write_transaction& in, const tables& to,
+                                          const store_identity& identity);
+
+/// unsupported, naming both versions, if the recorded one is newer than `supported`.
+[[nodiscard]] result<void> check_format(const lmdb::transaction& in, lmdb::table meta,
+                                        std::uint64_t supported);
+[[nodiscard]] result<void> write_format(lmdb::write_transaction& in, lmdb::table meta,
+                                        std::uint64_t version);
+
+}  // namespace hearth::storage

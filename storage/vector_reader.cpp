@@ -1,0 +1,136 @@
+#include <algorithm>
+
+#include "storage/corruption.hpp"
+#include "storage/keys.hpp"
+#include "storage/vector_table.hpp"
+
+namespace hearth::storage {
+
+namespace {
+
+constexpr std::size_t tail_block_rows = 64;
+
+}  // namespace
+
+result<vector_reader> vector_reader::open(const lmdb::transaction& in, const tables& from,
+                                          std::uint32_t dimension) {
+  HEARTH_TRY(auto chunks, in.open_cursor(from.chunks));
+  HEARTH_TRY(auto dead, in.open_cursor(from.dead));
+  HEARTH_TRY(auto tail, in.open_cursor(from.tail));
+  return vector_reader(std::move(chunks), std::move(dead), std::move(tail), dimension);
+}
+
+// Takes over the chunk that the cursor stands on.
+result<void> vector_reader::load_chunk() {
+  chunk_.reset();
+  const auto first_row = decode_row(chunks_.key());
+  if (!first_row)
+    return corrupt("a key of the chunk table");
+  HEARTH_TRY(auto chunk, chunk_view::open(*first_row, chunks_.value(), dimension_));
+  chunk_dead_ = {};
+  HEARTH_TRY(const bool has_dead, dead_.find(chunks_.key()));
+  if (has_dead) {
+    HEARTH_TRY(chunk_dead_, dead_rows::decode(*first_row, dead_.value()));
+    if (chunk_dead_.size() != chunk.size())
+      return corrupt("the list of dead rows of a chunk");
+  }
+  chunk_ = std::move(chunk);
+  return {};
+}
+
+result<bool> vector_reader::copy(row_id row, float* out) {
+  const auto key = encode_row(row);
+  if (!chunk_ || row < chunk_->first_row() || row > chunk_->last_row()) {
+    HEARTH_TRY(const bool in_tail, tail_.find(key));
+    if (in_tail) {
+      HEARTH_TRY(const auto sum, copy_tail(row, tail_.value(), dimension_, out));
+      HEARTH_CHECK(verify_vector(row, {out, dimension_}, sum));
+      return true;
+    }
+    HEARTH_TRY(const bool found, chunks_.at_or_before(key));
+    if (!found)
+      return false;
+    HEARTH_CHECK(load_chunk());
+  }
+  const auto index = chunk_->find(row);
+  if (!index || chunk_dead_.test(*index))
+    return false;
+  HEARTH_CHECK(chunk_->verify(*index));
+  std::ranges::copy(chunk_->vector(*index), out);
+  return true;
+}
+
+result<vector_reader::block> vector_reader::next_block(row_id after) {
+  for (;;) {
+    HEARTH_TRY(auto found, chunk_block(after));
+    if (!found.rows.empty())
+      return found;
+    if (found.last == 0)
+      return tail_block(after);
+    after = found.last;  // a chunk without live rows
+  }
+}
+
+// A block with last 0 when no chunk reaches behind `after`.
+result<vector_reader::block> vector_reader::chunk_block(row_id after) {
+  if (after == UINT64_MAX)
+    return block{};
+  const auto key = encode_row(after + 1);
+  HEARTH_TRY(bool found, chunks_.at_or_before(key));
+  if (found)
+    HEARTH_CHECK(load_chunk());
+  if (!found || chunk_->last_row() <= after) {
+    HEARTH_TRY(found, chunks_.lower_bound(key));
+    if (!found)
+      return block{};
+    HEARTH_CHECK(load_chunk());
+  }
+
+  std::size_t begin = 0;
+  while (begin < chunk_->size() && chunk_->row(begin) <= after)
+    ++begin;
+  block_rows_.clear();
+  for (auto index = begin; index < chunk_->size(); ++index) {
+    if (chunk_dead_.test(index))
+      continue;
+    HEARTH_CHECK(chunk_->verify(index));
+    block_rows_.push_back(chunk_->row(index));
+  }
+  block out{block_rows_, {}, chunk_->last_row()};
+  if (block_rows_.size() == chunk_->size() - begin) {  // all alive: no copy
+    out.vectors = {chunk_->vector(begin).data(), block_rows_.size(), dimension_};
+    return out;
+  }
+  block_vectors_.clear();
+  for (auto index = begin; index < chunk_->size(); ++index)
+    if (!chunk_dead_.test(index)) {
+      const auto vector = chunk_->vector(index);
+      block_vectors_.insert(block_vectors_.end(), vector.begin(), vector.end());
+    }
+  out.vectors = {block_vectors_.data(), block_rows_.size(), dimension_};
+  return out;
+}
+
+result<vector_reader::block> vector_reader::tail_block(row_id after) {
+  block_rows_.clear();
+  block_vectors_.resize(tail_block_rows * dimension_);
+  if (after == UINT64_MAX)
+    return block{};
+  HEARTH_TRY(bool found, tail_.lower_bound(encode_row(after + 1)));
+  while (found && block_rows_.size() < tail_block_rows) {
+    const auto row = decode_row(tail_.key());
+    if (!row)
+      return corrupt("a key of the tail table");
+    auto* const out = block_vectors_.data() + block_rows_.size() * dimension_;
+    HEARTH_TRY(const auto sum, copy_tail(*row, tail_.value(), dimension_, out));
+    HEARTH_CHECK(verify_vector(*row, {out, dimension_}, sum));
+    block_rows_.push_back(*row);
+    HEARTH_TRY(found, tail_.next());
+  }
+  if (block_rows_.empty())
+    return block{};
+  return block{
+      block_rows_, {block_vectors_.data(), block_rows_.size(), dimension_}, block_rows_.back()};
+}
+
+}  // namespace hearth::storage
