@@ -1,0 +1,89 @@
+#include "engine/index/flat_index.hpp"
+
+#include <cassert>
+#include <new>
+
+#include "core/format.hpp"
+#include "engine/index/exact_scan.hpp"
+#include "engine/index/snapshot_sections.hpp"
+
+namespace hearth::engine::index {
+
+result<void> check_insert(const row_directory& directory, std::uint32_t dimension,
+                          std::span<const row_id> rows, matrix_view vectors) {
+  if (rows.size() != vectors.rows())
+    return fail(errc::invalid_argument,
+                core::format("{} rows are named, {} vectors given", rows.size(), vectors.rows()));
+  if (!rows.empty() && vectors.dimension() != dimension)
+    return fail(errc::dimension_mismatch,
+                core::format("vectors have dimension {}, the index has {}", vectors.dimension(),
+                             dimension));
+  return directory.check_new(rows);
+}
+
+flat_index::flat_index(std::uint32_t dimension, distance_kind distance)
+    : vectors_(dimension, distance) {}
+
+result<void> flat_index::insert(std::span<const row_id> rows, matrix_view vectors) {
+  HEARTH_CHECK(check_insert(rows_, dimension(), rows, vectors));
+  rows_.reclaim([](slot_id) {});
+  HEARTH_TRY(const slot_id bound, rows_.bound_after(rows.size()));
+  try {
+    rows_.reserve(rows.size());
+    vectors_.reserve(bound);
+  } catch (const std::bad_alloc&) {
+    return fail(errc::no_space, core::format("no memory for {} more vectors", rows.size()));
+  }
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    const slot_id slot = rows_.take();
+    vectors_.put(slot, vectors.row(i));
+    rows_.show(slot, rows[i]);
+  }
+  return {};
+}
+
+std::size_t flat_index::erase(std::span<const row_id> rows) {
+  std::vector<slot_id> erased;
+  erased.reserve(rows.size());
+  for (const row_id row : rows) {
+    const slot_id slot = rows_.find(row);
+    if (slot == no_slot)
+      continue;
+    rows_.hide(slot);
+    erased.push_back(slot);
+  }
+  if (!erased.empty())
+    rows_.retire(erased);
+  return erased.size();
+}
+
+std::vector<neighbor> flat_index::search(std::span<const float> query, std::size_t k,
+                                         std::size_t /*ef*/) const {
+  assert(query.size() == dimension());
+  thread_local std::vector<float> normalized;
+  const float* values = query.data();
+  if (vectors_.distance() == distance_kind::cosine) {
+    normalized.resize(query.size());
+    normalize(query, normalized.data());
+    values = normalized.data();
+  }
+  const auto pin = rows_.pin();
+  return scan_exact(rows_, query_distance(vectors_, values), k);
+}
+
+bool flat_index::contains(row_id row) const {
+  const auto pin = rows_.pin();
+  return rows_.find(row) != no_slot;
+}
+
+std::size_t flat_index::memory_bytes() const noexcept {
+  return rows_.memory_bytes() + rows_.bound() * vectors_.stride();
+}
+
+std::vector<std::byte> flat_index::serialize() const {
+  section_writer out;
+  out.add(section_tag::rows, std::span<const row_id>(rows_.sorted_rows()));
+  return std::move(out).take();
+}
+
+}  // namespace hearth::engine::index

@@ -1,0 +1,119 @@
+#pragma once
+// Hierarchical navigable small world graphs (Malkov and Yashunin, "Efficient and robust approximate
+// nearest neighbor search using hierarchical navigable small world graphs", 2018) that rows may
+// leave again.
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "engine/index/graph_search.hpp"
+#include "engine/index/hnsw_graph.hpp"
+#include "engine/index/index_snapshot.hpp"
+#include "engine/index/pair_space.hpp"
+#include "engine/index/row_directory.hpp"
+#include "engine/index/snapshot_sections.hpp"
+#include "engine/index/vector_index.hpp"
+#include "engine/index/vector_store.hpp"
+
+namespace hearth::engine::index {
+
+/// What differs from the paper:
+///
+/// - Pruning a list may cut a node's last way in. Layer 0 therefore holds a spanning tree: each
+///   node but the root has a parent, the links between the two exist in both directions, and no
+///   pruning drops them. So every node is reachable from every other, always, and a search with
+///   ef >= size() finds everything. A node has at most three quarters of its list in the tree.
+/// - Among vectors that are equal to the node's own, only a few are linked: hundreds of copies
+///   would otherwise fill each other's lists and form an island.
+/// - Erased rows stop being found at once; then each node that linked to an erased one chooses anew
+///   among its own links and those of the erased node. Their slots are used again once the searches
+///   that were running are done.
+/// - Searches that the graph cannot answer well are answered by an exact scan: ef is near the
+///   number of rows, distances leave float32, or fewer than k rows came back.
+///
+/// Levels depend on the seed and the row only; the same calls in the same order make the same
+/// graph. insert() throws std::bad_alloc if memory ends in the middle of linking; the index is then
+/// to be dropped and rebuilt.
+class hnsw_index final : public vector_index {
+ public:
+  hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
+
+  [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) override;
+  std::size_t erase(std::span<const row_id> rows) override;
+  [[nodiscard]] std::vector<neighbor> search(std::span<const float> query, std::size_t k,
+                                             std::size_t ef) const override;
+  [[nodiscard]] bool contains(row_id row) const override;
+  [[nodiscard]] std::size_t size() const noexcept override { return rows_.size(); }
+  [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept override;
+  [[nodiscard]] std::vector<std::byte> serialize() const override;
+
+  /// Makes an index from what serialize() wrote. Every number is checked before it is used:
+  /// errc::corruption. Errors of `fetch` are passed on.
+  [[nodiscard]] static result<std::unique_ptr<hnsw_index>>
+  load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
+       const index_params& params, const fetch_vectors& fetch);
+
+  /// Diagnosis, on the writing thread: looks at every link and answers errc::internal with the
+  /// first thing that is not as it has to be. Links lie in range, lead to rows that are there and
+  /// have the layer, occur once, and are known to their target; the tree spans layer 0; every row
+  /// is reachable from the entry point.
+  [[nodiscard]] result<void> check() const;
+
+  /// How many searches an exact scan has answered so far.
+  [[nodiscard]] std::uint64_t scans() const noexcept {
+    return scans_.load(std::memory_order_relaxed);
+  }
+
+ private:
+  // Searching (hnsw_search.cpp).
+  [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
+  [[nodiscard]] bool search_graph(const query_distance& distance, std::size_t ef,
+                                  search_scratch& scratch) const;
+  [[nodiscard]] std::vector<neighbor> take_best(const query_distance& distance, std::size_t k,
+                                                std::vector<candidate>& best) const;
+
+  // Building (hnsw_build.cpp).
+  [[nodiscard]] std::uint32_t level_of(row_id row) const noexcept;
+  void link(slot_id node, std::uint32_t level);
+  [[nodiscard]] std::vector<std::vector<candidate>> find_neighbors(slot_id node,
+                                                                   std::uint32_t level) const;
+  void select(slot_id node, std::uint32_t layer, std::span<const candidate> sorted,
+              std::size_t limit, std::vector<slot_id>& selected) const;
+  void link_back(slot_id node, std::uint32_t layer, slot_id target);
+  void choose_links(slot_id node, std::uint32_t layer, std::span<const slot_id> additional,
+                    slot_id excluded);
+
+  // The spanning tree (hnsw_tree.cpp).
+  [[nodiscard]] std::size_t tree_limit() const noexcept { return graph_.capacity(0) * 3 / 4; }
+  [[nodiscard]] std::vector<slot_id> tree_neighbors_of(slot_id node) const;
+  [[nodiscard]] std::size_t tree_degree(slot_id node) const noexcept;
+  [[nodiscard]] slot_id tree_node_with_room(slot_id start) const;
+  void join_tree(slot_id node, std::span<const candidate> nearest_first);
+  void leave_tree(slot_id node);
+  void link_in_tree(slot_id child, slot_id parent);
+
+  // Diagnosis (hnsw_check.cpp).
+  [[nodiscard]] result<void> check_lists(slot_id node) const;
+  [[nodiscard]] result<void> check_reachable() const;
+  [[nodiscard]] result<void> check_tree() const;
+
+  // Erasing (hnsw_erase.cpp).
+  void unlink(slot_id node);
+  void unlink_all(std::span<const slot_id> nodes);
+  void move_entry();
+
+  const index_params params_;
+  row_directory rows_;
+  vector_store vectors_;
+  pair_space pairs_;
+  hnsw_graph graph_;
+  std::atomic<std::size_t> leaving_{0};  // hidden rows whose nodes are still linked
+  mutable std::atomic<std::uint64_t> scans_{0};
+};
+
+}  // namespace hearth::engine::index

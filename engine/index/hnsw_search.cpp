@@ -1,0 +1,94 @@
+#include <cassert>
+
+#include "engine/index/exact_scan.hpp"
+#include "engine/index/hnsw_index.hpp"
+
+namespace hearth::engine::index {
+namespace {
+
+// A graph search computes several distances, at random places, per candidate kept; a scan reads in
+// order. Below this many rows per candidate the scan is the faster of the two, and exact.
+constexpr std::size_t rows_per_candidate = 4;
+
+}  // namespace
+
+std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size_t k,
+                                         std::size_t ef) const {
+  assert(query.size() == dimension());
+  auto& scratch = search_scratch::of_this_thread();
+  const float* values = query.data();
+  if (vectors_.distance() == distance_kind::cosine) {
+    scratch.query.resize(query.size());
+    normalize(query, scratch.query.data());
+    values = scratch.query.data();
+  }
+  const query_distance distance(vectors_, values);
+
+  const auto pin = rows_.pin();
+  const std::size_t live = size();
+  if (k == 0 || live == 0)
+    return {};
+  ef = std::max(ef, k);
+  if (ef > live / rows_per_candidate || !search_graph(distance, ef, scratch))
+    return scan(distance, k);
+  auto found = take_best(distance, k, scratch.best);
+  // The walk ended with everything it could reach, so a wider one would find no more. That happens
+  // only while rows are being erased: those found may have gone since.
+  if (found.size() < std::min(k, size()))
+    return scan(distance, k);
+  return found;
+}
+
+bool hnsw_index::search_graph(const query_distance& distance, std::size_t ef,
+                              search_scratch& scratch) const {
+  // In this order: the entry point lies below the bound.
+  const auto entry = graph_.entry();
+  const graph_view<query_distance> view{graph_, vectors_, distance, rows_.bound()};
+  if (entry.slot == no_slot)
+    return false;
+  candidate from{distance(entry.slot), entry.slot};
+  if (!std::isfinite(from.distance))
+    return false;
+  for (std::uint32_t layer = entry.level; layer > 0; --layer)
+    from = descend(view, from, layer);
+  // Usually nothing that is linked is hidden, and looking it up for each node would cost a cache
+  // miss. What is hidden from now on is left out by take_best().
+  if (leaving_.load(std::memory_order_acquire) == 0)
+    return search_layer(view, from, ef, 0, scratch, [](slot_id) { return true; });
+  return search_layer(view, from, ef, 0, scratch,
+                      [this](slot_id slot) { return rows_.visible(slot); });
+}
+
+std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std::size_t k,
+                                            std::vector<candidate>& best) const {
+  const std::size_t wanted = std::min(k, best.size());
+  std::nth_element(best.begin(), best.begin() + wanted, best.end());
+  std::vector<neighbor> found;
+  found.reserve(wanted);
+  for (std::size_t i = 0; i < best.size() && found.size() < wanted; ++i) {
+    if (i == wanted)  // some of the k best were erased meanwhile: the next best take their place
+      std::sort(best.begin() + wanted, best.end());
+    if (const auto row = rows_.row_at(best[i].slot))
+      found.push_back({*row, distance.reported(best[i].distance)});
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
+  scans_.fetch_add(1, std::memory_order_relaxed);
+  return scan_exact(rows_, distance, k);
+}
+
+bool hnsw_index::contains(row_id row) const {
+  const auto pin = rows_.pin();
+  return rows_.find(row) != no_slot;
+}
+
+std::size_t hnsw_index::memory_bytes() const noexcept {
+  const slot_id slots = rows_.bound();
+  return rows_.memory_bytes() + slots * vectors_.stride() + pairs_.memory_bytes(slots) +
+         graph_.memory_bytes(slots);
+}
+
+}  // namespace hearth::engine::index

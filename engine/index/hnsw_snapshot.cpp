@@ -1,0 +1,234 @@
+// The structure of a graph as sections, and back. Vectors are numbered by rising row, whatever
+// slots they were in, so that loading reads storage in order and leaves no holes.
+#include <new>
+
+#include "core/format.hpp"
+#include "engine/index/hnsw_index.hpp"
+#include "engine/index/row_loading.hpp"
+
+namespace hearth::engine::index {
+namespace {
+
+std::unexpected<error> corrupt(std::string_view what) {
+  return fail(errc::corruption, core::format("snapshot: {}", what));
+}
+
+struct graph_sections {
+  std::vector<row_id> rows;
+  std::vector<std::uint8_t> levels;
+  std::vector<slot_id> parents;
+  std::vector<std::uint16_t> link_counts;
+  std::vector<slot_id> links;
+  slot_id entry = no_slot;
+
+  [[nodiscard]] std::size_t size() const noexcept { return rows.size(); }
+};
+
+result<graph_sections> read_sections(section_reader& sections) {
+  graph_sections read;
+  HEARTH_TRY(read.rows, sections.next<row_id>(section_tag::rows));
+  HEARTH_TRY(read.levels, sections.next<std::uint8_t>(section_tag::levels));
+  HEARTH_TRY(read.parents, sections.next<slot_id>(section_tag::parents));
+  HEARTH_TRY(read.link_counts, sections.next<std::uint16_t>(section_tag::link_counts));
+  HEARTH_TRY(read.links, sections.next<slot_id>(section_tag::links));
+  HEARTH_TRY(const auto entry, sections.next<slot_id>(section_tag::entry));
+  if (entry.size() != 1 || !sections.at_end())
+    return corrupt("more or less than one graph");
+  read.entry = entry.front();
+  return read;
+}
+
+// Calls visit(node, layer, targets) for each list; false from it ends the walk.
+template <class Visit>
+bool for_each_list(const graph_sections& read, Visit&& visit) {
+  std::size_t list = 0;
+  std::size_t start = 0;
+  for (std::size_t node = 0; node < read.size(); ++node)
+    for (std::uint32_t layer = 0; layer <= read.levels[node]; ++layer) {
+      const std::size_t count = read.link_counts[list++];
+      if (!visit(static_cast<slot_id>(node), layer,
+                 std::span<const slot_id>(read.links).subspan(start, count)))
+        return false;
+      start += count;
+    }
+  return true;
+}
+
+result<void> check_sizes(const graph_sections& read, const hnsw_graph& limits) {
+  HEARTH_CHECK(check_rising(read.rows));
+  if (read.size() >= no_slot - slot_segments::first_cells)
+    return corrupt("too many rows");
+  if (read.levels.size() != read.size() || read.parents.size() != read.size())
+    return corrupt("sections of different lengths");
+  std::size_t lists = 0;
+  std::uint32_t top = 0;
+  for (const std::uint8_t level : read.levels) {
+    if (level > hnsw_graph::max_level)
+      return corrupt("a level that is too high");
+    lists += level + std::size_t{1};
+    top = std::max<std::uint32_t>(top, level);
+  }
+  if (read.link_counts.size() != lists)
+    return corrupt("link counts that do not fit the levels");
+  std::size_t links = 0;
+  std::size_t list = 0;
+  for (const std::uint8_t level : read.levels)
+    for (std::uint32_t layer = 0; layer <= level; ++layer) {
+      const std::uint16_t count = read.link_counts[list++];
+      if (count > limits.capacity(layer))
+        return corrupt("a list with too many links");
+      links += count;
+    }
+  if (read.links.size() != links)
+    return corrupt("links that do not fit their counts");
+  if (read.size() == 0 ? read.entry != no_slot
+                       : (read.entry >= read.size() || read.levels[read.entry] != top))
+    return corrupt("a wrong entry point");
+  return {};
+}
+
+// Precondition: check_sizes passed.
+result<void> check_links(const graph_sections& read) {
+  std::vector<slot_id> last_source(read.size(), no_slot);
+  std::vector<std::uint8_t> last_layer(read.size(), 0);
+  const bool sound =
+      for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
+        for (const slot_id target : targets) {
+          if (target >= read.size() || target == node || read.levels[target] < layer)
+            return false;
+          if (last_source[target] == node && last_layer[target] == layer)
+            return false;  // twice in one list
+          last_source[target] = node;
+          last_layer[target] = static_cast<std::uint8_t>(layer);
+        }
+        return true;
+      });
+  if (!sound)
+    return corrupt("a link that leads nowhere");
+  return {};
+}
+
+// The parents form one tree over links that exist in both directions. Precondition: check_links
+// passed.
+result<void> check_parents(const graph_sections& read, std::size_t degree_limit) {
+  std::vector<std::uint32_t> degree(read.size(), 0);
+  std::vector<std::uint8_t> upward(read.size(), 0);    // the link to the parent was seen
+  std::vector<std::uint8_t> downward(read.size(), 0);  // the link from the parent was seen
+  const auto& parents = read.parents;
+  for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
+    for (const slot_id target : layer == 0 ? targets : targets.first(0)) {
+      if (parents[node] == target)
+        upward[node] = 1;
+      if (parents[target] == node)
+        downward[target] = 1;
+      degree[node] += parents[node] == target || parents[target] == node ? 1u : 0u;
+    }
+    return true;
+  });
+  std::size_t roots = 0;
+  for (std::size_t node = 0; node < read.size(); ++node) {
+    if (degree[node] > degree_limit)
+      return corrupt("a node with too many tree links");
+    if (parents[node] == node)
+      ++roots;
+    else if (upward[node] == 0 || downward[node] == 0)
+      return corrupt("a parent that is not linked");
+  }
+  if (roots != (read.size() == 0 ? 0u : 1u))
+    return corrupt("a tree without one root");
+  // No circle: every walk upward ends at the root or at a node that is known to lead there.
+  std::vector<std::uint32_t> walk(read.size(), 0);  // number of the walk that came by
+  for (std::size_t start = 0; start < read.size(); ++start) {
+    const auto number = static_cast<std::uint32_t>(start + 1);
+    std::size_t at = start;
+    while (walk[at] == 0 && parents[at] != at) {
+      walk[at] = number;
+      at = parents[at];
+    }
+    if (walk[at] == number)
+      return corrupt("parents in a circle");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::byte> hnsw_index::serialize() const {
+  graph_sections out;
+  out.rows = rows_.sorted_rows();
+  std::vector<slot_id> slots;
+  std::vector<slot_id> number(rows_.bound(), no_slot);
+  slots.reserve(out.size());
+  for (const row_id row : out.rows) {
+    slots.push_back(rows_.find(row));
+    number[slots.back()] = static_cast<slot_id>(slots.size() - 1);
+  }
+  for (const slot_id slot : slots) {
+    out.levels.push_back(static_cast<std::uint8_t>(graph_.level(slot)));
+    out.parents.push_back(number[graph_.parent(slot)]);
+    for (std::uint32_t layer = 0; layer <= graph_.level(slot); ++layer) {
+      const auto links = graph_.links(slot, layer);
+      out.link_counts.push_back(static_cast<std::uint16_t>(links.size()));
+      for (const slot_id target : links)
+        out.links.push_back(number[target]);
+    }
+  }
+  const slot_id entry = graph_.entry().slot;
+  out.entry = entry == no_slot ? no_slot : number[entry];
+
+  section_writer sections;
+  sections.add<row_id>(section_tag::rows, out.rows);
+  sections.add<std::uint8_t>(section_tag::levels, out.levels);
+  sections.add<slot_id>(section_tag::parents, out.parents);
+  sections.add<std::uint16_t>(section_tag::link_counts, out.link_counts);
+  sections.add<slot_id>(section_tag::links, out.links);
+  sections.add<slot_id>(section_tag::entry, {&out.entry, 1});
+  return std::move(sections).take();
+}
+
+result<std::unique_ptr<hnsw_index>>
+hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
+                 const index_params& params, const fetch_vectors& fetch) {
+  HEARTH_TRY(const graph_sections read, read_sections(sections));
+  auto loaded = std::make_unique<hnsw_index>(dimension, distance, params);
+  HEARTH_CHECK(check_sizes(read, loaded->graph_));
+  HEARTH_CHECK(check_links(read));
+  HEARTH_CHECK(check_parents(read, loaded->tree_limit()));
+
+  const auto count = static_cast<slot_id>(read.size());
+  try {
+    loaded->rows_.reserve(count);
+    loaded->vectors_.reserve(count);
+    loaded->pairs_.reserve(count);
+    loaded->graph_.reserve(count);
+  } catch (const std::bad_alloc&) {
+    return fail(errc::no_space, core::format("no memory for {} vectors", count));
+  }
+  // Slots are taken in order: the vector with number n lives in slot n.
+  const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
+    loaded->pairs_.expect(vectors, static_cast<slot_id>(first));
+    for (std::size_t i = 0; i < vectors.rows(); ++i) {
+      const slot_id slot = loaded->rows_.take();
+      loaded->vectors_.put(slot, vectors.row(i));
+      loaded->pairs_.added(slot);
+      loaded->graph_.place(slot, read.levels[slot]);
+      loaded->graph_.set_parent(slot, read.parents[slot]);
+      if (read.levels[slot] != loaded->level_of(read.rows[slot]))
+        return corrupt("a level that its row does not have");
+    }
+    return {};
+  };
+  HEARTH_TRY(const std::vector<row_id> missing, fetch_in_blocks(read.rows, dimension, fetch, put));
+  for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
+    loaded->graph_.set_links(node, layer, targets);
+    return true;
+  });
+  if (count > 0)
+    loaded->graph_.set_entry({read.entry, read.levels[read.entry]});
+  for (slot_id slot = 0; slot < count; ++slot)
+    loaded->rows_.show(slot, read.rows[slot]);
+  loaded->erase(missing);
+  return loaded;
+}
+
+}  // namespace hearth::engine::index

@@ -1,0 +1,136 @@
+#include "engine/index/index_snapshot.hpp"
+
+#include <array>
+#include <cstring>
+
+#include "core/checksum.hpp"
+#include "core/format.hpp"
+#include "engine/index/flat_index.hpp"
+#include "engine/index/hnsw_index.hpp"
+#include "engine/index/row_loading.hpp"
+
+namespace hearth::engine::index {
+namespace {
+
+constexpr std::array<char, 8> magic{'H', 'E', 'A', 'R', 'T', 'H', 'I', 'X'};
+constexpr std::uint32_t format_version = 1;
+
+/// The first bytes of the file, little-endian, without holes.
+struct file_header {
+  std::array<char, 8> magic{};
+  std::uint32_t version = 0;
+  std::uint32_t dimension = 0;
+  std::uint32_t distance = 0;
+  std::uint32_t kind = 0;
+  std::uint32_t m = 0;
+  std::uint32_t ef_construction = 0;
+  std::uint32_t ef_search = 0;
+  std::uint32_t shard = 0;
+  std::uint32_t shards = 0;
+  std::uint32_t zero = 0;
+  std::uint64_t seed = 0;
+  std::uint64_t lsn = 0;
+  std::uint64_t store_uuid[2]{};
+  std::uint64_t structure_bytes = 0;
+  std::uint64_t checksum = 0;  ///< of everything before it
+};
+static_assert(sizeof(file_header) == 96);
+static_assert(std::has_unique_object_representations_v<file_header>);
+
+std::uint64_t checksum_of(const file_header& header) {
+  const auto bytes = std::as_bytes(std::span(&header, 1));
+  return core::checksum(bytes.first(offsetof(file_header, checksum)));
+}
+
+file_header to_file(const snapshot_header& header, std::size_t structure_bytes) {
+  file_header file{
+      .magic = magic,
+      .version = format_version,
+      .dimension = header.dimension,
+      .distance = static_cast<std::uint32_t>(header.distance),
+      .kind = static_cast<std::uint32_t>(header.params.kind),
+      .m = header.params.m,
+      .ef_construction = header.params.ef_construction,
+      .ef_search = header.params.ef_search,
+      .shard = header.shard,
+      .shards = header.shards,
+      .seed = header.params.seed,
+      .lsn = header.lsn,
+      .store_uuid = {header.store_uuid[0], header.store_uuid[1]},
+      .structure_bytes = structure_bytes,
+  };
+  file.checksum = checksum_of(file);
+  return file;
+}
+
+std::unexpected<error> refuse(std::string_view why) {
+  return fail(errc::corruption, core::format("index snapshot: {}", why),
+              "it is only a cache: drop it and rebuild the index from storage");
+}
+
+// The LSN of a header that is whole and agrees with `expected` in everything else.
+result<std::uint64_t> check_header(std::span<const std::byte> file,
+                                   const snapshot_header& expected) {
+  file_header header;
+  if (file.size() < sizeof(header))
+    return refuse("shorter than its header");
+  std::memcpy(&header, file.data(), sizeof(header));
+  if (header.magic != magic)
+    return refuse("not an index snapshot");
+  if (header.checksum != checksum_of(header))
+    return refuse("wrong checksum of the header");
+  if (header.version != format_version)
+    return refuse("another format version");
+  if (header.structure_bytes != file.size() - sizeof(header))
+    return refuse("another length than its header says");
+  snapshot_header same = expected;
+  same.lsn = header.lsn;
+  const file_header wanted = to_file(same, header.structure_bytes);
+  if (std::memcmp(&wanted, &header, sizeof(header)) != 0)
+    return refuse("of another store, shard, dimension, distance or set of parameters");
+  return header.lsn;
+}
+
+result<std::unique_ptr<vector_index>>
+load_flat(section_reader& sections, const snapshot_header& expected, const fetch_vectors& fetch) {
+  HEARTH_TRY(const auto rows, sections.next<row_id>(section_tag::rows));
+  if (!sections.at_end())
+    return refuse("bytes behind the last section");
+  HEARTH_CHECK(check_rising(rows));
+  auto index = std::make_unique<flat_index>(expected.dimension, expected.distance);
+  const auto insert = [&](std::size_t first, matrix_view vectors) {
+    return index->insert(std::span(rows).subspan(first, vectors.rows()), vectors);
+  };
+  HEARTH_TRY(const auto missing, fetch_in_blocks(rows, expected.dimension, fetch, insert));
+  index->erase(missing);
+  return index;
+}
+
+}  // namespace
+
+std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vector_index& index) {
+  const auto structure = index.serialize();
+  const file_header file = to_file(header, structure.size());
+  std::vector<std::byte> bytes(sizeof(file) + structure.size());
+  std::memcpy(bytes.data(), &file, sizeof(file));
+  if (!structure.empty())
+    std::memcpy(bytes.data() + sizeof(file), structure.data(), structure.size());
+  return bytes;
+}
+
+result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
+                                        const snapshot_header& expected,
+                                        const fetch_vectors& fetch) {
+  HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
+  section_reader sections(file.subspan(sizeof(file_header)));
+  loaded_snapshot loaded{nullptr, lsn};
+  if (expected.params.kind == index_kind::flat) {
+    HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
+  } else {
+    HEARTH_TRY(loaded.index, hnsw_index::load(sections, expected.dimension, expected.distance,
+                                              expected.params, fetch));
+  }
+  return loaded;
+}
+
+}  // namespace hearth::engine::index
