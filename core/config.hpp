@@ -75,7 +75,7 @@ using environment_lookup = std::function<std::optional<std::string>(const std::s
 
 struct config_sources {
   /// (key, text) as given on the command line, in order: a later one replaces an earlier one.
-  std::vector<std::pair<std::string, std::string>> flags;
+  std::vector<std::pair<std::string, std::string>> flags{};
   environment_lookup environment = process_environment;
   std::filesystem::path system_file = "/etc/hearth/config.toml";
 };

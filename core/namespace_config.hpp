@@ -53,15 +53,15 @@ struct namespace_config {
 /// dimension, distance, shards and embedder must agree with an existing namespace; index
 /// parameters that differ rebuild the index in the background.
 struct namespace_request {
-  std::optional<std::uint32_t> dimension;
-  std::optional<distance_kind> distance;
-  std::optional<index_kind> kind;
-  std::optional<std::uint32_t> m;
-  std::optional<std::uint32_t> ef_construction;
-  std::optional<std::uint32_t> ef_search;
-  std::optional<std::uint64_t> seed;
-  std::optional<std::uint32_t> shards;
-  std::optional<std::string> embedder;
+  std::optional<std::uint32_t> dimension{};
+  std::optional<distance_kind> distance{};
+  std::optional<index_kind> kind{};
+  std::optional<std::uint32_t> m{};
+  std::optional<std::uint32_t> ef_construction{};
+  std::optional<std::uint32_t> ef_search{};
+  std::optional<std::uint64_t> seed{};
+  std::optional<std::uint32_t> shards{};
+  std::optional<std::string> embedder{};
 };
 
 /// How to open: `open` fails with not_found, `create` with already_exists, `open_or_create` never

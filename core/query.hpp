@@ -28,7 +28,7 @@ struct search_result {
 };
 
 struct get_query {
-  std::vector<record_id> ids;
+  std::vector<record_id> ids{};
   field_set fields{.vectors = true, .metadata = true, .texts = true};
 };
 
@@ -40,7 +40,7 @@ struct get_result {
 /// One page of a scan in the namespace's storage order. `cursor` is opaque and survives
 /// concurrent writes: records that exist throughout the scan appear exactly once.
 struct scan_query {
-  std::string cursor;          ///< empty: from the start
+  std::string cursor{};        ///< empty: from the start
   std::uint32_t limit = 1000;  ///< records per page; the reply may hold fewer to stay in bounds
   field_set fields{.vectors = true, .metadata = true, .texts = true};
 };
