@@ -22,7 +22,7 @@ namespace hearth::inline core {
 struct settings {
   // The daemon.
   core::log_level log_level = core::log_level::info;
-  std::filesystem::path log_file;  ///< empty: hearthd.log in the store
+  std::filesystem::path log_file;  ///< empty: hearthd.log in the store, or standard error
   std::filesystem::path socket;    ///< empty: the store's default socket path
   std::uint64_t idle_exit_ms = 300'000;
   std::uint64_t idle_close_ms = 300'000;

@@ -17,8 +17,10 @@ constexpr auto client_scope = setting_scope::client;
 constexpr std::array table{
     setting_row{"log_level", daemon_scope, &settings::log_level, 0, 0,
                 "What the daemon logs: this level and above"},
-    setting_row{"log_file", daemon_scope, &settings::log_file, 0, 0,
-                "Where the daemon logs; by default hearthd.log in the store"},
+    setting_row{
+        "log_file", daemon_scope, &settings::log_file, 0, 0,
+        "Where the daemon logs; by default hearthd.log in the store, or standard error in the "
+        "foreground"},
     setting_row{"socket", setting_scope::both, &settings::socket, 0, 0,
                 "The Unix socket to serve or to connect to; by default one path per store under "
                 "$XDG_RUNTIME_DIR/hearth"},

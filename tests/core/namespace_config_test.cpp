@@ -1,0 +1,129 @@
+#include "core/namespace_config.hpp"
+
+#include <catch2/catch.hpp>
+#include <string>
+
+using namespace hearth;
+
+namespace {
+
+namespace_config existing() {
+  return *make_config({.dimension = 384, .shards = 2, .embedder = "lexical"});
+}
+
+error refused(const namespace_request& request) {
+  const auto outcome = make_config(request);
+  REQUIRE_FALSE(outcome.has_value());
+  return outcome.error();
+}
+
+error mismatch(const namespace_request& request) {
+  const auto outcome = reconcile(existing(), request);
+  REQUIRE_FALSE(outcome.has_value());
+  return outcome.error();
+}
+
+}  // namespace
+
+TEST_CASE("names of distances and indexes round-trip") {
+  for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
+    CHECK(distance_from_string(to_string(kind)) == kind);
+  for (const auto kind : {index_kind::flat, index_kind::hnsw})
+    CHECK(index_kind_from_string(to_string(kind)) == kind);
+  const auto unknown = distance_from_string("euclid");
+  REQUIRE_FALSE(unknown.has_value());
+  CHECK(unknown.error() ==
+        error{errc::invalid_argument, "distance 'euclid' is unknown", "use l2, cosine or dot", 0});
+  CHECK_FALSE(index_kind_from_string("HNSW").has_value());
+  CHECK(to_string(static_cast<distance_kind>(99)) == "unknown");
+}
+
+TEST_CASE("namespace names are 1 to 64 of a-z, 0-9, underscore and hyphen") {
+  for (const std::string name : {"a", "docs", "my-notes_2024", "-", "0"})
+    CHECK(validate_namespace_name(name).has_value());
+  CHECK(validate_namespace_name(std::string(64, 'z')).has_value());
+  for (const std::string name : {"", "Docs", "a b", "a/b", "..", "a.b", "caf\xc3\xa9", "a\n"}) {
+    CAPTURE(name);
+    const auto outcome = validate_namespace_name(name);
+    REQUIRE_FALSE(outcome.has_value());
+    CHECK(outcome.error().code == errc::invalid_argument);
+  }
+  CHECK_FALSE(validate_namespace_name(std::string_view("a\0b", 3)).has_value());
+  const auto long_name = validate_namespace_name(std::string(65, 'z'));
+  REQUIRE_FALSE(long_name.has_value());
+  CHECK(long_name.error().code == errc::limit_exceeded);
+  CHECK(long_name.error().message == "namespace name has 65 bytes; the limit is 64");
+}
+
+TEST_CASE("a new namespace takes what is stated and defaults for the rest") {
+  const auto plain = make_config({.dimension = 384});
+  REQUIRE(plain.has_value());
+  CHECK(plain->dimension == 384);
+  CHECK(plain->distance == distance_kind::cosine);
+  CHECK(plain->index == index_params{});
+  CHECK(plain->shards == 1);
+  CHECK(plain->embedder.empty());
+
+  const auto full = make_config({.dimension = 3,
+                                 .distance = distance_kind::l2,
+                                 .kind = index_kind::flat,
+                                 .m = 2,
+                                 .ef_construction = 1,
+                                 .ef_search = 65'536,
+                                 .seed = 7,
+                                 .shards = 64,
+                                 .embedder = "lexical"});
+  REQUIRE(full.has_value());
+  CHECK(full->index == index_params{index_kind::flat, 2, 1, 65'536, 7});
+  CHECK(full->distance == distance_kind::l2);
+  CHECK(full->shards == 64);
+  CHECK(full->embedder == "lexical");
+}
+
+TEST_CASE("every range has a message with the field and its bounds") {
+  CHECK(refused({}).message == "dimension is missing");
+  CHECK(refused({.dimension = 0}).message == "dimension is 0; the range is 1 to 65536");
+  CHECK(refused({.dimension = 65'537}).message == "dimension is 65537; the range is 1 to 65536");
+  CHECK(refused({.dimension = 3, .m = 1}).message == "m is 1; the range is 2 to 256");
+  CHECK(refused({.dimension = 3, .m = 257}).message == "m is 257; the range is 2 to 256");
+  CHECK(refused({.dimension = 3, .ef_construction = 0}).message ==
+        "ef_construction is 0; the range is 1 to 65536");
+  CHECK(refused({.dimension = 3, .ef_search = 65'537}).message ==
+        "ef_search is 65537; the range is 1 to 65536");
+  CHECK(refused({.dimension = 3, .shards = 0}).message == "shards is 0; the range is 1 to 64");
+  CHECK(refused({.dimension = 3, .shards = 65}).message == "shards is 65; the range is 1 to 64");
+  CHECK(refused({.dimension = 3, .shards = 65}).code == errc::invalid_argument);
+  CHECK(refused({.dimension = 3, .embedder = std::string(65, 'x')}).message ==
+        "embedder is 65 bytes; the limit is 64 bytes");
+  CHECK(refused({.dimension = 3, .embedder = "\xff"}).message == "embedder is not valid UTF-8");
+}
+
+TEST_CASE("an existing namespace agrees with what is stated or says what differs") {
+  CHECK(reconcile(existing(), {}) == existing());
+  CHECK(reconcile(existing(), {.dimension = 384,
+                               .distance = distance_kind::cosine,
+                               .shards = 2,
+                               .embedder = "lexical"}) == existing());
+
+  const auto dimension = mismatch({.dimension = 3});
+  CHECK(dimension.code == errc::dimension_mismatch);
+  CHECK(dimension.message == "dimension is '384' in this namespace; the request says '3'");
+
+  const auto distance = mismatch({.distance = distance_kind::l2});
+  CHECK(distance.code == errc::config_mismatch);
+  CHECK(distance.message == "distance is 'cosine' in this namespace; the request says 'l2'");
+
+  CHECK(mismatch({.shards = 1}).code == errc::config_mismatch);
+  CHECK(mismatch({.embedder = "other"}).code == errc::config_mismatch);
+  CHECK(mismatch({.m = 1}).code == errc::invalid_argument);
+  CHECK(mismatch({.ef_search = 0}).code == errc::invalid_argument);
+}
+
+TEST_CASE("index parameters of a request are taken over") {
+  const auto changed = reconcile(existing(), {.m = 32, .ef_search = 100});
+  REQUIRE(changed.has_value());
+  auto expected = existing();
+  expected.index.m = 32;
+  expected.index.ef_search = 100;
+  CHECK(*changed == expected);
+}
