@@ -1,0 +1,20 @@
+#pragma once
+// The generated protocol, without the warnings that generated code may have.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wpedantic"
+#pragma GCC diagnostic ignored "-Wshadow"
+#pragma GCC diagnostic ignored "-Wconversion"
+#include "schema/hearth.capnp.h"
+#include "schema/record.capnp.h"
+#pragma GCC diagnostic pop
+
+#include <cstdint>
+
+namespace hearth::ipc {
+
+inline constexpr std::uint16_t protocol_major = schema::PROTOCOL_MAJOR;
+inline constexpr std::uint16_t protocol_minor = schema::PROTOCOL_MINOR;
+/// Namespace capabilities that one connection may hold.
+inline constexpr std::uint32_t max_open_namespaces = 4'096;
+
+}  // namespace hearth::ipc

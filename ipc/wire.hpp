@@ -1,0 +1,77 @@
+#pragma once
+// Between the wire (schema/*.capnp) and core's types. Readers distrust what they read: counts are
+// compared with the bytes that are there and with core's limits before memory is taken, nesting is
+// bounded before each descent, and what is malformed is invalid_argument (or limit_exceeded) naming
+// the field. What depends on the namespace (dimension, finiteness, ids named twice) is left to
+// core's validate(). Pointers that lead outside of the message make the generated accessors throw
+// kj::Exception: wrap readers in checked().
+#include <kj/exception.h>
+
+#include <cstddef>
+#include <string>
+#include <type_traits>
+
+#include "core/database.hpp"
+#include "ipc/schema.hpp"
+
+namespace hearth::ipc::wire {
+
+/// The error that stands for `failure` of a reader.
+[[nodiscard]] error malformed(const kj::Exception& failure);
+
+/// Runs a reader; a malformed message is invalid_argument.
+template <class Read>
+[[nodiscard]] std::invoke_result_t<Read> checked(Read&& read) {
+  std::invoke_result_t<Read> outcome = fail(errc::internal, "not read");
+  KJ_IF_MAYBE (failure, kj::runCatchingExceptions([&] { outcome = read(); })) {
+    return std::unexpected(malformed(*failure));
+  }
+  return outcome;
+}
+
+[[nodiscard]] error read(schema::Error::Reader from);
+[[nodiscard]] result<write_batch> read(schema::WriteBatch::Reader from);
+[[nodiscard]] result<write_result> read(schema::WriteResult::Reader from);
+[[nodiscard]] result<search_query> read(schema::SearchQuery::Reader from);
+[[nodiscard]] result<search_result> read(schema::SearchResult::Reader from);
+[[nodiscard]] result<get_query> read(schema::GetQuery::Reader from);
+[[nodiscard]] result<get_result> read(schema::GetResult::Reader from);
+[[nodiscard]] result<scan_query> read(schema::ScanQuery::Reader from);
+[[nodiscard]] result<scan_page> read(schema::ScanPage::Reader from);
+[[nodiscard]] result<namespace_config> read(schema::NamespaceConfig::Reader from);
+[[nodiscard]] result<namespace_request> read(schema::NamespaceRequest::Reader from);
+[[nodiscard]] result<namespace_info> read(schema::NamespaceInfo::Reader from);
+[[nodiscard]] store_info read(schema::StoreInfo::Reader from);
+[[nodiscard]] result<open_mode> read(schema::OpenMode from);
+
+void write(schema::Error::Builder to, const error& from);
+void write(schema::WriteBatch::Builder to, const write_batch& from);
+void write(schema::WriteResult::Builder to, const write_result& from);
+void write(schema::SearchQuery::Builder to, const search_query& from);
+void write(schema::SearchResult::Builder to, const search_result& from);
+void write(schema::GetQuery::Builder to, const get_query& from);
+void write(schema::GetResult::Builder to, const get_result& from);
+void write(schema::ScanQuery::Builder to, const scan_query& from);
+void write(schema::ScanPage::Builder to, const scan_page& from);
+void write(schema::NamespaceConfig::Builder to, const namespace_config& from);
+void write(schema::NamespaceRequest::Builder to, const namespace_request& from);
+void write(schema::NamespaceInfo::Builder to, const namespace_info& from);
+void write(schema::StoreInfo::Builder to, const store_info& from);
+[[nodiscard]] schema::OpenMode to_wire(open_mode mode);
+
+/// An upper bound for the words that `write` takes, so that a message is one segment of the right
+/// size, and that it fits is known before it is built.
+[[nodiscard]] std::size_t words(const error& value);
+[[nodiscard]] std::size_t words(const write_batch& value);
+[[nodiscard]] std::size_t words(const write_result& value);
+[[nodiscard]] std::size_t words(const search_query& value);
+[[nodiscard]] std::size_t words(const search_result& value);
+[[nodiscard]] std::size_t words(const get_query& value);
+[[nodiscard]] std::size_t words(const get_result& value);
+[[nodiscard]] std::size_t words(const scan_query& value);
+[[nodiscard]] std::size_t words(const scan_page& value);
+[[nodiscard]] std::size_t words(const namespace_info& value);
+[[nodiscard]] std::size_t words(const store_info& value);
+[[nodiscard]] std::size_t words(const namespace_request& value);
+
+}  // namespace hearth::ipc::wire
