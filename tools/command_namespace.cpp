@@ -1,0 +1,133 @@
+// `hearth namespace list|create|describe|drop`.
+#include <CLI/CLI.hpp>
+#include <unistd.h>
+
+#include <iostream>
+
+#include "core/format.hpp"
+#include "tools/command.hpp"
+#include "tools/namespace_options.hpp"
+#include "tools/namespace_view.hpp"
+
+namespace hearth::tools {
+namespace {
+
+struct create_options {
+  std::string name;
+  namespace_options config;
+  bool if_missing = false;
+};
+
+struct drop_options {
+  std::string name;
+  bool yes = false;
+};
+
+struct describe_options {
+  std::string name;
+};
+
+result<int> list(invocation& call, const std::monostate&) {
+  HEARTH_TRY(const auto store, call.connect());
+  HEARTH_TRY(const auto names, store->list_namespaces());
+  if (call.as_json()) {
+    call.print({{"namespaces", names}});
+    return exit_ok;
+  }
+  for (const auto& name : names)
+    call.out() << name << '\n';
+  if (names.empty())
+    call.note("no namespaces yet; `hearth namespace create NAME --dimension N` makes one");
+  return exit_ok;
+}
+
+result<int> create(invocation& call, const create_options& options) {
+  HEARTH_TRY(const auto request, to_request(options.config));
+  // A configuration that cannot be must not leave a new store behind.
+  HEARTH_CHECK(validate_namespace_name(options.name));
+  if (!options.if_missing || request.dimension)
+    HEARTH_CHECK(make_config(request));
+  HEARTH_TRY(const auto store, call.connect(store_use::creating));
+  HEARTH_TRY(const auto target, store->open_namespace(options.name,
+                                                      options.if_missing ? open_mode::open_or_create
+                                                                         : open_mode::create,
+                                                      request));
+  HEARTH_TRY(const auto info, target->info());
+  if (call.as_json())
+    call.print(to_json(info));
+  else
+    call.note(core::format("namespace {}: dimension {}, {}, {}", info.name, info.config.dimension,
+                           core::to_string(info.config.distance),
+                           core::to_string(info.config.index.kind)));
+  return exit_ok;
+}
+
+result<int> describe(invocation& call, const describe_options& options) {
+  HEARTH_TRY(const auto target, call.open(options.name));
+  HEARTH_TRY(const auto info, target->info());
+  if (call.as_json())
+    call.print(to_json(info));
+  else
+    print_namespace(call.out(), info);
+  return exit_ok;
+}
+
+bool confirmed(invocation& call, const drop_options& options) {
+  if (options.yes || call.as_json() || isatty(STDIN_FILENO) != 1)
+    return options.yes;
+  call.err() << "Drop namespace " << options.name << " and all its records? [y/N] " << std::flush;
+  std::string answer;
+  std::getline(std::cin, answer);
+  return answer == "y" || answer == "Y" || answer == "yes";
+}
+
+result<int> drop(invocation& call, const drop_options& options) {
+  if (!confirmed(call, options))
+    return fail(errc::invalid_argument,
+                core::format("namespace {} is not dropped without consent", options.name),
+                "say --yes to drop it with all its records");
+  HEARTH_TRY(const auto store, call.connect());
+  HEARTH_CHECK(store->drop_namespace(options.name));
+  if (call.as_json())
+    call.print({{"dropped", options.name}});
+  else
+    call.note(core::format("dropped {}", options.name));
+  return exit_ok;
+}
+
+}  // namespace
+
+void add_namespace_commands(CLI::App& app, action& chosen) {
+  auto* group = app.add_subcommand("namespace", "List, make, describe and drop namespaces");
+  group->require_subcommand(1);
+  group->footer("Example:\n  hearth namespace create docs --dimension 384 --distance cosine");
+
+  auto* list_command = group->add_subcommand("list", "Print the names of all namespaces");
+  bind_action<std::monostate>(*list_command, chosen, list);
+  list_command->footer("Example:\n  hearth namespace list --json");
+
+  auto* create_command = group->add_subcommand("create", "Make a namespace");
+  auto create_state = bind_action<create_options>(*create_command, chosen, create);
+  create_command
+      ->add_option("namespace", create_state->name, "Its name: a-z, 0-9, - and _, 64 at most")
+      ->required();
+  create_command->add_flag("--if-missing", create_state->if_missing,
+                           "Succeed if it exists with the same configuration");
+  add_namespace_options(*create_command, create_state->config);
+  create_command->footer("Examples:\n"
+                         "  hearth namespace create docs --dimension 384\n"
+                         "  hearth namespace create faces --dimension 512 --distance l2 --m 32");
+
+  auto* describe_command = group->add_subcommand("describe", "Show one namespace in full");
+  auto describe_state = bind_action<describe_options>(*describe_command, chosen, describe);
+  describe_command->add_option("namespace", describe_state->name, "The namespace")->required();
+  describe_command->footer("Example:\n  hearth namespace describe docs");
+
+  auto* drop_command = group->add_subcommand("drop", "Remove a namespace and all its records");
+  auto drop_state = bind_action<drop_options>(*drop_command, chosen, drop);
+  drop_command->add_option("namespace", drop_state->name, "The namespace")->required();
+  drop_command->add_flag("-y,--yes", drop_state->yes, "Do not ask");
+  drop_command->footer("Example:\n  hearth namespace drop docs --yes");
+}
+
+}  // namespace hearth::tools

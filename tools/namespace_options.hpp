@@ -1,0 +1,27 @@
+#pragma once
+// The options that describe a namespace to be made, shared by `namespace create` and `import`.
+#include <CLI/App.hpp>
+#include <optional>
+#include <string>
+
+#include "core/namespace_config.hpp"
+
+namespace hearth::tools {
+
+struct namespace_options {
+  std::optional<std::uint32_t> dimension;
+  std::optional<std::string> distance;
+  std::optional<std::string> index;
+  std::optional<std::uint32_t> m;
+  std::optional<std::uint32_t> ef_construction;
+  std::optional<std::uint32_t> ef_search;
+  std::optional<std::uint32_t> shards;
+  std::optional<std::string> embedder;
+};
+
+/// Adds them in a group of their own. Words are checked when the line is parsed, numbers by core.
+void add_namespace_options(CLI::App& command, namespace_options& options);
+
+[[nodiscard]] result<namespace_request> to_request(const namespace_options& options);
+
+}  // namespace hearth::tools

@@ -1,0 +1,112 @@
+#include "tools/namespace_view.hpp"
+
+#include "core/format.hpp"
+#include "tools/terminal.hpp"
+
+namespace hearth::tools {
+
+std::string_view to_string(index_state state) noexcept {
+  switch (state) {
+  case index_state::ready:
+    return "ready";
+  case index_state::building:
+    return "building";
+  case index_state::failed:
+    return "failed";
+  }
+  return "unknown";
+}
+
+json to_json(const namespace_config& config) {
+  return {{"dimension", config.dimension},
+          {"distance", core::to_string(config.distance)},
+          {"index",
+           {{"kind", core::to_string(config.index.kind)},
+            {"m", config.index.m},
+            {"ef_construction", config.index.ef_construction},
+            {"ef_search", config.index.ef_search},
+            {"seed", config.index.seed}}},
+          {"shards", config.shards},
+          {"embedder", config.embedder}};
+}
+
+json to_json(const namespace_info& info) {
+  json document{{"name", info.name},
+                {"config", to_json(info.config)},
+                {"count", info.count},
+                {"vectors", info.vectors},
+                {"lsn", info.lsn},
+                {"durable_lsn", info.durable_lsn},
+                {"index_state", to_string(info.index)},
+                {"indexed", info.indexed},
+                {"fresh", info.fresh},
+                {"file_bytes", info.file_bytes},
+                {"index_bytes", info.index_bytes},
+                {"read_only", info.read_only}};
+  if (info.read_only)
+    document["read_only_reason"] = info.read_only_reason;
+  return document;
+}
+
+json to_json(const store_info& info) {
+  return {{"path", info.path},
+          {"version", info.version},
+          {"pid", info.pid},
+          {"uptime_ms", info.uptime_ms},
+          {"namespaces", info.namespaces},
+          {"open_namespaces", info.open_namespaces},
+          {"sessions", info.sessions}};
+}
+
+void print_namespaces(std::ostream& out, std::span<const namespace_info> spaces) {
+  constexpr auto right = table::align::right;
+  table rows({{"namespace"},
+              {"records", right},
+              {"vectors", right},
+              {"dimension", right},
+              {"distance"},
+              {"index"},
+              {"state"},
+              {"fresh", right},
+              {"file", right},
+              {"memory", right}});
+  for (const auto& space : spaces)
+    rows.add({space.name, group_digits(space.count), group_digits(space.vectors),
+              std::to_string(space.config.dimension),
+              std::string(core::to_string(space.config.distance)),
+              std::string(core::to_string(space.config.index.kind)),
+              space.read_only ? "read-only" : std::string(to_string(space.index)),
+              group_digits(space.fresh), core::format_bytes(space.file_bytes),
+              core::format_bytes(space.index_bytes)});
+  rows.print(out);
+}
+
+void print_namespace(std::ostream& out, const namespace_info& info) {
+  const auto& config = info.config;
+  const auto line = [&out](const char* name, const std::string& text) {
+    out << core::format("{:<12}{}\n", name, text);
+  };
+  line("namespace", info.name);
+  line("dimension", std::to_string(config.dimension));
+  line("distance", std::string(core::to_string(config.distance)));
+  if (config.index.kind == index_kind::flat)
+    line("index", "flat (exact)");
+  else
+    line("index",
+         core::format("{}, m {}, ef_construction {}, ef_search {}, seed {}",
+                      core::to_string(config.index.kind), config.index.m,
+                      config.index.ef_construction, config.index.ef_search, config.index.seed));
+  line("shards", std::to_string(config.shards));
+  line("embedder", config.embedder.empty() ? "(not said)" : config.embedder);
+  line("records",
+       core::format("{}, {} with a vector", group_digits(info.count), group_digits(info.vectors)));
+  line("state", core::format("{}: {} indexed, {} fresh", to_string(info.index),
+                             group_digits(info.indexed), group_digits(info.fresh)));
+  line("lsn", core::format("{}, durable {}", info.lsn, info.durable_lsn));
+  line("size", core::format("{} file, {} index memory", core::format_bytes(info.file_bytes),
+                            core::format_bytes(info.index_bytes)));
+  if (info.read_only)
+    line("read-only", info.read_only_reason);
+}
+
+}  // namespace hearth::tools

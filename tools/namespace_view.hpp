@@ -1,0 +1,22 @@
+#pragma once
+// How stores and namespaces are shown, as JSON and as tables.
+#include <ostream>
+#include <span>
+
+#include "core/database.hpp"
+#include "tools/json_value.hpp"
+
+namespace hearth::tools {
+
+[[nodiscard]] std::string_view to_string(index_state state) noexcept;
+
+[[nodiscard]] json to_json(const namespace_config& config);
+[[nodiscard]] json to_json(const namespace_info& info);
+[[nodiscard]] json to_json(const store_info& info);
+
+/// One row per namespace.
+void print_namespaces(std::ostream& out, std::span<const namespace_info> spaces);
+/// One line per property.
+void print_namespace(std::ostream& out, const namespace_info& info);
+
+}  // namespace hearth::tools
