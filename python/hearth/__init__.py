@@ -97,7 +97,8 @@ __all__ = [
     "connect",
     "connect_async",
     "embed_lexical",
-    "stop_daemon",
+    "shutdown_daemon",
+    "socket_path",
 ]
 
 
@@ -115,9 +116,14 @@ def embed_lexical(
     return _native.embed_lexical(list(texts), dimension)
 
 
-def stop_daemon(path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:
+def shutdown_daemon(path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:
     """Asks the daemon of a store to stop, and waits (seconds) until it is gone.
 
     It finishes acknowledged work first. `NotFound` if no daemon serves the store.
     """
-    _native.stop_daemon(os.fsencode(os.path.abspath(os.fspath(path))), timeout)  # noqa: PTH100
+    _native.shutdown_daemon(os.fsencode(os.path.abspath(os.fspath(path))), timeout)  # noqa: PTH100
+
+
+def socket_path(path: str | os.PathLike[str]) -> str:
+    """Where the daemon of the store in a directory listens by default."""
+    return os.fsdecode(_native.socket_path(os.fsencode(os.path.abspath(os.fspath(path)))))  # noqa: PTH100

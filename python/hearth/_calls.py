@@ -114,6 +114,9 @@ class Write:
         progress: Progress | None = None,
         copy_vectors: bool = False,
     ) -> None:
+        for name, value in (("durability", durability), ("mode", mode)):
+            if not isinstance(value, str):
+                raise TypeError(f"{name} must be a str, not {type(value).__name__}")
         single = is_single(ids)
         column = None if ids is None else id_column([ids] if single else ids)  # type: ignore[arg-type]
         self.job = _native.WriteJob(

@@ -189,9 +189,9 @@ class AsyncNamespace:
             )
         )
 
-    async def delete(self, ids: Ids, *, durability: str = "sync") -> WriteResult:
+    async def delete(self, ids: Ids, *, durability: str = "sync") -> int:
         """See `hearth.Namespace.delete`."""
-        return await self._write(Write("delete", ids, durability=durability))
+        return (await self._write(Write("delete", ids, durability=durability))).affected
 
     async def flush(self, lsn: int = 0) -> int:
         """See `hearth.Namespace.flush`."""

@@ -115,9 +115,10 @@ class Namespace:
             progress: called with (rows committed, rows in all) after each batch.
 
         One batch commits whole or not at all. A call is one batch unless it has more than 64 MiB of
-        vectors, ids, metadata and texts, more than 1,000,000 rows, or more than `batch_rows` rows.
-        Larger calls are split in row order, and each batch commits whole. If one of them fails,
-        those before it stay: `HearthError.rows_committed` says how many rows that are.
+        vectors, ids, metadata and texts, more than 1,000,000 rows, more than `batch_rows` rows, or
+        more than 80 MiB on the wire, where every metadata value takes some 50 bytes. Larger calls
+        are split in row order, and each batch commits whole. If one of them fails, those before it
+        stay: `HearthError.rows_committed` says how many rows that are.
         """
         return self._write(
             Write(
@@ -164,9 +165,9 @@ class Namespace:
             )
         )
 
-    def delete(self, ids: Ids, *, durability: str = "sync") -> WriteResult:
-        """Removes records. Ids that are not there are fine: see `WriteResult.affected`."""
-        return self._write(Write("delete", ids, durability=durability))
+    def delete(self, ids: Ids, *, durability: str = "sync") -> int:
+        """Removes records and returns how many. Ids that are not there are no error."""
+        return self._write(Write("delete", ids, durability=durability)).affected
 
     def flush(self, lsn: int = 0) -> int:
         """Waits until everything up to `lsn` is on disk (0: all that was acknowledged).

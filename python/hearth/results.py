@@ -44,7 +44,7 @@ def _row_number(row: int, size: int) -> int:
     return row % size
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hit:
     """One record that a search found."""
 
@@ -53,6 +53,9 @@ class Hit:
     metadata: Metadata | None
     text: str | None
     vector: NDArray[np.float32] | None
+
+    def __repr__(self) -> str:
+        return _row_repr(self, id=self.id, distance=self.distance)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -151,7 +154,7 @@ class BatchHits:
         return render(title, len(self), columns)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Record:
     """One stored record. `version` is the LSN of the write that last changed it."""
 
@@ -160,6 +163,9 @@ class Record:
     metadata: Metadata | None
     text: str | None
     vector: NDArray[np.float32] | None
+
+    def __repr__(self) -> str:
+        return _row_repr(self, id=self.id, version=self.version)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -226,7 +232,7 @@ class WriteResult:
     """What a write did.
 
     Attributes:
-        affected: records written, or removed by `delete`.
+        affected: records written.
         ids: the ids that the namespace assigned, if the call named none; otherwise None.
         lsn: log sequence number of the (last) batch; 0 if there was nothing to write.
         durable_lsn: everything up to here is on disk.
@@ -300,6 +306,19 @@ class StoreInfo:
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
+
+
+def _row_repr(row: Hit | Record, **first: object) -> str:
+    """Only what is there, and of a vector only its ends."""
+    shown = {name: repr(value) for name, value in first.items()}
+    if row.metadata is not None:
+        shown["metadata"] = repr(row.metadata)
+    if row.text is not None:
+        shown["text"] = repr(row.text)
+    if row.vector is not None:
+        shown["vector"] = np.array2string(row.vector, precision=3, threshold=4)
+    inside = ", ".join(f"{name}={value}" for name, value in shown.items())
+    return f"{type(row).__name__}({inside})"
 
 
 def _counted(count: int, one: str, many: str = "") -> str:

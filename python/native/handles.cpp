@@ -1,5 +1,7 @@
 #include "python/native/handles.hpp"
 
+#include <pybind11/stl.h>
+
 #include <chrono>
 #include <cmath>
 #include <filesystem>
@@ -11,12 +13,11 @@
 
 #include "core/database.hpp"
 #include "ipc/client.hpp"
+#include "ipc/socket_path.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/calls.hpp"
 #include "python/native/values.hpp"
 #include "python/native/write_job.hpp"
-
-#include <pybind11/stl.h>
 
 namespace hearth::python {
 
@@ -184,7 +185,11 @@ py::object search(const namespace_object& self, const py::object& vectors, std::
   query.fields = fields_from(include);
   return perform<search_result>(
       queue, std::move(future),
-      [&](completion<search_result> done) { self->search(std::move(query), std::move(done)); },
+      [&](completion<search_result> done) {
+        if (query.vectors.empty())  // no queries have no hits; the daemon need not say so
+          return done(search_result{.offsets = {0}, .distances = {}, .hits = {}});
+        self->search(std::move(query), std::move(done));
+      },
       [fields = query.fields](search_result found) {
         return hits_tuple(std::move(found), fields);
       });
@@ -355,13 +360,17 @@ store_object connect_store(const std::string& path, bool autostart, const std::s
   return store_object(unwrap(std::move(store)));
 }
 
-void stop_daemon(const std::string& path, double timeout) {
+void shutdown_daemon(const std::string& path, double timeout) {
   const auto limit = milliseconds_from(timeout, "timeout");
   auto stopped = [&] {
     const py::gil_scoped_release unlocked;
     return ipc::shutdown_daemon(path, limit);
   }();
   unwrap(std::move(stopped));
+}
+
+py::bytes socket_path(const std::string& path) {
+  return unwrap(ipc::socket_path(path)).string();
 }
 
 void bind_store(py::module_& module) {
@@ -376,7 +385,8 @@ void bind_store(py::module_& module) {
   module.def("connect", &connect_store, py::arg("path"), py::arg("autostart"), py::arg("daemon"),
              py::arg("socket"), py::arg("start_timeout"), py::arg("call_timeout"),
              py::arg("reconnect"));
-  module.def("stop_daemon", &stop_daemon, py::arg("path"), py::arg("timeout"));
+  module.def("shutdown_daemon", &shutdown_daemon, py::arg("path"), py::arg("timeout"));
+  module.def("socket_path", &socket_path, py::arg("path"));
 }
 
 }  // namespace

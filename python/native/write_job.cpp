@@ -1,5 +1,7 @@
 #include "python/native/write_job.hpp"
 
+#include <pybind11/stl.h>
+
 #include <algorithm>
 #include <memory>
 #include <string>
@@ -35,6 +37,42 @@ std::size_t list_size(const py::object& list, const char* column) {
 std::size_t id_bytes(const record_id& id) {
   return id.is_number() ? sizeof(std::uint64_t) : id.text().size();
 }
+
+// Bytes in a message (schema/record.capnp), from above. They exceed what limits::batch_bytes counts
+// by a multiple where metadata has many small values.
+constexpr std::size_t word = 8;
+constexpr std::size_t value_struct = 3 * word;
+constexpr std::size_t entry_struct = 2 * word + value_struct;
+
+std::size_t text_in_message(std::size_t bytes) {
+  return bytes / word * word + 2 * word;  // the terminating NUL and padding
+}
+
+std::size_t map_in_message(const value_map& items);
+
+std::size_t value_in_message(const value& item) {
+  if (const auto* text = item.get_if<std::string>())
+    return text_in_message(text->size());
+  if (const auto* map = item.get_if<value_map>())
+    return map_in_message(*map);
+  std::size_t bytes = 0;
+  if (const auto* list = item.get_if<value_list>()) {
+    bytes += word;
+    for (const auto& element : *list)
+      bytes += value_struct + value_in_message(element);
+  }
+  return bytes;
+}
+
+std::size_t map_in_message(const value_map& items) {
+  std::size_t bytes = 2 * word;
+  for (const auto& [key, item] : items)
+    bytes += entry_struct + text_in_message(key.size()) + value_in_message(item);
+  return bytes;
+}
+
+// Room for a message's envelope and the fixed part of the batch.
+constexpr std::size_t message_room = limits::message_bytes - std::size_t{64} * 1024;
 
 }  // namespace
 
@@ -74,9 +112,12 @@ void write_job::set_rows(const char* column, std::size_t size) {
 
 write_job::row write_job::convert_row(std::size_t index) const {
   row converted;
-  if (!ids_.empty())
+  if (!ids_.empty()) {
     converted.bytes += id_bytes(ids_[index]);
+    converted.message_bytes += value_struct + text_in_message(id_bytes(ids_[index]));
+  }
   converted.bytes += vectors_.dimension() * sizeof(float);
+  converted.message_bytes += vectors_.dimension() * sizeof(float);
   if (!metadata_.is_none()) {
     const auto item = item_of(metadata_, index);
     if (item.is_none() && settings_.merge == metadata_mode::replace)
@@ -85,10 +126,13 @@ write_job::row write_job::convert_row(std::size_t index) const {
                          "pass {} to erase it, or mode='merge' to keep it");
     converted.metadata = metadata_from(item, at("metadata", index));
     converted.bytes += metadata_size(converted.metadata);
+    converted.message_bytes += map_in_message(converted.metadata);
   }
   if (!texts_.is_none()) {
     converted.text = text_from(item_of(texts_, index), at("texts", index));
-    converted.bytes += converted.text ? converted.text->size() : 0;
+    const auto size = converted.text ? converted.text->size() : 0;
+    converted.bytes += size;
+    converted.message_bytes += word + text_in_message(size);
   }
   return converted;
 }
@@ -136,15 +180,19 @@ write_batch write_job::next_batch() {
   batch.merge = settings_.merge;
   const auto last = std::min(rows_, position_ + settings_.batch_rows);
   std::size_t bytes = 0;
+  std::size_t message_bytes = 0;
   auto end = position_;
   for (; end < last; ++end) {
     auto converted = held_ ? *std::exchange(held_, std::nullopt) : convert_row(end);
     // A row that is too large alone goes out alone, so that the daemon's check names the limit.
-    if (end > position_ && bytes + converted.bytes > limits::batch_bytes) {
+    const bool fits = bytes + converted.bytes <= limits::batch_bytes &&
+                      message_bytes + converted.message_bytes <= message_room;
+    if (end > position_ && !fits) {
       held_ = std::move(converted);
       break;
     }
     bytes += converted.bytes;
+    message_bytes += converted.message_bytes;
     append(batch, std::move(converted));
   }
   finish(batch, end);

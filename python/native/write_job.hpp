@@ -43,7 +43,8 @@ class write_job {
   struct row {
     value_map metadata;
     std::optional<std::string> text;
-    std::size_t bytes = 0;
+    std::size_t bytes = 0;          // as limits::batch_bytes counts
+    std::size_t message_bytes = 0;  // as limits::message_bytes counts, from above
   };
 
   void set_rows(const char* column, std::size_t size);
