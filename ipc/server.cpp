@@ -19,8 +19,8 @@ namespace hearth::ipc {
 
 namespace {
 
-constexpr event_id listening_event{100, "listening"};
-constexpr event_id server_stopped_event{101, "server_stopped"};
+constexpr event_id listening_event{114, "listening"};
+constexpr event_id server_stopped_event{115, "server_stopped"};
 
 class stop_task final : public loop_task {
  public:

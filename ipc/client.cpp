@@ -1,0 +1,255 @@
+#include "ipc/client.hpp"
+
+#include <poll.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <string>
+#include <thread>
+#include <utility>
+
+#include "core/format.hpp"
+#include "ipc/client_connection.hpp"
+#include "ipc/client_loop.hpp"
+#include "ipc/daemon_launcher.hpp"
+#include "ipc/wire.hpp"
+
+namespace hearth::ipc {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+// Builds one request, unless it is larger than the daemon accepts.
+template <class Request, class Make, class Fill>
+auto build(live_session& live, const Request& request, Make make, Fill fill)
+    -> result<decltype(make(capnp::MessageSize{}).send())> {
+  const std::size_t words = wire::words(request);
+  HEARTH_CHECK(live.check_size(words));
+  auto message = make(capnp::MessageSize{words, 0});
+  fill(message, request);
+  return message.send();
+}
+
+constexpr auto write_request = [](auto& message, const auto& request) {
+  wire::write(message, request);
+};
+constexpr auto read_value = [](auto reply) { return wire::read(reply); };
+
+capnp::Text::Reader text(const std::string& from) {
+  return {from.data(), from.size()};
+}
+
+class client_namespace final : public namespace_handle {
+ public:
+  client_namespace(std::shared_ptr<client_connection> connection,
+                   std::shared_ptr<namespace_link> link, namespace_config config)
+      : connection_(std::move(connection)), link_(std::move(link)), name_(link_->name),
+        config_(std::move(config)) {}
+  ~client_namespace() override { connection_->dispose(std::move(link_)); }
+
+  const std::string& name() const noexcept override { return name_; }
+  const namespace_config& config() const noexcept override { return config_; }
+
+  void write(write_batch batch, completion<write_result> done) override {
+    request<write_result>(std::move(batch), std::move(done),
+                          [](auto& on, auto size) { return on.writeRequest(size); });
+  }
+  void search(search_query query, completion<search_result> done) override {
+    request<search_result>(std::move(query), std::move(done),
+                           [](auto& on, auto size) { return on.searchRequest(size); });
+  }
+  void get(get_query query, completion<get_result> done) override {
+    request<get_result>(std::move(query), std::move(done),
+                        [](auto& on, auto size) { return on.getRequest(size); });
+  }
+  void scan(scan_query query, completion<scan_page> done) override {
+    request<scan_page>(std::move(query), std::move(done),
+                       [](auto& on, auto size) { return on.scanRequest(size); });
+  }
+  void info(completion<namespace_info> done) override {
+    connection_->call<namespace_info>(
+        link_, std::move(done),
+        [link = link_](live_session&) { return result(link->capability.infoRequest().send()); },
+        read_value);
+  }
+  void flush(lsn_t lsn, completion<lsn_t> done) override {
+    connection_->call<lsn_t>(
+        link_, std::move(done),
+        [link = link_, lsn](live_session&) {
+          auto message = link->capability.flushRequest();
+          message.setLsn(lsn);
+          return result(message.send());
+        },
+        [](auto reply) { return lsn_t{reply.getDurableLsn()}; });
+  }
+
+ private:
+  template <class U>
+  static result<U> result(U value) {
+    return core::result<U>(std::move(value));
+  }
+
+  template <class Answer, class Request, class Make>
+  void request(Request&& what, completion<Answer> done, Make make) {
+    connection_->call<Answer>(
+        link_, std::move(done),
+        [link = link_, what = std::forward<Request>(what), make](live_session& live) {
+          return build(
+              live, what, [&](auto size) { return make(link->capability, size); }, write_request);
+        },
+        read_value);
+  }
+
+  std::shared_ptr<client_connection> connection_;
+  std::shared_ptr<namespace_link> link_;
+  const std::string name_;
+  const namespace_config config_;
+};
+
+class client_store final : public store_handle {
+ public:
+  explicit client_store(std::shared_ptr<client_connection> connection)
+      : connection_(std::move(connection)) {}
+
+  void open_namespace(std::string name, open_mode mode, namespace_request request,
+                      completion<std::shared_ptr<namespace_handle>> done) override {
+    auto link = std::make_shared<namespace_link>(name);
+    connection_->call<std::shared_ptr<namespace_handle>>(
+        std::move(done),
+        [link, mode, request = std::move(request)](live_session& live) {
+          link->generation = live.generation();
+          return build(
+              live, request, [&](auto size) { return live.session().openNamespaceRequest(size); },
+              [&](auto& message, const auto& what) {
+                message.setName(text(link->name));
+                message.setMode(wire::to_wire(mode));
+                wire::write(message.initRequest(), what);
+              });
+        },
+        [link, connection = connection_](auto reply) -> result<std::shared_ptr<namespace_handle>> {
+          HEARTH_TRY(auto config, wire::read(reply.getConfig()));
+          link->capability = reply.getNamespace();
+          return std::make_shared<client_namespace>(connection, link, std::move(config));
+        });
+  }
+
+  void list_namespaces(completion<std::vector<std::string>> done) override {
+    connection_->call<std::vector<std::string>>(
+        std::move(done),
+        [](live_session& live) { return sent(live.session().listNamespacesRequest().send()); },
+        [](auto reply) {
+          std::vector<std::string> names;
+          for (const auto name : reply)
+            names.emplace_back(name.begin(), name.size());
+          return names;
+        });
+  }
+
+  void drop_namespace(std::string name, completion<std::monostate> done) override {
+    connection_->call<std::monostate>(
+        std::move(done),
+        [name = std::move(name)](live_session& live) {
+          auto message = live.session().dropNamespaceRequest();
+          message.setName(text(name));
+          return sent(message.send());
+        },
+        [](auto) { return std::monostate(); });
+  }
+
+  void info(completion<store_info> done) override {
+    connection_->call<store_info>(
+        std::move(done),
+        [](live_session& live) { return sent(live.session().infoRequest().send()); }, read_value);
+  }
+
+ private:
+  template <class Promise>
+  static result<Promise> sent(Promise promise) {
+    return result<Promise>(std::move(promise));
+  }
+
+  std::shared_ptr<client_connection> connection_;
+};
+
+result<std::shared_ptr<client_connection>> open_connection(const std::filesystem::path& directory,
+                                                           const connect_options& options) {
+  std::error_code failure;
+  const auto absolute = std::filesystem::absolute(directory, failure);
+  if (failure || directory.empty())
+    return fail(errc::invalid_argument, "directory is not a path", "name the store's directory");
+  HEARTH_TRY(auto loop, client_loop::shared());
+  auto connection = std::make_shared<client_connection>(std::move(loop), absolute, options);
+  HEARTH_CHECK(wait_for<std::monostate>([&](auto done) { connection->connect(std::move(done)); }));
+  return connection;
+}
+
+// True if the process is a daemon of its own, and not a host that embeds the server.
+bool is_daemon_process(std::uint32_t pid) {
+  std::ifstream file(core::format("/proc/{}/comm", pid));
+  std::string name;
+  std::getline(file, name);
+  return name == "hearthd";
+}
+
+// Waits until the process is gone, or the deadline. True if it is gone.
+bool wait_for_exit(std::uint32_t pid, steady_clock::time_point deadline) {
+  const kj::AutoCloseFd process(
+      static_cast<int>(::syscall(SYS_pidfd_open, static_cast<pid_t>(pid), 0)));
+  if (process.get() < 0)
+    return true;
+  const auto left = std::chrono::ceil<milliseconds>(deadline - steady_clock::now());
+  pollfd ended{process.get(), POLLIN, 0};
+  return ::poll(&ended, 1, static_cast<int>(std::max(left, milliseconds(0)).count())) == 1;
+}
+
+}  // namespace
+
+result<std::shared_ptr<store_handle>> connect(const std::filesystem::path& directory,
+                                              const connect_options& options) {
+  HEARTH_TRY(auto connection, open_connection(directory, options));
+  return std::make_shared<client_store>(std::move(connection));
+}
+
+result<void> shutdown_daemon(const std::filesystem::path& directory, milliseconds timeout) {
+  const auto deadline = steady_clock::now() + timeout;
+  connect_options options;
+  options.autostart = false;
+  options.reconnect = false;
+  options.call_timeout = timeout;
+  options.start_timeout = timeout;
+  const auto too_late = [&] {
+    return fail(errc::timeout,
+                core::format("the daemon of {} has not ended within {} ms", directory.string(),
+                             timeout.count()),
+                core::format("it may still be saving; see its log, {}",
+                             (directory / "hearthd.log").string()));
+  };
+
+  if (const auto probe = try_connect(directory, options);
+      !probe && probe.error().code == errc::not_found)
+    return fail(errc::not_found, core::format("no daemon serves {}", directory.string()));
+  HEARTH_TRY(const auto connection, open_connection(directory, options));
+  const auto store = std::make_shared<client_store>(connection);
+  HEARTH_TRY(const auto info, static_cast<store_handle&>(*store).info());
+  HEARTH_CHECK(wait_for<std::monostate>([&](auto done) {
+    connection->call<std::monostate>(
+        std::move(done),
+        [](live_session& live) {
+          auto promise = live.session().shutdownRequest().send();
+          return result<decltype(promise)>(std::move(promise));
+        },
+        [](auto) { return std::monostate(); });
+  }));
+  const auto ended =
+      wait_for<std::monostate>([&](auto done) { connection->wait_for_end(std::move(done)); });
+  if (!ended && ended.error().code == errc::timeout)
+    return too_late();
+  if (is_daemon_process(info.pid) && !wait_for_exit(info.pid, deadline))
+    return too_late();
+  return {};
+}
+
+}  // namespace hearth::ipc
