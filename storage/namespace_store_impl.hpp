@@ -56,6 +56,11 @@ class lmdb_namespace_store final : public namespace_store {
   std::optional<error> read_only_reason() const override;
   file_usage usage() const override;
 
+  /// For checks that look at the tables themselves.
+  [[nodiscard]] const std::shared_ptr<lmdb::environment>& environment() const noexcept {
+    return environment_;
+  }
+
  private:
   [[nodiscard]] result<void> check_writable() const;
   [[nodiscard]] result<void> begin();

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include <cstring>
-#include <numeric>
 #include <fstream>
+#include <numeric>
 #include <random>
 #include <string>
 #include <vector>
