@@ -51,7 +51,8 @@ std::unexpected<error> unknown_setting(std::string_view where, std::string_view 
   const auto nearest = std::ranges::min_element(setting_table(), {}, [&](const setting_row& row) {
     return edit_distance(compared, row.key);
   });
-  return fail(errc::invalid_argument, core::format("{}: unknown setting '{}'", where, compared),
+  return fail(errc::invalid_argument,
+              core::format("{}: unknown setting '{}'", where, printable(key)),
               core::format("the nearest known setting is '{}'", nearest->key));
 }
 
@@ -96,7 +97,7 @@ std::string describe(const given_value& given) {
   if (const auto* number = std::get_if<std::int64_t>(&given))
     return std::to_string(*number);
   const auto& text = std::get<std::string>(given);
-  return text.size() <= 64 ? core::format("'{}'", text) : core::format("'{}…'", text.substr(0, 60));
+  return core::format("'{}'", printable(text));
 }
 
 result<void> assign(settings& values, const setting_row& row, const given_value& given,

@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <climits>
 #include <system_error>
 #include <utility>
 
@@ -20,8 +21,12 @@ namespace {
 
 namespace fs = std::filesystem;
 
+std::string shown(const fs::path& path) {
+  return printable(path.native(), PATH_MAX);
+}
+
 std::unexpected<error> posix_failure(int number, std::string_view verb, const fs::path& path) {
-  return std::unexpected(posix_error(number, core::format("{} {}", verb, path.native())));
+  return std::unexpected(posix_error(number, core::format("{} {}", verb, shown(path))));
 }
 
 template <class Call>
@@ -143,7 +148,7 @@ class posix_file_writer final : public file_writer {
       return {};
     return fail(
         errc::internal,
-        core::format("{} was {} already", final_name_.native(),
+        core::format("{} was {} already", shown(final_name_),
                      state_ == state::committed ? "committed" : "given up after a failure"));
   }
 
@@ -158,7 +163,7 @@ class posix_disk final : public disk {
   result<std::unique_ptr<file_writer>> create(const fs::path& final_name) override {
     if (final_name.filename().empty())
       return fail(errc::invalid_argument,
-                  core::format("'{}' does not name a file", final_name.native()));
+                  core::format("'{}' does not name a file", shown(final_name)));
     remove_leftovers(final_name);
     while (true) {
       auto temporary = temporary_name(final_name);
@@ -185,10 +190,10 @@ class posix_disk final : public disk {
     if (::fstat(file.get(), &status) != 0)
       return posix_failure(errno, "read", name);
     if (!S_ISREG(status.st_mode))
-      return fail(errc::io_error, core::format("{} is not a regular file", name.native()));
+      return fail(errc::io_error, core::format("{} is not a regular file", shown(name)));
     const auto size = static_cast<std::size_t>(status.st_size);
     if (size > max_bytes)
-      return fail(errc::limit_exceeded, core::format("{} is {}; at most {} are read", name.native(),
+      return fail(errc::limit_exceeded, core::format("{} is {}; at most {} are read", shown(name),
                                                      format_bytes(size), format_bytes(max_bytes)));
     std::vector<std::byte> bytes(size);
     std::size_t filled = 0;

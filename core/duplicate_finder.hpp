@@ -10,8 +10,8 @@
 namespace hearth::inline core {
 
 /// The rows of the first repeated id (first occurrence, repetition), if any. Expected O(n) with a
-/// per-process hash seed, so that no chosen set of ids makes it slow; 16 bytes of scratch per id.
-/// Precondition: fewer than 2^31 ids.
+/// per-process hash seed, so that no chosen set of ids makes it slow; at most 32 bytes of scratch
+/// per id. Precondition: fewer than 2^31 ids.
 [[nodiscard]] std::optional<std::pair<std::size_t, std::size_t>>
 find_duplicate(std::span<const record_id> ids);
 

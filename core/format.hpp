@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace hearth::inline core {
 
@@ -16,5 +17,9 @@ using fmt::join;
 
 /// A size for people: "512 bytes", "1.4 MiB", "3 GiB"; one decimal, none where it would be 0.
 [[nodiscard]] std::string format_bytes(std::uint64_t bytes);
+
+/// `text` for messages, logs and terminals: control characters and bytes that are not UTF-8 as
+/// "\x1b", and what is beyond `max_bytes` cut off at a character and marked with "…".
+[[nodiscard]] std::string printable(std::string_view text, std::size_t max_bytes = 64);
 
 }  // namespace hearth::inline core

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <cerrno>
+#include <climits>
 #include <utility>
 
 #include "core/format.hpp"
@@ -29,16 +30,8 @@ constexpr std::array<std::pair<log_level, std::string_view>, 5> level_names{{
 constexpr std::size_t file_bytes = 10 * 1024 * 1024;
 constexpr std::size_t older_files = 3;
 
-// What a caller passes on (a path, a name) must not forge a second line or move the terminal.
-void append_one_line(std::string& line, std::string_view detail) {
-  for (const char c : detail) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f)
-      core::format_to(std::back_inserter(line), "\\x{:02x}", byte);
-    else
-      line.push_back(c);
-  }
-}
+// A detail repeats what others chose (names, paths, messages): it must not fill the log.
+constexpr std::size_t detail_bytes = 8 * 1024;
 
 class null_log final : public logger {
  public:
@@ -62,10 +55,8 @@ class spdlog_log final : public logger {
       return;
     try {
       auto line = core::format("{} H{} {}", to_string(level), event.number, event.name);
-      if (!detail.empty()) {
-        line.push_back(' ');
-        append_one_line(line, detail);
-      }
+      if (!detail.empty())
+        line.append(" ").append(printable(detail, detail_bytes));
       logger_.log(spdlog::level::info, spdlog::string_view_t(line));
     } catch (...) {
       // Out of memory, or a sink that fails beyond its own handler: a log line is not worth more.
@@ -88,7 +79,7 @@ result<log_level> log_level_from_string(std::string_view name) {
   for (const auto& [level, text] : level_names)
     if (name == text)
       return level;
-  return fail(errc::invalid_argument, core::format("log level '{}' is unknown", name),
+  return fail(errc::invalid_argument, core::format("log level '{}' is unknown", printable(name)),
               "use debug, info, warning, error or off");
 }
 
@@ -102,7 +93,7 @@ std::shared_ptr<logger> stderr_logger(log_level threshold) {
 
 result<std::shared_ptr<logger>> file_logger(const std::filesystem::path& file,
                                             log_level threshold) {
-  const auto action = core::format("open the log file {}", file.native());
+  const auto action = core::format("open the log file {}", printable(file.native(), PATH_MAX));
   if (const auto parent = file.parent_path(); !parent.empty()) {
     std::error_code failure;
     std::filesystem::create_directories(parent, failure);

@@ -64,7 +64,7 @@ result<distance_kind> distance_from_string(std::string_view name) {
   for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
     if (name == to_string(kind))
       return kind;
-  return fail(errc::invalid_argument, core::format("distance '{}' is unknown", name),
+  return fail(errc::invalid_argument, core::format("distance '{}' is unknown", printable(name)),
               "use l2, cosine or dot");
 }
 
@@ -82,7 +82,7 @@ result<index_kind> index_kind_from_string(std::string_view name) {
   for (const auto kind : {index_kind::flat, index_kind::hnsw})
     if (name == to_string(kind))
       return kind;
-  return fail(errc::invalid_argument, core::format("index '{}' is unknown", name),
+  return fail(errc::invalid_argument, core::format("index '{}' is unknown", printable(name)),
               "use flat or hnsw");
 }
 

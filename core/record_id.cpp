@@ -10,18 +10,7 @@ namespace hearth::inline core {
 std::string to_string(const record_id& id) {
   if (id.is_number())
     return std::to_string(id.number());
-  // Control characters must not reach a terminal or break a log line.
-  std::string quoted = "'";
-  for (const char c : id.text()) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f)
-      core::format_to(std::back_inserter(quoted), "\\x{:02x}", static_cast<unsigned char>(c));
-    else if (c == '\'' || c == '\\')
-      quoted.append({'\\', c});
-    else
-      quoted.push_back(c);
-  }
-  quoted.push_back('\'');
-  return quoted;
+  return core::format("'{}'", printable(id.text(), limits::id_bytes));
 }
 
 bool validation::is_valid_id(const record_id& id) noexcept {

@@ -1,8 +1,6 @@
 #include "core/value.hpp"
 
-#include <bit>
 #include <cmath>
-#include <cstring>
 #include <string_view>
 
 #include "core/limits.hpp"
@@ -33,7 +31,7 @@ class metadata_walk {
       if (!is_utf8(key))
         return stop(metadata_fault::key_not_utf8);
       if (!visit(item, depth)) {
-        path.insert(0, "." + key);
+        path.insert(0, "." + printable(key));
         return false;
       }
     }
@@ -106,56 +104,7 @@ std::size_t encoded_size(const value& item, std::size_t depth) noexcept {
   return tag_bytes + (item.is_null() ? 0 : item.get_if<bool>() ? 1 : number_bytes);
 }
 
-// Length of the well-formed sequence that starts at `next`, 0 if there is none. `next` is no ASCII.
-std::size_t utf8_sequence(const unsigned char* next, const unsigned char* end) noexcept {
-  const auto available = end - next;
-  const auto continues = [&](std::ptrdiff_t i) {
-    return i < available && (next[i] & 0xc0U) == 0x80U;
-  };
-  const unsigned char lead = next[0];
-  if (lead >= 0xc2 && lead <= 0xdf)
-    return continues(1) ? 2 : 0;
-  if (lead >= 0xe0 && lead <= 0xef) {
-    if (!continues(1) || !continues(2))
-      return 0;
-    const bool overlong = lead == 0xe0 && next[1] < 0xa0;
-    const bool surrogate = lead == 0xed && next[1] > 0x9f;
-    return overlong || surrogate ? 0 : 3;
-  }
-  if (lead >= 0xf0 && lead <= 0xf4) {
-    if (!continues(1) || !continues(2) || !continues(3))
-      return 0;
-    const bool overlong = lead == 0xf0 && next[1] < 0x90;
-    const bool beyond_unicode = lead == 0xf4 && next[1] > 0x8f;
-    return overlong || beyond_unicode ? 0 : 4;
-  }
-  return 0;  // a continuation byte, an overlong lead (c0, c1) or a byte that never occurs (f5..ff)
-}
-
 }  // namespace
-
-bool is_utf8(std::string_view text) noexcept {
-  const auto* next = reinterpret_cast<const unsigned char*>(text.data());
-  const auto* end = next + text.size();
-  constexpr std::uint64_t high_bits = 0x8080'8080'8080'8080;
-  while (next != end) {
-    // Most text is ASCII: eight bytes at a time.
-    for (std::uint64_t word = 0; end - next >= 8; next += 8) {
-      std::memcpy(&word, next, 8);
-      if ((word & high_bits) != 0)
-        break;
-    }
-    while (next != end && *next < 0x80)
-      ++next;
-    while (next != end && *next >= 0x80) {
-      const auto length = utf8_sequence(next, end);
-      if (length == 0)
-        return false;
-      next += length;
-    }
-  }
-  return true;
-}
 
 std::size_t metadata_size(const value_map& metadata) noexcept {
   return encoded_size(metadata, 1);

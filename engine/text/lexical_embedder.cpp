@@ -22,6 +22,7 @@
 
 #include "core/format.hpp"
 #include "core/limits.hpp"
+#include "core/utf8.hpp"
 
 namespace hearth::engine::text {
 
@@ -164,31 +165,14 @@ constexpr auto stop_words = [] {
 constexpr char32_t invalid = 0xffff'ffff;
 
 // Decodes the character at `next` and moves on; a byte that begins none is `invalid` and skipped.
-// Overlong forms and surrogates are `invalid` too.
 char32_t decode(const char*& next, const char* end) {
-  const auto byte = [&](std::ptrdiff_t i) { return static_cast<unsigned char>(next[i]); };
-  const auto lead = byte(0);
-  if (lead < 0x80) {
-    ++next;
-    return lead;
-  }
-  const std::ptrdiff_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
-  if (length == 0 || lead > 0xf4 || end - next < length) {
-    ++next;
-    return invalid;
-  }
-  char32_t character = lead & (0x7fU >> length);
-  for (std::ptrdiff_t i = 1; i < length; ++i) {
-    if ((byte(i) & 0xc0U) != 0x80U) {
-      ++next;
-      return invalid;
-    }
-    character = (character << 6) | (byte(i) & 0x3fU);
-  }
-  const bool overlong = character < (length == 2 ? 0x80U : length == 3 ? 0x800U : 0x1'0000U);
-  const bool surrogate = character >= 0xd800 && character <= 0xdfff;
-  next += overlong || surrogate ? 1 : length;
-  return overlong || surrogate || character > 0x10'ffff ? invalid : character;
+  const auto lead = static_cast<unsigned char>(*next);
+  const auto length = lead < 0x80 ? 1 : utf8_sequence(next, end);
+  char32_t character = length == 0 ? invalid : length == 1 ? lead : lead & (0x7fU >> length);
+  for (std::size_t i = 1; i < length; ++i)
+    character = (character << 6) | (static_cast<unsigned char>(next[i]) & 0x3fU);
+  next += std::max<std::size_t>(length, 1);
+  return character;
 }
 
 struct character_range {

@@ -23,3 +23,16 @@ TEST_CASE("format writes what fmt would") {
   CHECK(hearth::core::format("{}", hearth::core::join(std::initializer_list<int>{1, 2}, "+")) ==
         "1+2");
 }
+
+TEST_CASE("printable text neither moves a terminal nor breaks UTF-8 nor grows") {
+  using hearth::printable;
+  CHECK(printable("plain caf\xc3\xa9") == "plain caf\xc3\xa9");
+  CHECK(printable("a\nb\x1b[2J\x7f") == "a\\x0ab\\x1b[2J\\x7f");
+  CHECK(printable("\xff\xc3") == "\\xff\\xc3");
+  CHECK(printable(std::string_view("a\0b", 3)) == "a\\x00b");
+  CHECK(printable(std::string(64, 'x')) == std::string(64, 'x'));
+  CHECK(printable(std::string(65, 'x')) == std::string(64, 'x') + "\xe2\x80\xa6");
+  CHECK(printable("caf\xc3\xa9", 4) == "caf\xe2\x80\xa6");  // not half of the é
+  CHECK(printable("ab\ncd", 5) == "ab\xe2\x80\xa6");        // nor half of an escape
+  CHECK(printable("", 0).empty());
+}

@@ -6,7 +6,7 @@
 #include <catch2/catch.hpp>
 #include <fstream>
 #include <iterator>
-#include <regex>
+#include <map>
 #include <string>
 #include <thread>
 #include <vector>
@@ -25,6 +25,19 @@ std::vector<std::string> lines_of(const std::filesystem::path& file) {
   for (std::string line; std::getline(input, line);)
     lines.push_back(line);
   return lines;
+}
+
+// The line without its time, whose shape is checked. (std::regex trips -Wmaybe-uninitialized of
+// g++ 12 with the address sanitizer.)
+std::string without_time(const std::string& line) {
+  const std::string shape = "dddd-dd-ddTdd:dd:dd.dddZ ";
+  REQUIRE(line.size() > shape.size());
+  auto time = line.substr(0, shape.size());
+  for (auto& c : time)
+    if (c >= '0' && c <= '9')
+      c = 'd';
+  CHECK(time == shape);
+  return line.substr(shape.size());
 }
 
 }  // namespace
@@ -48,9 +61,8 @@ TEST_CASE("a line has time, level, event number, event name and detail") {
   (*log)->debug(opened, "not shown");
   const auto lines = lines_of(file);
   REQUIRE(lines.size() == 2);
-  const std::string time = R"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z )";
-  CHECK(std::regex_match(lines[0], std::regex(time + "info H201 namespace_opened docs")));
-  CHECK(std::regex_match(lines[1], std::regex(time + "warning H201 namespace_opened")));
+  CHECK(without_time(lines[0]) == "info H201 namespace_opened docs");
+  CHECK(without_time(lines[1]) == "warning H201 namespace_opened");
 }
 
 TEST_CASE("the threshold drops what is below it, and off drops everything") {
@@ -78,6 +90,16 @@ TEST_CASE("a detail cannot forge another line") {
   CHECK(lines[0].ends_with("a\\x0a2026-01-01T00:00:00.000Z error H999 forged\\x1b[2J {}"));
 }
 
+TEST_CASE("a detail without end is cut") {
+  test::temporary_directory directory;
+  const auto file = directory.path() / "log";
+  const auto log = file_logger(file, log_level::info);
+  REQUIRE(log.has_value());
+  (*log)->info(opened, std::string(100'000'000, 'x'));
+  REQUIRE(lines_of(file).size() == 1);
+  CHECK(lines_of(file)[0].size() < 9'000);
+}
+
 TEST_CASE("a log file is private, is appended to, and rotates") {
   test::temporary_directory directory;
   const auto file = directory.path() / "log";
@@ -93,8 +115,8 @@ TEST_CASE("a log file is private, is appended to, and rotates") {
   const auto second = file_logger(file, log_level::info);
   REQUIRE(second.has_value());
   CHECK(lines_of(file).size() == 1);
-  const std::string detail(1'000'000, 'x');
-  for (int i = 0; i < 55; ++i)
+  const std::string detail(8'000, 'x');
+  for (int i = 0; i < 7'000; ++i)
     (*second)->info(opened, detail);
   std::size_t files = 0;
   for (const auto& entry : std::filesystem::directory_iterator(directory.path())) {
@@ -119,9 +141,12 @@ TEST_CASE("lines of many threads do not mix") {
   }
   const auto lines = lines_of(file);
   CHECK(lines.size() == 800);
-  const std::regex whole(".* info H201 namespace_opened (a{100}|b{100}|c{100}|d{100})");
+  std::map<std::string, int> seen;
   for (const auto& line : lines)
-    CHECK(std::regex_match(line, whole));
+    ++seen[without_time(line)];
+  CHECK(seen.size() == 4);
+  for (const char letter : {'a', 'b', 'c', 'd'})
+    CHECK(seen["info H201 namespace_opened " + std::string(100, letter)] == 200);
 }
 
 TEST_CASE("a log file that cannot be opened is an error that names it") {

