@@ -28,16 +28,13 @@ result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vector
   try {
     rows_.reserve(rows.size());
     vectors_.reserve(bound);
-    pairs_.reserve(bound);
     graph_.reserve(bound);
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} more vectors", rows.size()));
   }
-  pairs_.expect(vectors, rows_.bound());
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const slot_id slot = rows_.take();
     vectors_.put(slot, vectors.row(i));
-    pairs_.added(slot);
     link(slot, level_of(rows[i]));
     rows_.show(slot, rows[i]);
   }
@@ -110,6 +107,7 @@ void hnsw_index::select(slot_id node, std::uint32_t layer, std::span<const candi
   auto reserved = static_cast<std::size_t>(std::count_if(
       sorted.begin(), sorted.end(), [&](const candidate& each) { return in_tree(each.slot); }));
   std::size_t copies_left = std::max<std::size_t>(limit / 4, 1);
+  const float copy_distance = pairs_.to_copy(node);
   selected.clear();
   for (const candidate& next : sorted) {
     if (in_tree(next.slot)) {
@@ -119,7 +117,7 @@ void hnsw_index::select(slot_id node, std::uint32_t layer, std::span<const candi
     }
     if (selected.size() + reserved >= limit)
       continue;
-    const bool copy = next.distance == 0;
+    const bool copy = next.distance == copy_distance && pairs_.same(node, next.slot);
     if (copy && copies_left == 0)
       continue;
     const bool diverse = std::none_of(selected.begin(), selected.end(), [&](slot_id other) {

@@ -87,8 +87,7 @@ bool hnsw_index::contains(row_id row) const {
 
 std::size_t hnsw_index::memory_bytes() const noexcept {
   const slot_id slots = rows_.bound();
-  return rows_.memory_bytes() + slots * vectors_.stride() + pairs_.memory_bytes(slots) +
-         graph_.memory_bytes(slots);
+  return rows_.memory_bytes() + slots * vectors_.stride() + graph_.memory_bytes(slots);
 }
 
 }  // namespace hearth::engine::index

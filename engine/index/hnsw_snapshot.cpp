@@ -199,18 +199,15 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
   try {
     loaded->rows_.reserve(count);
     loaded->vectors_.reserve(count);
-    loaded->pairs_.reserve(count);
     loaded->graph_.reserve(count);
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} vectors", count));
   }
   // Slots are taken in order: the vector with number n lives in slot n.
-  const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
-    loaded->pairs_.expect(vectors, static_cast<slot_id>(first));
+  const auto put = [&](std::size_t /*first*/, matrix_view vectors) -> result<void> {
     for (std::size_t i = 0; i < vectors.rows(); ++i) {
       const slot_id slot = loaded->rows_.take();
       loaded->vectors_.put(slot, vectors.row(i));
-      loaded->pairs_.added(slot);
       loaded->graph_.place(slot, read.levels[slot]);
       loaded->graph_.set_parent(slot, read.parents[slot]);
       if (read.levels[slot] != loaded->level_of(read.rows[slot]))

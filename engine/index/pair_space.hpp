@@ -1,56 +1,44 @@
 #pragma once
 // The space in which a graph is built: distances between two stored vectors.
-#include <cstddef>
-#include <cstdint>
+#include <limits>
 
-#include "core/matrix_view.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
 
-/// Squared Euclidean distance of stored vectors; of the unit-length copies for cosine, where it has
-/// the order of the angle and is exactly 0 between equal vectors.
+/// l2: the squared distance. cosine: that of the unit-length copies, which has the order of the
+/// angle and is exactly 0 between equal vectors. dot: the negative inner product itself, as in
+/// Morozov and Babenko, "Non-metric similarity graphs for maximum inner product search" (2018).
 ///
-/// The inner product is no distance: built on it, a graph links everything to the longest vectors
-/// and nothing to the short ones. For dot, each vector x is therefore lifted by one coordinate,
-/// sqrt(R^2 - |x|^2) with R at least the largest length, onto a sphere of radius R. A query q,
-/// lifted by 0, is then at squared distance |q|^2 + R^2 - 2 q.x: the order of -q.x for every R. So
-/// searches need no lift, and a graph built with an older, smaller R stays usable. (Bachrach et
-/// al., "Speeding up the Xbox recommender system using a Euclidean transformation for inner-product
-/// spaces", RecSys 2014.)
-///
-/// For the writing thread only. Never NaN for finite vectors; infinite where float32 ends.
+/// That is no metric: everything links to the long vectors and few to the short ones. But so it has
+/// to be, for the long ones are the answers. The textbook way, lifting vectors onto a sphere so
+/// that the inner product becomes a distance, was measured and is far worse: where lengths vary
+/// (log-normal, sigma 0.3 to 1), recall@10 at ef 200 was 0.28 to 0.4 instead of 1.0.
 class pair_space {
  public:
   explicit pair_space(const vector_store& vectors) noexcept : vectors_(vectors) {}
 
-  void reserve(std::uint64_t slots);
-  /// Raises R for vectors about to come. `bound`: slots in use so far.
-  void expect(matrix_view vectors, slot_id bound) noexcept;
-  /// The vector of `slot` was just put.
-  void added(slot_id slot) noexcept;
-
+  /// Never NaN for finite vectors; infinite where float32 ends.
   [[nodiscard]] float operator()(slot_id a, slot_id b) const noexcept {
-    const float squared =
-        vectors_.kernel().l2_squared(vectors_.at(a), vectors_.at(b), vectors_.dimension());
     if (vectors_.distance() != distance_kind::dot)
-      return squared;
-    const float climb = cell_of(a).lift - cell_of(b).lift;
-    return squared + climb * climb;
+      return squared(a, b);
+    const float dot = vectors_.kernel().dot(vectors_.at(a), vectors_.at(b), vectors_.dimension());
+    // Infinities of both signs met in the sum: a vector whose place is unknown is far away.
+    return dot != dot ? std::numeric_limits<float>::infinity() : -dot;
   }
-  [[nodiscard]] std::size_t memory_bytes(slot_id slots) const noexcept;
+  /// What a copy of the vector in `slot` would have as its distance to it.
+  [[nodiscard]] float to_copy(slot_id slot) const noexcept {
+    return vectors_.distance() == distance_kind::dot ? (*this)(slot, slot) : 0.0f;
+  }
+  /// True if the two vectors cannot be told apart.
+  [[nodiscard]] bool same(slot_id a, slot_id b) const noexcept { return squared(a, b) == 0; }
 
  private:
-  struct cell {
-    float norm = 0;
-    float lift = 0;
-  };
-  [[nodiscard]] cell& cell_of(slot_id slot) const noexcept { return *cells_.at<cell>(slot); }
-  [[nodiscard]] float lift_of(float norm) const noexcept;
+  [[nodiscard]] float squared(slot_id a, slot_id b) const noexcept {
+    return vectors_.kernel().l2_squared(vectors_.at(a), vectors_.at(b), vectors_.dimension());
+  }
 
   const vector_store& vectors_;
-  slot_segments cells_{sizeof(cell)};
-  double radius_ = 0;
 };
 
 /// Distances from one stored vector, in the form that a graph search takes.

@@ -1,0 +1,205 @@
+// One writer, several readers, no locks. Every answer is checked while the index changes.
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <set>
+#include <thread>
+
+#include "engine/index/flat_index.hpp"
+#include "engine/index/hnsw_index.hpp"
+#include "index_support.hpp"
+
+namespace {
+
+using namespace hearth;
+using namespace hearth::engine::index;
+using namespace hearth::test;
+
+constexpr std::uint32_t dimension = 12;
+constexpr std::size_t stable = 600;  // rows 0..599 are never erased
+constexpr std::size_t batch = 40;    // rows that come and go together
+constexpr std::size_t lifetime = 5;  // batches
+constexpr std::size_t reader_count = 3;
+
+// The vector of a row follows from its number, so that readers can judge every answer.
+std::vector<float> vector_of(row_id row) {
+  std::mt19937 generator(static_cast<std::uint32_t>(row * 7919 + 1));
+  std::normal_distribution<float> normal;
+  std::vector<float> values(dimension);
+  for (float& value : values)
+    value = normal(generator);
+  return values;
+}
+
+points vectors_of(std::span<const row_id> rows) {
+  points made{{}, dimension};
+  for (const row_id row : rows) {
+    const auto values = vector_of(row);
+    made.values.insert(made.values.end(), values.begin(), values.end());
+  }
+  return made;
+}
+
+struct findings {
+  std::atomic<std::size_t> searches{0};
+  std::atomic<std::size_t> wrong_distance{0};
+  std::atomic<std::size_t> wrong_order{0};
+  std::atomic<std::size_t> doubled{0};
+  std::atomic<std::size_t> too_few{0};
+  std::atomic<std::size_t> returned_though_erased{0};
+  std::atomic<std::size_t> missed{0};  // a row that was there from before the search till after
+};
+
+// What the writer has finished: rows below `erased` (of those that come and go) are gone, rows
+// below `inserted` have been there.
+struct progress {
+  std::atomic<row_id> erased{stable};
+  std::atomic<row_id> inserted{stable};
+  std::atomic<bool> done{false};
+};
+
+void judge(const std::vector<neighbor>& found, std::span<const float> query, distance_kind kind,
+           row_id erased_before, std::size_t k, findings& seen) {
+  ++seen.searches;
+  if (found.size() < k)
+    ++seen.too_few;
+  if (!std::is_sorted(found.begin(), found.end()))
+    ++seen.wrong_order;
+  std::set<row_id> rows;
+  for (const auto& each : found) {
+    rows.insert(each.row);
+    const auto vector = vector_of(each.row);
+    if (std::abs(static_cast<double>(each.distance) - true_distance(kind, query, vector)) >
+        distance_tolerance(kind, query, vector))
+      ++seen.wrong_distance;
+    if (each.row >= stable && each.row < erased_before)
+      ++seen.returned_though_erased;
+  }
+  if (rows.size() != found.size())
+    ++seen.doubled;
+}
+
+void read(const vector_index& index, distance_kind kind, const progress& writer, findings& seen,
+          std::uint32_t seed) {
+  std::mt19937 random(seed);
+  // At least once each, also if the writer is done first.
+  do {
+    const row_id erased_before = writer.erased.load(std::memory_order_acquire);
+    const row_id inserted_before = writer.inserted.load(std::memory_order_acquire);
+    // Ask for a row by its own vector; half of the time one that comes and goes.
+    const bool moving = random() % 2 == 0 && inserted_before > erased_before;
+    const row_id target =
+        moving ? erased_before + random() % (inserted_before - erased_before) : random() % stable;
+    const auto query = vector_of(target);
+    const std::size_t k = 1 + random() % 20;
+    const auto found = index.search(query, k, 40);
+    judge(found, query, kind, erased_before, k, seen);
+    const bool there =
+        target < stable || target >= writer.erased.load(std::memory_order_acquire) +
+                                         batch;  // the next batch may be on its way out
+    if (there && (found.empty() || found.front().row != target))
+      ++seen.missed;
+    if (there && !index.contains(target))
+      ++seen.missed;
+  } while (!writer.done.load(std::memory_order_acquire));
+}
+
+void write(vector_index& index, progress& writer, std::size_t rounds) {
+  for (std::size_t round = 0; round < rounds; ++round) {
+    const auto fresh = row_range(writer.inserted.load(), batch);
+    const auto vectors = vectors_of(fresh);
+    REQUIRE(index.insert(fresh, vectors.view()));
+    writer.inserted.store(fresh.back() + 1, std::memory_order_release);
+    if (round < lifetime)
+      continue;
+    const auto old = row_range(writer.erased.load(), batch);
+    REQUIRE(index.erase(old) == batch);
+    writer.erased.store(old.back() + 1, std::memory_order_release);
+  }
+  writer.done.store(true, std::memory_order_release);
+}
+
+void run_readers_against_writer(vector_index& index, distance_kind kind, std::size_t rounds,
+                                findings& seen) {
+  const auto rows = row_range(0, stable);
+  const auto vectors = vectors_of(rows);
+  REQUIRE(index.insert(rows, vectors.view()));
+  progress writer;
+  std::vector<std::thread> readers;
+  for (std::uint32_t i = 0; i < reader_count; ++i)
+    readers.emplace_back([&, i] { read(index, kind, writer, seen, i + 1); });
+  write(index, writer, rounds);
+  for (auto& reader : readers)
+    reader.join();
+  CHECK(index.size() == stable + lifetime * batch);
+  CHECK(seen.searches >= reader_count);
+  CHECK(seen.wrong_distance == 0);
+  CHECK(seen.wrong_order == 0);
+  CHECK(seen.doubled == 0);
+  CHECK(seen.too_few == 0);
+  CHECK(seen.returned_though_erased == 0);
+}
+
+TEST_CASE("concurrency: readers of a flat index see exactly what is there while a writer works") {
+  for (const auto kind : {distance_kind::l2, distance_kind::cosine}) {
+    flat_index index(dimension, kind);
+    findings seen;
+    run_readers_against_writer(index, kind, 300, seen);
+    CHECK(seen.missed == 0);
+    // Slots are used again even though readers never pause.
+    flat_index quiet(dimension, kind);
+    REQUIRE(
+        quiet.insert(row_range(0, index.size()), vectors_of(row_range(0, index.size())).view()));
+    CHECK(index.memory_bytes() < 12 * quiet.memory_bytes());
+  }
+}
+
+TEST_CASE("concurrency: readers of a graph get true, complete answers while a writer works") {
+  for (const auto kind : {distance_kind::l2, distance_kind::cosine}) {
+    hnsw_index index(dimension, kind, {.m = 8, .ef_construction = 60});
+    findings seen;
+    run_readers_against_writer(index, kind, 120, seen);
+    // The graph is approximate, and lists change under the reader: nearly all is enough here.
+    CHECK(seen.missed * 100 <= seen.searches);
+    CHECK(index.scans() < seen.searches);
+    const auto sound = index.check();
+    INFO((sound ? "" : sound.error().message));
+    CHECK(sound);
+  }
+}
+
+TEST_CASE("concurrency: a graph may be emptied and filled under its readers") {
+  hnsw_index index(dimension, distance_kind::l2, {.m = 6, .ef_construction = 30});
+  const auto rows = row_range(0, 300);
+  const auto vectors = vectors_of(rows);
+  std::atomic<bool> done{false};
+  std::atomic<std::size_t> wrong{0};
+  std::vector<std::thread> readers;
+  for (std::uint32_t i = 0; i < reader_count; ++i)
+    readers.emplace_back([&, i] {
+      std::mt19937 random(i);
+      do {
+        const auto query = vector_of(random() % 300);
+        for (const auto& each : index.search(query, 5, 20)) {
+          const auto vector = vector_of(each.row);
+          if (std::abs(static_cast<double>(each.distance) -
+                       true_distance(distance_kind::l2, query, vector)) >
+              distance_tolerance(distance_kind::l2, query, vector))
+            ++wrong;
+        }
+      } while (!done.load(std::memory_order_acquire));
+    });
+  for (int round = 0; round < 15; ++round) {
+    REQUIRE(index.insert(rows, vectors.view()));
+    // In two calls: the first repairs, the second finds nothing left worth repairing.
+    REQUIRE(index.erase(row_range(0, 200)) == 200);
+    REQUIRE(index.erase(row_range(200, 100)) == 100);
+    REQUIRE(index.check());
+  }
+  done.store(true, std::memory_order_release);
+  for (auto& reader : readers)
+    reader.join();
+  CHECK(wrong == 0);
+}
+
+}  // namespace
