@@ -213,9 +213,11 @@ result<std::shared_ptr<store_handle>> connect(const std::filesystem::path& direc
   return std::make_shared<client_store>(std::move(connection));
 }
 
-result<void> shutdown_daemon(const std::filesystem::path& directory, milliseconds timeout) {
+result<void> shutdown_daemon(const std::filesystem::path& directory, milliseconds timeout,
+                             const std::filesystem::path& socket) {
   const auto deadline = steady_clock::now() + timeout;
   connect_options options;
+  options.socket = socket;
   options.autostart = false;
   options.reconnect = false;
   options.call_timeout = timeout;

@@ -27,9 +27,10 @@ struct connect_options {
                                                             const connect_options& options = {});
 
 /// Asks the daemon of the store to stop after finishing acknowledged work, and waits until it is
-/// gone. not_found if none is running.
+/// gone. not_found if none is running. `socket` as in connect_options.
 [[nodiscard]] result<void> shutdown_daemon(const std::filesystem::path& directory,
-                                           std::chrono::milliseconds timeout);
+                                           std::chrono::milliseconds timeout,
+                                           const std::filesystem::path& socket = {});
 
 }  // namespace hearth::ipc
 
