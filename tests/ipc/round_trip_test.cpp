@@ -1,0 +1,525 @@
+// Every call and every error from a real client over a real socket to a real server and back.
+#include <algorithm>
+#include <atomic>
+#include <catch2/catch.hpp>
+#include <future>
+#include <limits>
+#include <thread>
+
+#include "core/limits.hpp"
+#include "support.hpp"
+
+namespace hearth::ipc::test {
+namespace {
+
+bool same(const matrix& left, const matrix& right) {
+  const auto a = left.view().values();
+  const auto b = right.view().values();
+  return left.rows() == right.rows() && left.dimension() == right.dimension() &&
+         std::equal(a.begin(), a.end(), b.begin(), b.end());
+}
+
+void check_same(const record_columns& left, const record_columns& right) {
+  CHECK(left.ids == right.ids);
+  CHECK(left.versions == right.versions);
+  CHECK(same(left.vectors, right.vectors));
+  CHECK(left.has_vector == right.has_vector);
+  CHECK(left.metadata == right.metadata);
+  CHECK(left.texts == right.texts);
+}
+
+value_map every_value() {
+  return {{"null", nullptr},
+          {"yes", true},
+          {"no", false},
+          {"small", std::numeric_limits<std::int64_t>::min()},
+          {"large", std::numeric_limits<std::int64_t>::max()},
+          {"one", std::int64_t{1}},
+          {"one point zero", 1.0},
+          {"infinite", std::numeric_limits<double>::infinity()},
+          {"text", "größer"},
+          {"with zero", std::string("a\0b", 3)},
+          {"empty", ""},
+          {"list", value_list{1, "two", 3.0, value_list{}, value_map{}}},
+          {"map", value_map{{"", value_map{{"deep", value_list{nullptr}}}}}}};
+}
+
+record_columns every_column() {
+  record_columns rows;
+  rows.ids = {record_id("seven"), record_id(std::uint64_t{7}), record_id(std::string("n\0l", 3))};
+  rows.versions = {1, std::numeric_limits<lsn_t>::max(), 3};
+  rows.vectors = ramp(3, 5);
+  rows.has_vector = {true, false, true};
+  rows.metadata = {every_value(), {}, {{"k", "v"}}};
+  rows.texts = {std::nullopt, "", "text"};
+  return rows;
+}
+
+TEST_CASE("a write arrives as it was sent, and so does its result") {
+  served_store served;
+  write_batch seen;
+  served.what().write = [&seen](write_batch batch) {
+    seen = std::move(batch);
+    return write_result{.lsn = 5,
+                        .durable_lsn = 4,
+                        .affected = 3,
+                        .assigned = {record_id(std::uint64_t{1}), record_id("b")}};
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+
+  const auto rows = every_column();
+  write_batch batch;
+  batch.kind = write_kind::update;
+  batch.ack = durability::interval;
+  batch.merge = metadata_mode::replace;
+  batch.ids = rows.ids;
+  batch.vectors = rows.vectors;
+  batch.metadata = rows.metadata;
+  batch.texts = rows.texts;
+  const auto written = (*ns)->write(batch);
+  REQUIRE(written);
+  CHECK(written->lsn == 5);
+  CHECK(written->durable_lsn == 4);
+  CHECK(written->affected == 3);
+  CHECK(written->assigned == std::vector<record_id>{record_id(std::uint64_t{1}), record_id("b")});
+  CHECK(seen.kind == batch.kind);
+  CHECK(seen.ack == batch.ack);
+  CHECK(seen.merge == batch.merge);
+  CHECK(seen.ids == batch.ids);
+  CHECK(same(seen.vectors, batch.vectors));
+  CHECK(seen.metadata == batch.metadata);
+  CHECK(seen.texts == batch.texts);
+}
+
+TEST_CASE("a batch with no rows and a batch with only ids arrive") {
+  served_store served;
+  write_batch seen;
+  served.what().write = [&seen](write_batch batch) {
+    seen = std::move(batch);
+    return write_result();
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  REQUIRE((*ns)->write(write_batch()));
+  CHECK(seen.rows() == 0);
+  CHECK(seen.vectors.empty());
+  write_batch erase;
+  erase.kind = write_kind::erase;
+  erase.ids = {record_id(std::uint64_t{0}), record_id(std::numeric_limits<std::uint64_t>::max())};
+  REQUIRE((*ns)->write(erase));
+  CHECK(seen.ids == erase.ids);
+  CHECK(seen.metadata.empty());
+  CHECK(seen.texts.empty());
+}
+
+TEST_CASE("a search arrives as it was sent, and so do its hits") {
+  served_store served;
+  search_query seen;
+  search_result answer;
+  answer.offsets = {0, 2, 2, 3};
+  answer.distances = {0.5F, -1.0F, 0.0F};
+  answer.hits = every_column();
+  served.what().search = [&](search_query query) {
+    seen = std::move(query);
+    return answer;
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  search_query query;
+  query.vectors = ramp(3, 4, -2);
+  query.k = 2;
+  query.ef = 99;
+  query.exact = true;
+  query.fields = {.vectors = true, .metadata = false, .texts = true};
+  const auto found = (*ns)->search(query);
+  REQUIRE(found);
+  CHECK(found->offsets == answer.offsets);
+  CHECK(found->distances == answer.distances);
+  check_same(found->hits, answer.hits);
+  CHECK(same(seen.vectors, query.vectors));
+  CHECK(seen.k == 2);
+  CHECK(seen.ef == 99);
+  CHECK(seen.exact);
+  CHECK(seen.fields == query.fields);
+}
+
+TEST_CASE("get and scan arrive as they were sent, and so do their rows") {
+  served_store served;
+  get_query asked;
+  scan_query scanned;
+  served.what().get = [&](get_query query) {
+    asked = std::move(query);
+    return get_result{.found = every_column(), .missing = {record_id("gone")}};
+  };
+  served.what().scan = [&](scan_query query) {
+    scanned = std::move(query);
+    return scan_page{.rows = every_column(), .next = std::string("\0next", 5)};
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  get_query query;
+  query.ids = {record_id("a"), record_id(std::uint64_t{1})};
+  query.fields = {.vectors = false, .metadata = true, .texts = false};
+  const auto got = (*ns)->get(query);
+  REQUIRE(got);
+  check_same(got->found, every_column());
+  CHECK(got->missing == std::vector<record_id>{record_id("gone")});
+  CHECK(asked.ids == query.ids);
+  CHECK(asked.fields == query.fields);
+
+  scan_query page;
+  page.cursor = std::string("\xff\0c", 3);
+  page.limit = 17;
+  const auto rows = (*ns)->scan(page);
+  REQUIRE(rows);
+  check_same(rows->rows, every_column());
+  CHECK(rows->next == std::string("\0next", 5));
+  CHECK(scanned.cursor == page.cursor);
+  CHECK(scanned.limit == 17);
+  CHECK(scanned.fields == page.fields);
+}
+
+TEST_CASE("an answer without rows and without columns arrives empty") {
+  served_store served;
+  served.what().get = [](const get_query&) { return get_result(); };
+  served.what().search = [](const search_query&) {
+    search_result none;
+    none.offsets = {0, 0};
+    return none;
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  const auto got = (*ns)->get({});
+  REQUIRE(got);
+  check_same(got->found, record_columns());
+  CHECK(got->missing.empty());
+  search_query query;
+  query.vectors = ramp(1, 4);
+  const auto found = (*ns)->search(query);
+  REQUIRE(found);
+  CHECK(found->offsets == std::vector<std::uint64_t>{0, 0});
+  check_same(found->hits, record_columns());
+}
+
+TEST_CASE("info, flush, list and drop arrive") {
+  served_store served;
+  namespace_info told;
+  told.name = "docs";
+  told.config = {.dimension = 384,
+                 .distance = distance_kind::dot,
+                 .index = {.kind = index_kind::flat,
+                           .m = 3,
+                           .ef_construction = 4,
+                           .ef_search = 5,
+                           .seed = std::numeric_limits<std::uint64_t>::max()},
+                 .shards = 6,
+                 .embedder = "lexical"};
+  told.count = 1;
+  told.vectors = 2;
+  told.lsn = 3;
+  told.durable_lsn = 4;
+  told.index = index_state::building;
+  told.indexed = 5;
+  told.fresh = 6;
+  told.file_bytes = 7;
+  told.index_bytes = 8;
+  told.read_only = true;
+  told.read_only_reason = "disk";
+  served.what().info = [&] { return told; };
+  served.what().list = [] { return std::vector<std::string>{"a", "b-c"}; };
+  std::string dropped;
+  served.what().drop = [&](std::string name) {
+    dropped = std::move(name);
+    return result<void>();
+  };
+  const auto store = served.connect();
+  const auto ns = store->open_namespace("docs");
+  REQUIRE(ns);
+  const auto info = (*ns)->info();
+  REQUIRE(info);
+  CHECK(info->name == told.name);
+  CHECK(info->config == told.config);
+  CHECK(info->count == 1);
+  CHECK(info->vectors == 2);
+  CHECK(info->lsn == 3);
+  CHECK(info->durable_lsn == 4);
+  CHECK(info->index == index_state::building);
+  CHECK(info->indexed == 5);
+  CHECK(info->fresh == 6);
+  CHECK(info->file_bytes == 7);
+  CHECK(info->index_bytes == 8);
+  CHECK(info->read_only);
+  CHECK(info->read_only_reason == "disk");
+  CHECK((*ns)->flush(12).value() == 12);
+  CHECK(store->list_namespaces().value() == std::vector<std::string>{"a", "b-c"});
+  REQUIRE(store->drop_namespace("gone"));
+  CHECK(dropped == "gone");
+}
+
+TEST_CASE("the store's info counts the sessions of the server") {
+  served_store served;
+  served.what().store = [] {
+    return store_info{.path = "/s",
+                      .version = "9",
+                      .pid = 1,
+                      .uptime_ms = 2,
+                      .namespaces = 3,
+                      .open_namespaces = 4};
+  };
+  const auto first = served.connect();
+  const auto second = served.connect();
+  const auto info = first->info();
+  REQUIRE(info);
+  CHECK(info->path == "/s");
+  CHECK(info->version == "9");
+  CHECK(info->pid == 1);
+  CHECK(info->uptime_ms == 2);
+  CHECK(info->namespaces == 3);
+  CHECK(info->open_namespaces == 4);
+  CHECK(info->sessions == 2);
+  CHECK(served.server().sessions() == 2);
+}
+
+TEST_CASE("opening tells what is stated and nothing else") {
+  served_store served;
+  open_mode mode{};
+  namespace_request seen;
+  served.what().open = [&](const std::string&, open_mode how, namespace_request request) {
+    mode = how;
+    seen = std::move(request);
+    return namespace_config{.dimension = 3, .embedder = "m"};
+  };
+  const auto store = served.connect();
+  namespace_request all;
+  all.dimension = 0;
+  all.distance = distance_kind::l2;
+  all.kind = index_kind::flat;
+  all.m = 0;
+  all.ef_construction = 1;
+  all.ef_search = 2;
+  all.seed = 0;
+  all.shards = 4;
+  all.embedder = "";
+  const auto ns = store->open_namespace("docs", open_mode::open_or_create, all);
+  REQUIRE(ns);
+  CHECK((*ns)->name() == "docs");
+  CHECK((*ns)->config() == namespace_config{.dimension = 3, .embedder = "m"});
+  CHECK(mode == open_mode::open_or_create);
+  CHECK(seen.dimension == all.dimension);
+  CHECK(seen.distance == all.distance);
+  CHECK(seen.kind == all.kind);
+  CHECK(seen.m == all.m);
+  CHECK(seen.ef_construction == all.ef_construction);
+  CHECK(seen.ef_search == all.ef_search);
+  CHECK(seen.seed == all.seed);
+  CHECK(seen.shards == all.shards);
+  CHECK(seen.embedder == all.embedder);
+
+  REQUIRE(store->open_namespace("docs", open_mode::create));
+  CHECK(mode == open_mode::create);
+  CHECK_FALSE(seen.dimension.has_value());
+  CHECK_FALSE(seen.distance.has_value());
+  CHECK_FALSE(seen.kind.has_value());
+  CHECK_FALSE(seen.m.has_value());
+  CHECK_FALSE(seen.seed.has_value());
+  CHECK_FALSE(seen.embedder.has_value());
+}
+
+TEST_CASE("every error arrives with its code, message, hint and time") {
+  served_store served;
+  const auto store = served.connect();
+  const auto ns = store->open_namespace("docs");
+  REQUIRE(ns);
+  for (const errc code :
+       {errc::invalid_argument, errc::dimension_mismatch, errc::not_found, errc::already_exists,
+        errc::config_mismatch, errc::limit_exceeded, errc::permission_denied, errc::unsupported,
+        errc::protocol_mismatch, errc::busy, errc::conflict, errc::timeout, errc::unavailable,
+        errc::cancelled, errc::corruption, errc::io_error, errc::no_space, errc::read_only,
+        errc::internal}) {
+    const error expected{code, "what " + std::string(to_string(code)), "do this", 1234};
+    served.what().write = [&](const write_batch&) -> result<write_result> {
+      return std::unexpected(expected);
+    };
+    served.what().flush = [&](lsn_t) -> result<lsn_t> { return std::unexpected(expected); };
+    served.what().drop = [&](const std::string&) -> result<void> {
+      return std::unexpected(expected);
+    };
+    served.what().open = [&](const std::string&, open_mode,
+                             const namespace_request&) -> result<namespace_config> {
+      return std::unexpected(expected);
+    };
+    served.what().list = [&]() -> result<std::vector<std::string>> {
+      return std::unexpected(expected);
+    };
+    CHECK((*ns)->write({}).error() == expected);
+    CHECK((*ns)->flush(1).error() == expected);
+    CHECK(store->drop_namespace("docs").error() == expected);
+    CHECK(store->open_namespace("docs").error() == expected);
+    CHECK(store->list_namespaces().error() == expected);
+  }
+}
+
+TEST_CASE("a name outside the rules is refused before the store sees it") {
+  served_store served;
+  const auto store = served.connect();
+  for (const auto* name : {"", "Upper", "a/b", "../x", "spaced out"})
+    CHECK(store->open_namespace(name).error().code == errc::invalid_argument);
+  CHECK(store->open_namespace(std::string(65, 'a')).error().code == errc::limit_exceeded);
+}
+
+TEST_CASE("a request over the daemon's message limit is refused by the client, with both sizes") {
+  served_store served;
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  write_batch batch;
+  // The same buffer is shared, so that the test stays small.
+  batch.vectors = matrix(std::shared_ptr<const float[]>(new float[24 << 20]()), 1024, 24 << 10);
+  const auto refused = (*ns)->write(batch);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::limit_exceeded);
+  CHECK(refused.error().message.find("96") != std::string::npos);
+  CHECK(refused.error().message.find("80 MiB") != std::string::npos);
+  CHECK((*ns)->flush(3).value() == 3);  // the connection is as good as before
+}
+
+TEST_CASE("a message of many megabytes goes through in both directions") {
+  served_store served;
+  const auto vectors = ramp(10'000, 1'024);  // 40 MiB
+  served.what().write = [&](const write_batch& batch) -> result<write_result> {
+    if (!same(batch.vectors, vectors))
+      return fail(errc::corruption, "other vectors");
+    return write_result{.lsn = 1};
+  };
+  served.what().get = [&](const get_query&) {
+    get_result answer;
+    answer.found.ids.resize(vectors.rows());
+    answer.found.versions.resize(vectors.rows());
+    answer.found.vectors = vectors;
+    answer.found.has_vector.assign(vectors.rows(), true);
+    return answer;
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  write_batch batch;
+  batch.vectors = vectors;
+  REQUIRE((*ns)->write(batch));
+  const auto got = (*ns)->get({});
+  REQUIRE(got);
+  CHECK(same(got->found.vectors, vectors));
+}
+
+TEST_CASE("a reply that no message can hold is an error, not the end of the connection") {
+  served_store served;
+  served.what().get = [](const get_query&) {
+    get_result answer;
+    constexpr std::size_t rows = 1024;
+    answer.found.ids.resize(rows);
+    answer.found.versions.resize(rows);
+    answer.found.vectors =
+        matrix(std::shared_ptr<const float[]>(new float[rows * (24 << 10)]()), rows, 24 << 10);
+    answer.found.has_vector.assign(rows, true);
+    return answer;
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  const auto got = (*ns)->get({});
+  REQUIRE_FALSE(got);
+  CHECK(got.error().code == errc::limit_exceeded);
+  CHECK((*ns)->flush(3).value() == 3);
+}
+
+TEST_CASE("many threads with many calls in flight get their own answers") {
+  served_store served;
+  served.what().flush = [](lsn_t lsn) { return lsn * 2 + 1; };
+  const auto store = served.connect();
+  constexpr int threads = 8;
+  constexpr int in_flight = 64;
+  constexpr int rounds = 20;
+  std::atomic<int> wrong{0};
+  std::vector<std::thread> callers;
+  for (int t = 0; t < threads; ++t)
+    callers.emplace_back([&, t] {
+      const auto ns = store->open_namespace("docs");
+      if (!ns) {
+        ++wrong;
+        return;
+      }
+      for (int round = 0; round < rounds; ++round) {
+        std::vector<std::future<result<lsn_t>>> answers;
+        for (int i = 0; i < in_flight; ++i) {
+          auto promise = std::make_shared<std::promise<result<lsn_t>>>();
+          answers.push_back(promise->get_future());
+          const auto lsn = static_cast<lsn_t>((t * rounds + round) * in_flight + i);
+          (*ns)->flush(
+              lsn, [promise](result<lsn_t> durable) { promise->set_value(std::move(durable)); });
+        }
+        for (int i = 0; i < in_flight; ++i) {
+          const auto durable = answers[static_cast<std::size_t>(i)].get();
+          const auto lsn = static_cast<lsn_t>((t * rounds + round) * in_flight + i);
+          if (!durable || *durable != lsn * 2 + 1)
+            ++wrong;
+        }
+      }
+    });
+  for (auto& caller : callers)
+    caller.join();
+  CHECK(wrong == 0);
+}
+
+TEST_CASE("more calls than allowed in flight are answered busy, and the others are answered") {
+  server_options options;
+  options.calls_in_flight = 10;
+  auto what = simple_behaviour();
+  what->held_searches = std::make_shared<std::deque<completion<search_result>>>();
+  served_store served(what, options);
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  search_query query;
+  query.vectors = ramp(1, 4);
+  query.k = 1;
+  std::vector<std::future<result<search_result>>> answers;
+  for (int i = 0; i < 12; ++i) {
+    auto promise = std::make_shared<std::promise<result<search_result>>>();
+    answers.push_back(promise->get_future());
+    (*ns)->search(query, [promise](auto outcome) { promise->set_value(std::move(outcome)); });
+  }
+  for (std::size_t i = 10; i < 12; ++i) {
+    const auto refused = answers[i].get();
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().code == errc::busy);
+    CHECK(refused.error().retry_after_ms > 0);
+  }
+  {
+    const std::lock_guard lock(what->held_mutex);
+    REQUIRE(what->held_searches->size() == 10);
+    for (auto& done : *what->held_searches)
+      done(what->search(query));
+    what->held_searches->clear();
+  }
+  for (std::size_t i = 0; i < 10; ++i)
+    CHECK(answers[i].get());
+}
+
+TEST_CASE("a completion that the store drops is an error, not a hang") {
+  auto what = simple_behaviour();
+  what->held_searches = std::make_shared<std::deque<completion<search_result>>>();
+  served_store served(what);
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  std::promise<result<search_result>> promise;
+  auto answer = promise.get_future();
+  search_query query;
+  query.vectors = ramp(1, 4);
+  query.k = 1;
+  (*ns)->search(query, [&](auto outcome) { promise.set_value(std::move(outcome)); });
+  REQUIRE((*ns)->flush(1));  // sent after the search, so the search has arrived
+  {
+    const std::lock_guard lock(what->held_mutex);
+    what->held_searches->clear();
+  }
+  CHECK(answer.get().error().code == errc::internal);
+}
+
+}  // namespace
+}  // namespace hearth::ipc::test
