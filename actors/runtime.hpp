@@ -44,6 +44,7 @@ class runtime {
   [[nodiscard]] result<std::shared_ptr<store_handle>> open(const std::filesystem::path& directory);
 
  private:
+  friend struct runtime_access;
   class impl;
   explicit runtime(std::unique_ptr<impl> state) noexcept;
   std::unique_ptr<impl> impl_;

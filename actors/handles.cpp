@@ -1,0 +1,164 @@
+#include "actors/handles.hpp"
+
+#include <algorithm>
+
+#include "actors/read_jobs.hpp"
+#include "core/format.hpp"
+
+namespace hearth::actors {
+
+namespace {
+
+/// How often a call looks for a namespace that closes each time before the call gets in.
+constexpr int most_attempts = 8;
+
+class embedded_store final : public store_handle {
+ public:
+  explicit embedded_store(std::shared_ptr<store_core> core) : core_(std::move(core)) {}
+
+  void open_namespace(std::string name, open_mode mode, namespace_request request,
+                      completion<std::shared_ptr<namespace_handle>> done) override {
+    completion<opened_namespace> wrapped =
+        [core = core_, name, done = std::move(done)](result<opened_namespace> opened) mutable {
+          if (!opened)
+            return done(std::unexpected(std::move(opened).error()));
+          done(std::make_shared<embedded_namespace>(std::move(core), std::move(name), *opened));
+        };
+    core_->runtime().ask<opened_namespace>(
+        *core_, std::move(wrapped), [&](call<opened_namespace> answer) {
+          return open_request{std::move(name), mode, std::move(request), std::move(answer)};
+        });
+  }
+
+  void list_namespaces(completion<std::vector<std::string>> done) override {
+    core_->runtime().ask<std::vector<std::string>>(
+        *core_, std::move(done), [](auto answer) { return list_request{std::move(answer)}; });
+  }
+
+  void drop_namespace(std::string name, completion<std::monostate> done) override {
+    core_->runtime().ask<std::monostate>(*core_, std::move(done), [&](auto answer) {
+      return drop_request{std::move(name), std::move(answer)};
+    });
+  }
+
+  void info(completion<store_info> done) override {
+    core_->runtime().ask<store_info>(
+        *core_, std::move(done), [](auto answer) { return store_info_request{std::move(answer)}; });
+  }
+
+ private:
+  const std::shared_ptr<store_core> core_;
+};
+
+}  // namespace
+
+std::shared_ptr<store_handle> make_store_handle(std::shared_ptr<store_core> core) {
+  return std::make_shared<embedded_store>(std::move(core));
+}
+
+embedded_namespace::embedded_namespace(std::shared_ptr<store_core> store, std::string name,
+                                       const opened_namespace& opened)
+    : store_(std::move(store)), name_(std::move(name)), config_(*opened.port->space->config()),
+      identity_(opened.identity), port_(opened.port) {}
+
+bool embedded_namespace::same(const storage::store_identity& other) const noexcept {
+  return std::ranges::equal(identity_.uuid, other.uuid);
+}
+
+// The handle outlives `post`: it is called within the call, or by a completion that holds the
+// handle. Calls post(port, lease, answer) with an open namespace: at once if it is open, otherwise
+// when the store has opened it again.
+template <class T, class Post>
+void embedded_namespace::with_port(call<T> answer, Post post, int attempts) {
+  if (const auto port = port_.load().lock()) {
+    if (namespace_lease lease(port->space); lease) {
+      post(*port, std::move(lease), std::move(answer));
+      return;
+    }
+  }
+  if (attempts == most_attempts)
+    return answer.settle(fail(errc::busy, core::format("\"{}\" kept closing", name_), "try again"));
+  completion<opened_namespace> reopened = [self = shared_from_this(), answer,
+                                           post = std::move(post),
+                                           attempts](result<opened_namespace> opened) mutable {
+    if (!opened)
+      return answer.settle(std::unexpected(std::move(opened).error()));
+    if (!self->same(opened->identity))
+      return answer.settle(fail(errc::not_found,
+                                core::format("namespace \"{}\" was dropped", self->name_),
+                                "open the new namespace of that name"));
+    self->port_.store(opened->port);
+    self->with_port(std::move(answer), std::move(post), attempts + 1);
+  };
+  store_->runtime().ask<opened_namespace>(
+      *store_, std::move(reopened), [this](call<opened_namespace> reopening) {
+        return open_request{name_, open_mode::open, {}, std::move(reopening)};
+      });
+}
+
+void embedded_namespace::write(write_batch batch, completion<write_result> done) {
+  if (auto valid = validate(batch, config_); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<write_result>(store_->runtime().calls(), std::move(done)),
+            [batch = std::move(batch)](const namespace_port& port, namespace_lease lease,
+                                       call<write_result> answer) mutable {
+              const auto bytes = batch_size(batch);
+              if (auto room = lease->reserve(bytes); !room)
+                return answer.settle(std::unexpected(std::move(room).error()));
+              caf::anon_send(port.writer,
+                             write_message{std::make_shared<const write_job>(
+                                 std::move(lease), std::move(batch), bytes, std::move(answer))});
+            });
+}
+
+void embedded_namespace::flush(lsn_t lsn, completion<lsn_t> done) {
+  with_port(call<lsn_t>(store_->runtime().calls(), std::move(done)),
+            [lsn](const namespace_port& port, namespace_lease lease, call<lsn_t> answer) {
+              caf::anon_send(port.writer, flush_message{std::make_shared<const flush_job>(
+                                              std::move(lease), lsn, std::move(answer))});
+            });
+}
+
+void embedded_namespace::search(search_query query, completion<search_result> done) {
+  if (auto valid = validate(query, config_); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<search_result>(store_->runtime().calls(), std::move(done)),
+            [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
+                                             call<search_result> answer) mutable {
+              const auto job = std::make_shared<search_job>(std::move(lease), std::move(query),
+                                                            std::move(answer),
+                                                            store_->runtime().workers().size());
+              store_->runtime().workers().post(job, job->parts());
+            });
+}
+
+void embedded_namespace::get(get_query query, completion<get_result> done) {
+  if (auto valid = validate(query); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<get_result>(store_->runtime().calls(), std::move(done)),
+            [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
+                                             call<get_result> answer) mutable {
+              store_->runtime().workers().post(
+                  make_get_job(std::move(lease), std::move(query), std::move(answer)));
+            });
+}
+
+void embedded_namespace::scan(scan_query query, completion<scan_page> done) {
+  if (auto valid = validate(query); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<scan_page>(store_->runtime().calls(), std::move(done)),
+            [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
+                                             call<scan_page> answer) mutable {
+              store_->runtime().workers().post(
+                  make_scan_job(std::move(lease), std::move(query), std::move(answer)));
+            });
+}
+
+void embedded_namespace::info(completion<namespace_info> done) {
+  with_port(call<namespace_info>(store_->runtime().calls(), std::move(done)),
+            [this](const namespace_port&, namespace_lease lease, call<namespace_info> answer) {
+              store_->runtime().workers().post(make_info_job(std::move(lease), std::move(answer)));
+            });
+}
+
+}  // namespace hearth::actors

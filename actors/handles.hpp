@@ -1,0 +1,45 @@
+#pragma once
+// The embedded implementation of the handles of core/database.hpp. What can be refused at once
+// (invalid arguments, a full queue) completes on the caller's thread.
+#include <atomic>
+#include <memory>
+#include <string>
+
+#include "actors/runtime_core.hpp"
+
+namespace hearth::actors {
+
+[[nodiscard]] std::shared_ptr<store_handle> make_store_handle(std::shared_ptr<store_core> core);
+
+/// A namespace by name and identity. It survives idle closing: the next call opens it again. Once
+/// it is dropped, calls answer not_found, also if another namespace takes the name.
+class embedded_namespace final : public namespace_handle,
+                                 public std::enable_shared_from_this<embedded_namespace> {
+ public:
+  embedded_namespace(std::shared_ptr<store_core> store, std::string name,
+                     const opened_namespace& opened);
+
+  [[nodiscard]] const std::string& name() const noexcept override { return name_; }
+  [[nodiscard]] const namespace_config& config() const noexcept override { return config_; }
+
+  void write(write_batch batch, completion<write_result> done) override;
+  void search(search_query query, completion<search_result> done) override;
+  void get(get_query query, completion<get_result> done) override;
+  void scan(scan_query query, completion<scan_page> done) override;
+  void info(completion<namespace_info> done) override;
+  void flush(lsn_t lsn, completion<lsn_t> done) override;
+
+ private:
+  using port_ptr = std::shared_ptr<namespace_port>;
+  template <class T, class Post>
+  void with_port(call<T> answer, Post post, int attempts = 0);
+  [[nodiscard]] bool same(const storage::store_identity& other) const noexcept;
+
+  const std::shared_ptr<store_core> store_;
+  const std::string name_;
+  const namespace_config config_;
+  const storage::store_identity identity_;
+  std::atomic<std::weak_ptr<namespace_port>> port_;
+};
+
+}  // namespace hearth::actors

@@ -1,0 +1,75 @@
+#pragma once
+// A namespace while it is open: it opens the environment, starts the writer and the shards, starts
+// a failed shard anew, follows changed index parameters, and closes everything in order.
+#include <chrono>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "actors/caf_messages.hpp"
+#include "actors/open_namespace.hpp"
+#include "actors/runtime.hpp"
+#include "actors/writer_actor.hpp"
+
+namespace hearth::actors {
+
+/// What a handle needs to work with an open namespace.
+struct namespace_port {
+  std::shared_ptr<open_namespace> space;
+  writer_actor writer;
+};
+
+/// Opens the namespace if it is not, and reconciles its configuration with the request.
+struct namespace_open {
+  namespace_request request;
+};
+struct namespace_opened {
+  std::shared_ptr<namespace_port> port;
+  std::optional<error> failure;
+};
+/// Closes the namespace. The actor quits when all is done; the open token goes with the
+/// environment.
+struct namespace_close {
+  bool only_if_idle = false;
+  errc reason = errc::unavailable;  ///< see open_namespace::abandon
+};
+struct namespace_closing {
+  bool agreed = true;  ///< false: asked to close only if idle, and it is not
+};
+// To itself.
+struct idle_check {};
+struct restart_shard {
+  std::size_t index = 0;
+};
+
+}  // namespace hearth::actors
+
+HEARTH_MESSAGE(hearth::actors::namespace_open)
+HEARTH_MESSAGE(hearth::actors::namespace_opened)
+HEARTH_MESSAGE(hearth::actors::namespace_close)
+HEARTH_MESSAGE(hearth::actors::namespace_closing)
+HEARTH_MESSAGE(hearth::actors::idle_check)
+HEARTH_MESSAGE(hearth::actors::restart_shard)
+
+namespace hearth::actors {
+
+using namespace_actor = caf::typed_actor<caf::replies_to<namespace_open>::with<namespace_opened>,
+                                         caf::replies_to<namespace_close>::with<namespace_closing>,
+                                         caf::reacts_to<idle_check>, caf::reacts_to<restart_shard>>;
+
+struct namespace_options {
+  std::string name;
+  std::filesystem::path directory;
+  runtime_options runtime;
+  namespace_parts parts;
+  /// Released when the environment has been closed, or was never opened.
+  std::shared_ptr<const void> open_token;
+  /// Called when the namespace has been quiet for runtime.idle_close; the store decides.
+  std::function<void()> on_idle;
+};
+
+[[nodiscard]] namespace_actor spawn_namespace(caf::actor_system& system, namespace_options options);
+
+}  // namespace hearth::actors

@@ -1,0 +1,121 @@
+#pragma once
+// One open namespace as its actors, the search workers and the handles share it.
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "actors/gate.hpp"
+#include "actors/shard_slot.hpp"
+#include "core/disk.hpp"
+#include "core/log.hpp"
+#include "storage/namespace_store.hpp"
+
+namespace hearth::actors {
+
+/// The parts that a namespace is built from and that tests replace.
+struct namespace_parts {
+  std::function<std::unique_ptr<engine::index::vector_index>(std::uint32_t, distance_kind,
+                                                             const index_params&)>
+      make_index = engine::index::make_index;
+  std::function<result<std::unique_ptr<storage::namespace_store>>(
+      const std::filesystem::path&, const storage::namespace_store_options&)>
+      open_store = storage::namespace_store::open;
+  disk* files = &system_disk();
+  std::function<result<void>()> before_commit;  ///< see storage::namespace_store_options
+};
+
+/// Thread-safe. `open_token` is released when the environment has been closed. Everybody who works
+/// on the namespace holds a reference; the environment closes with the last one, and only then may
+/// the namespace be opened again or removed.
+class open_namespace {
+ public:
+  open_namespace(std::string name, std::unique_ptr<storage::namespace_store> store,
+                 std::size_t write_queue_bytes, std::shared_ptr<const void> open_token);
+  ~open_namespace();
+  open_namespace(const open_namespace&) = delete;
+  open_namespace& operator=(const open_namespace&) = delete;
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] storage::namespace_store& store() const noexcept { return *store_; }
+  [[nodiscard]] std::shared_ptr<const namespace_config> config() const noexcept {
+    return config_.load(std::memory_order_acquire);
+  }
+  void set_config(namespace_config config) {
+    config_.store(std::make_shared<const namespace_config>(std::move(config)),
+                  std::memory_order_release);
+  }
+
+  [[nodiscard]] std::size_t shards() const noexcept { return shards_.size(); }
+  [[nodiscard]] shard_slot& shard(std::size_t index) const noexcept { return *shards_[index]; }
+  [[nodiscard]] std::size_t shard_of(row_id row) const noexcept { return row % shards_.size(); }
+
+  /// Every row committed up to this LSN is in its shard's view. Rises only.
+  [[nodiscard]] lsn_t visible_lsn() const noexcept {
+    return visible_lsn_.load(std::memory_order_acquire);
+  }
+  void set_visible(lsn_t lsn) noexcept { visible_lsn_.store(lsn, std::memory_order_release); }
+
+  /// The LSN of the newest write that was acknowledged or is about to be.
+  std::atomic<lsn_t> accepted_lsn = 0;
+
+  /// Calls pass through here; a closing namespace lets nobody in.
+  [[nodiscard]] gate& calls() noexcept { return calls_; }
+  /// Lets nobody in any more; reads that are still queued are answered with `reason` (not_found:
+  /// the namespace is being dropped; unavailable: the store closes).
+  void abandon(errc reason) noexcept {
+    abandoned_.store(reason, std::memory_order_relaxed);
+    calls_.close();
+  }
+  /// Why queued reads are not to be run, if they are not.
+  [[nodiscard]] result<void> check_usable() const;
+
+  /// Counts a write into the bounded queue; busy if it does not fit. A write larger than the whole
+  /// queue passes when the queue is empty.
+  [[nodiscard]] result<void> reserve(std::size_t bytes);
+  void release(std::size_t bytes) noexcept { queued_bytes_.fetch_sub(bytes); }
+
+  [[nodiscard]] result<namespace_info> info() const;
+
+ private:
+  const std::shared_ptr<const void> open_token_;  // goes last: then the environment is closed
+  const std::string name_;
+  std::unique_ptr<storage::namespace_store> store_;
+  std::atomic<std::shared_ptr<const namespace_config>> config_;
+  std::vector<std::unique_ptr<shard_slot>> shards_;
+  std::atomic<lsn_t> visible_lsn_ = 0;
+  gate calls_;
+  const std::size_t write_queue_bytes_;
+  std::atomic<std::size_t> queued_bytes_ = 0;
+  std::atomic<errc> abandoned_{};
+};
+
+/// A call's hold on an open namespace: it cannot close as idle while this lives. Move-only; empty
+/// if the namespace was closing.
+class namespace_lease {
+ public:
+  namespace_lease() = default;
+  explicit namespace_lease(std::shared_ptr<open_namespace> space)
+      : space_(std::move(space)), pass_(space_->calls()) {
+    if (!pass_)
+      space_.reset();
+  }
+  namespace_lease(namespace_lease&&) noexcept = default;
+  namespace_lease& operator=(namespace_lease&& other) noexcept {
+    std::swap(space_, other.space_);
+    pass_ = std::move(other.pass_);  // swaps as well
+    return *this;
+  }
+
+  explicit operator bool() const noexcept { return space_ != nullptr; }
+  [[nodiscard]] open_namespace* operator->() const noexcept { return space_.get(); }
+  [[nodiscard]] open_namespace& operator*() const noexcept { return *space_; }
+
+ private:
+  std::shared_ptr<open_namespace> space_;
+  gate_pass pass_;  // leaves before the reference goes
+};
+
+}  // namespace hearth::actors

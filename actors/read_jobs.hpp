@@ -1,0 +1,43 @@
+#pragma once
+// The reads that a search worker answers.
+#include <atomic>
+#include <memory>
+#include <vector>
+
+#include "actors/call.hpp"
+#include "actors/open_namespace.hpp"
+#include "actors/search_run.hpp"
+#include "actors/search_worker.hpp"
+
+namespace hearth::actors {
+
+/// Queries of one call that one worker takes, at least.
+inline constexpr std::size_t queries_per_part = 4;
+
+/// A search, split by queries over up to `parts` workers; the last one to finish answers.
+class search_job final : public read_job {
+ public:
+  search_job(namespace_lease space, search_query query, call<search_result> answer,
+             std::size_t parts);
+  void run(std::size_t part) noexcept override;
+  [[nodiscard]] std::size_t parts() const noexcept { return parts_; }
+
+ private:
+  [[nodiscard]] result<void> collect(std::size_t part);
+
+  namespace_lease space_;
+  const search_query query_;
+  call<search_result> answer_;
+  search_run run_;
+  const std::size_t parts_;
+  std::atomic<std::size_t> left_;
+};
+
+[[nodiscard]] std::shared_ptr<read_job> make_get_job(namespace_lease space, get_query query,
+                                                     call<get_result> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_scan_job(namespace_lease space, scan_query query,
+                                                      call<scan_page> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_info_job(namespace_lease space,
+                                                      call<namespace_info> answer);
+
+}  // namespace hearth::actors

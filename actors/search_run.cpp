@@ -1,0 +1,252 @@
+#include "actors/search_run.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "actors/storage_scan.hpp"
+
+namespace hearth::actors {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often the indexes are asked before storage is scanned, and how often that is.
+constexpr int index_rounds = 3;
+constexpr int scan_rounds = 4;
+/// A read view pins old pages; long scans go on in a new one. Shorter than what storage allows a
+/// scan, after which a view no longer is what it was when it was opened.
+constexpr auto view_age = 400ms;
+/// Rows whose vectors are read from storage at a time.
+constexpr std::size_t late_rows_at_once = 1024;
+
+std::vector<std::size_t> numbers(std::size_t first, std::size_t last) {
+  std::vector<std::size_t> all(last - first);
+  std::iota(all.begin(), all.end(), first);
+  return all;
+}
+
+}  // namespace
+
+search_run::search_run(const open_namespace& space, const search_query& query)
+    : space_(space), query_(query), config_(space.config()),
+      ef_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k)),
+      found_(query.vectors.rows()), extra_(query.vectors.rows()) {
+  // Rows that are gone but still in a graph take places among the nearest.
+  std::size_t stale = 0;
+  for (std::size_t shard = 0; shard < space.shards(); ++shard)
+    stale += space.shard(shard).stale_rows();
+  std::fill(extra_.begin(), extra_.end(), std::min<std::size_t>(stale, query.k));
+}
+
+result<void> search_run::collect(std::size_t first, std::size_t last) {
+  HEARTH_TRY(auto view, find(numbers(first, last)));
+  if (first == 0 && last == found_.size())
+    view_ = std::move(view);
+  return {};
+}
+
+result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
+  const auto visible = space_.visible_lsn();  // before any index is read
+  for (auto known = as_of_.load();
+       visible < known && !as_of_.compare_exchange_weak(known, visible);)
+    ;
+  for (const auto query : queries)
+    found_[query].clear();
+  scan_plan plan(space_.shards(), row_id{0});
+  if (!query_.exact) {
+    for (std::size_t shard = 0; shard < space_.shards(); ++shard)
+      search_shard(shard, queries, plan);
+  }
+  if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
+    return view_ptr{};
+  HEARTH_TRY(auto view, space_.store().read());
+  return scan(queries, plan, std::move(view));
+}
+
+// Searches the indexes of one shard for all queries and enters into the plan what they leave out.
+void search_run::search_shard(std::size_t shard, const query_numbers& queries, scan_plan& plan) {
+  const auto view = space_.shard(shard).view();
+  plan[shard] = view->exact_after;
+  try {
+    for (const auto query : queries) {
+      const auto vector = query_.vectors.view().row(query);
+      const auto bound = wanted(query);
+      if (view->tail && view->tail->size() > 0)
+        merge_nearest(found_[query], view->tail->search(vector, bound, ef_), bound);
+      if (view->main && view->main->size() > 0)
+        merge_nearest(found_[query], view->main->search(vector, bound, std::max(ef_, bound)),
+                      bound);
+    }
+  } catch (const std::exception& reason) {
+    // What was found so far stays: the scan offers the same rows again, and each is taken once.
+    plan[shard] = 0;
+    if (view->failed)
+      view->failed(reason.what());
+  }
+}
+
+// Adds the vectors of storage that the plan names. A view that gets old is replaced: the scan goes
+// on after the last row, and rows only ever rise, so the new row of a record is not missed.
+result<search_run::view_ptr> search_run::scan(const query_numbers& queries, const scan_plan& plan,
+                                              view_ptr view) {
+  std::vector<float> vectors;
+  std::vector<std::size_t> bounds;
+  for (const auto query : queries) {
+    const auto vector = query_.vectors.view().row(query);
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+    bounds.push_back(wanted(query));
+  }
+  storage_scan nearest(matrix_view(vectors.data(), queries.size(), config_->dimension), bounds,
+                       config_->distance);
+  std::function<bool(row_id)> in_plan;
+  if (plan.size() > 1 || plan.front() > 0)
+    in_plan = [&](row_id row) { return row > plan[space_.shard_of(row)]; };
+
+  row_id after = *std::ranges::min_element(plan);
+  for (bool more = true; more;) {
+    more = false;
+    const auto started = std::chrono::steady_clock::now();
+    HEARTH_CHECK(view->for_each_vector(after, [&](std::span<const row_id> rows, matrix_view block) {
+      nearest.offer(rows, block, in_plan);
+      after = rows.back();
+      more = std::chrono::steady_clock::now() - started > view_age;
+      return !more;
+    }));
+    if (more) {
+      view.reset();
+      HEARTH_TRY(view, space_.store().read());
+    }
+  }
+  for (std::size_t index = 0; index < queries.size(); ++index)
+    merge_nearest(found_[queries[index]], nearest.take(index), bounds[index]);
+  return view;
+}
+
+result<search_result> search_run::finish() {
+  auto view = std::move(view_);
+  for (int round = 1;; ++round) {
+    if (!view) {
+      HEARTH_TRY(view, space_.store().read());
+    }
+    search_result answer;
+    HEARTH_TRY(bool complete, resolve(*view, needed(*view), answer));
+    if (complete)
+      return answer;
+
+    HEARTH_TRY(const auto dropped, keep_live(*view));
+    if (!dropped.empty() && view->lsn() > as_of_.load())
+      HEARTH_CHECK(add_late_rows(*view, dropped));
+    const auto missing = falling_short(*view);
+    if (missing.empty() || round == index_rounds + scan_rounds) {
+      for (auto& candidates : found_)
+        candidates.resize(std::min<std::size_t>(candidates.size(), query_.k));
+      answer = {};
+      HEARTH_TRY(complete, resolve(*view, 0, answer));
+      if (complete)
+        return answer;
+      return fail(errc::internal, "a row that the read view holds could not be resolved",
+                  "run the search again, and report this if it persists");
+    }
+    for (const auto query : missing)
+      extra_[query] = std::max<std::size_t>(16, 4 * (extra_[query] + query_.k));
+    view.reset();
+    if (round < index_rounds) {
+      HEARTH_TRY(view, find(missing));
+    } else {
+      HEARTH_TRY(view, space_.store().read());
+      HEARTH_TRY(view, scan(missing, scan_plan(space_.shards(), row_id{0}), std::move(view)));
+    }
+  }
+}
+
+std::size_t search_run::needed(const storage::read_view& view) const {
+  return std::min<std::uint64_t>(query_.k, view.vector_count());
+}
+
+std::vector<std::size_t> search_run::falling_short(const storage::read_view& view) const {
+  const auto need = needed(view);
+  query_numbers missing;
+  for (std::size_t query = 0; query < found_.size(); ++query) {
+    if (found_[query].size() < need)
+      missing.push_back(query);
+  }
+  return missing;
+}
+
+// True, with the answer, if every candidate is live and nothing has to be cut off or asked for.
+result<bool> search_run::resolve(storage::read_view& view, std::size_t need,
+                                 search_result& answer) const {
+  answer.offsets.reserve(found_.size() + 1);
+  answer.offsets.push_back(0);
+  std::vector<row_id> rows;
+  for (const auto& candidates : found_) {
+    if (candidates.size() < need || candidates.size() > query_.k)
+      return false;
+    for (const auto& candidate : candidates) {
+      rows.push_back(candidate.row);
+      answer.distances.push_back(candidate.distance);
+    }
+    answer.offsets.push_back(rows.size());
+  }
+  HEARTH_TRY(const auto there, view.resolve(rows, query_.fields, answer.hits));
+  return std::ranges::find(there, false) == there.end();
+}
+
+// Drops candidates that the view does not have; answers which queries lost any.
+result<std::vector<std::size_t>> search_run::keep_live(storage::read_view& view) {
+  std::vector<row_id> rows;
+  for (const auto& candidates : found_) {
+    for (const auto& candidate : candidates)
+      rows.push_back(candidate.row);
+  }
+  record_columns only_ids;
+  HEARTH_TRY(const auto there, view.resolve(rows, field_set{}, only_ids));
+  query_numbers dropped;
+  std::size_t next = 0;
+  for (std::size_t query = 0; query < found_.size(); ++query) {
+    const auto gone = std::erase_if(found_[query], [&](const neighbor&) { return !there[next++]; });
+    if (gone > 0)
+      dropped.push_back(query);
+  }
+  return dropped;
+}
+
+// Candidates from batches that were committed after the indexes were read: the new row of a record
+// whose old row was just dropped is among them.
+result<void> search_run::add_late_rows(storage::read_view& view, const query_numbers& queries) {
+  const auto after = as_of_.load();
+  const auto changes = view.changes(after, view.lsn() - after);
+  if (!changes) {
+    if (changes.error().code == errc::not_found)
+      return {};  // history is trimmed: whoever falls short scans storage
+    return std::unexpected(changes.error());
+  }
+  std::vector<row_id> late;
+  for (const auto& change : *changes)
+    late.insert(late.end(), change.added.begin(), change.added.end());
+  std::vector<float> wanted_vectors;
+  std::vector<std::size_t> bounds;
+  for (const auto query : queries) {
+    const auto vector = query_.vectors.view().row(query);
+    wanted_vectors.insert(wanted_vectors.end(), vector.begin(), vector.end());
+    bounds.push_back(wanted(query));
+  }
+  storage_scan nearest(matrix_view(wanted_vectors.data(), queries.size(), config_->dimension),
+                       bounds, config_->distance);
+  std::vector<float> vectors;
+  for (std::size_t first = 0; first < late.size(); first += late_rows_at_once) {
+    const std::span rows =
+        std::span(late).subspan(first, std::min(late_rows_at_once, late.size() - first));
+    vectors.resize(rows.size() * config_->dimension);
+    HEARTH_TRY(const auto there, view.vectors(rows, vectors.data()));
+    nearest.offer(rows, matrix_view(vectors.data(), rows.size(), config_->dimension),
+                  [&, index = std::size_t{0}](row_id) mutable { return there[index++]; });
+  }
+  for (std::size_t index = 0; index < queries.size(); ++index)
+    merge_nearest(found_[queries[index]], nearest.take(index), bounds[index]);
+  return {};
+}
+
+}  // namespace hearth::actors

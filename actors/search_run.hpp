@@ -1,0 +1,66 @@
+#pragma once
+// How one search_query is answered from what an open namespace publishes. No actor in here: the
+// search workers call it.
+#include <atomic>
+#include <limits>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "actors/nearest_rows.hpp"
+#include "actors/open_namespace.hpp"
+#include "core/query.hpp"
+
+namespace hearth::actors {
+
+/// Why the answer is right. Candidates come from the indexes as of some LSN `a` or later
+/// (open_namespace::visible_lsn, read first); they are resolved in one read view that is opened
+/// afterwards. Hence every acknowledged row is a candidate, and every hit is a live record at its
+/// true distance. A candidate that the view no longer has was removed meanwhile: by an erase, or by
+/// an update whose new row may have come too late for the indexes. Then the rows that the change
+/// table names between `a` and the view are looked at as well, and if fewer than k remain, the
+/// indexes are asked for more; the last rounds scan storage, which falls short only of rows that go
+/// while a scan takes more than one view.
+class search_run {
+ public:
+  /// The query was validated. Both outlive the run.
+  search_run(const open_namespace& space, const search_query& query);
+
+  /// Finds the candidates of queries [first, last). Thread-safe for disjoint ranges.
+  [[nodiscard]] result<void> collect(std::size_t first, std::size_t last);
+  /// Resolves what collect() found. Once, when every range is done.
+  [[nodiscard]] result<search_result> finish();
+
+ private:
+  using view_ptr = std::unique_ptr<storage::read_view>;
+  using query_numbers = std::vector<std::size_t>;
+
+  /// Per shard, after which row storage is to be scanned; all_indexed: nowhere.
+  using scan_plan = std::vector<row_id>;
+
+  [[nodiscard]] result<view_ptr> find(const query_numbers& queries);
+  void search_shard(std::size_t shard, const query_numbers& queries, scan_plan& plan);
+  [[nodiscard]] result<view_ptr> scan(const query_numbers& queries, const scan_plan& plan,
+                                      view_ptr view);
+  [[nodiscard]] result<query_numbers> keep_live(storage::read_view& view);
+  [[nodiscard]] result<void> add_late_rows(storage::read_view& view, const query_numbers& queries);
+  [[nodiscard]] result<bool> resolve(storage::read_view& view, std::size_t need,
+                                     search_result& answer) const;
+  [[nodiscard]] std::size_t needed(const storage::read_view& view) const;
+  [[nodiscard]] query_numbers falling_short(const storage::read_view& view) const;
+  [[nodiscard]] std::size_t wanted(std::size_t query) const noexcept {
+    return query_.k + extra_[query];
+  }
+
+  const open_namespace& space_;
+  const search_query& query_;
+  const std::shared_ptr<const namespace_config> config_;
+  const std::size_t ef_;
+  std::vector<std::vector<neighbor>> found_;  // per query, nearest first
+  std::vector<std::size_t> extra_;            // per query: candidates asked for beyond k
+  std::atomic<lsn_t> as_of_ =
+      std::numeric_limits<lsn_t>::max();  // every candidate list is at least this new
+  view_ptr view_;                         // of a scan that collected for all queries
+};
+
+}  // namespace hearth::actors

@@ -1,0 +1,346 @@
+#include "actors/shard_actor.hpp"
+
+#include <algorithm>
+#include <deque>
+#include <unordered_set>
+
+#include "actors/events.hpp"
+#include "core/format.hpp"
+
+namespace hearth::actors {
+
+namespace {
+
+/// A busy shard is saved all the same after this many quiet times.
+constexpr int busy_waits = 24;
+/// An emptied tail that has been larger than this is replaced: scans walk over its dead slots.
+constexpr std::size_t tail_worth_replacing = 1024;
+
+class shard_state {
+ public:
+  static inline const char* name = "shard";
+
+  explicit shard_state(shard_actor::pointer self) : self_(self) {}
+
+  void prepare(shard_options options) {
+    options_ = std::move(options);
+    const auto config = space().config();
+    dimension_ = config->dimension;
+    distance_ = config->distance;
+    saves_ = config->index.kind != index_kind::flat;
+    renew_tail();
+    self_->set_exception_handler(
+        [this](std::exception_ptr& thrown) -> caf::error { return give_up(describe(thrown)); });
+    self_->set_exit_handler([this](caf::exit_msg& message) {
+      release();
+      self_->quit(std::move(message.reason));
+    });
+    self_->set_down_handler([this](caf::down_msg& message) { indexer_down(message); });
+  }
+
+  // The indexer's life.
+
+  void start() {
+    indexer_options options;
+    options.space = options_.space;
+    options.shard = options_.shard;
+    options.parts = options_.parts;
+    options.log = options_.log;
+    indexer_ = spawn_indexer(self_->system(), options_.detach_indexer,
+                             caf::actor_cast<index_listener>(caf::strong_actor_ptr(self_->ctrl())),
+                             std::move(options));
+    self_->monitor(indexer_);
+    self_->send(indexer_, load_index{});
+  }
+
+  void loaded(const index_loaded& event) {
+    main_ = event.main;
+    if (event.loaded)
+      publish({nullptr, main_, event.exact_after, reporter()}, index_state::building);
+    dirty_ = !event.loaded;
+  }
+
+  void progressed(row_id exact_after) {
+    dirty_ = true;
+    publish({nullptr, main_, exact_after, reporter()}, index_state::building);
+  }
+
+  // From here on every new row goes into the tail, so that the indexer can finish.
+  void collect() {
+    collecting_ = true;
+    self_->send(indexer_, rows_collected{});
+  }
+
+  void built() {
+    ready_ = true;
+    publish_ready();
+    options_.log->info(events::index_ready, core::format("{} shard {}: {} rows", space().name(),
+                                                         options_.shard, main_->size()));
+    index_more();
+    arm_snapshot();
+  }
+
+  void indexer_down(const caf::down_msg& message) {
+    if (message.source != indexer_)
+      return;
+    indexer_ = nullptr;
+    if (stopping_) {
+      stopped_.deliver(shard_stopped{});
+      release();
+      self_->quit();
+    } else {
+      self_->quit(give_up("its indexer died"));
+    }
+  }
+
+  void index_failed(const std::string& what) { self_->quit(give_up(what)); }
+
+  // Changes.
+
+  changes_applied apply(const std::shared_ptr<const shard_changes>& changes) {
+    if (collecting_)
+      add_to_tail(changes);
+    if (!changes->removed.empty()) {
+      tail_->erase(changes->removed);
+      if (indexer_) {
+        stale_ += changes->removed.size();
+        self_->send(indexer_, erase_rows{{changes, &changes->removed}});
+      }
+    }
+    ++changes_seen_;
+    dirty_ = true;
+    count();
+    index_more();
+    if (ready_)
+      arm_snapshot();
+    return {};
+  }
+
+  void rows_moved() {
+    tail_->erase(*moving_);
+    moving_.reset();
+    if (tail_->size() == 0 && most_in_tail_ > tail_worth_replacing) {
+      renew_tail();
+      publish_ready();
+    }
+    count();
+    index_more();
+  }
+
+  void erased(std::size_t rows) {
+    stale_ -= std::min(stale_, rows);
+    count();
+  }
+
+  // Snapshots.
+
+  void snapshot_timer() {
+    timer_armed_ = false;
+    if (!dirty_ || stopping_ || saving_)
+      return;
+    const bool quiet = changes_seen_ == changes_at_timer_ && !moving_ && waiting_.empty();
+    if (!quiet && ++waits_ < busy_waits)
+      return arm_snapshot();
+    save();
+  }
+
+  void saved(const snapshot_done& event) {
+    saving_ = false;
+    if (event.written)
+      space().shard(options_.shard).snapshot_lsn = event.lsn;
+    if (dirty_ && !stopping_)
+      arm_snapshot();
+  }
+
+  caf::result<shard_stopped> stop(bool snapshot) {
+    stopping_ = true;
+    if (!indexer_) {
+      release();
+      self_->quit();
+      return shard_stopped{};
+    }
+    if (snapshot && ready_ && dirty_ && saves_)
+      save();
+    self_->send(indexer_, stop_indexer{});
+    stopped_ = self_->make_response_promise<shard_stopped>();
+    return stopped_;
+  }
+
+ private:
+  // Rows of one commit that are not in the main index yet.
+  struct waiting_rows {
+    std::shared_ptr<const shard_changes> changes;
+    std::size_t next = 0;
+  };
+
+  [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
+  [[nodiscard]] shard_slot& slot() const noexcept { return space().shard(options_.shard); }
+
+  [[nodiscard]] std::function<void(const std::string&)> reporter() {
+    return [actor = caf::actor_cast<shard_actor>(caf::strong_actor_ptr(self_->ctrl()))](
+               const std::string& what) { caf::anon_send(actor, index_threw{what}); };
+  }
+
+  void publish(shard_view view, index_state state) {
+    slot().publish(options_.epoch, std::move(view), state);
+  }
+  void publish_ready() { publish({tail_, main_, all_indexed, reporter()}, index_state::ready); }
+
+  void renew_tail() {
+    index_params flat;
+    flat.kind = index_kind::flat;
+    tail_ = engine::index::make_index(dimension_, distance_, flat);
+    most_in_tail_ = 0;
+  }
+
+  void count() {
+    const auto rows = tail_->size();
+    const auto bytes = rows * dimension_ * sizeof(float);
+    const bool over = rows >= options_.fresh_rows || bytes >= options_.fresh_bytes;
+    most_in_tail_ = std::max(most_in_tail_, rows);
+    slot().count(options_.epoch, rows, bytes, stale_);
+    // Only after the counts are out: the writer looks at them when it is told.
+    if (std::exchange(over_, over) && !over && options_.on_room)
+      options_.on_room();
+  }
+
+  void add_to_tail(const std::shared_ptr<const shard_changes>& changes);
+  void index_more();
+  void save();
+
+  // Every row up to this LSN is in the main index, or will be when the indexer has done its orders.
+  [[nodiscard]] lsn_t indexed_lsn() const {
+    lsn_t covered = space().visible_lsn();
+    if (moving_)
+      covered = std::min(covered, moving_lsn_ - 1);
+    else if (!waiting_.empty())
+      covered = std::min(covered, waiting_.front().changes->first_lsn - 1);
+    return covered;
+  }
+
+  void arm_snapshot() {
+    if (timer_armed_ || !saves_ || !dirty_ || stopping_ || saving_)
+      return;
+    timer_armed_ = true;
+    changes_at_timer_ = changes_seen_;
+    self_->delayed_send(self_, options_.snapshot_after, snapshot_due{});
+  }
+
+  // Out of service: searches scan storage.
+  caf::error give_up(const std::string& what) {
+    slot().retire(options_.epoch);
+    options_.log->error(events::shard_failed,
+                        core::format("{} shard {}: {}", space().name(), options_.shard, what));
+    if (stopping_)
+      stopped_.deliver(shard_stopped{});
+    release();
+    if (options_.on_room)
+      options_.on_room();
+    return actor_failure(what);
+  }
+
+  void release() {
+    if (auto indexer = std::exchange(indexer_, nullptr))
+      caf::anon_send_exit(indexer, caf::exit_reason::user_shutdown);
+  }
+
+  shard_actor::pointer self_;
+  shard_options options_;
+  std::uint32_t dimension_ = 0;
+  distance_kind distance_ = distance_kind::l2;
+  bool saves_ = true;  // flat indexes are rebuilt as fast as they would be loaded
+  indexer_actor indexer_;
+  caf::typed_response_promise<shard_stopped> stopped_;
+
+  std::shared_ptr<engine::index::vector_index> tail_;
+  std::shared_ptr<const engine::index::vector_index> main_;
+  std::deque<waiting_rows> waiting_;                   // in the order of commits
+  std::shared_ptr<const std::vector<row_id>> moving_;  // on their way into the main index
+  lsn_t moving_lsn_ = 0;
+  std::size_t stale_ = 0;
+  std::size_t most_in_tail_ = 0;
+
+  bool collecting_ = false;
+  bool ready_ = false;
+  bool stopping_ = false;
+  bool over_ = false;
+  bool dirty_ = false;  // the snapshot on disk does not say all
+  bool saving_ = false;
+  bool timer_armed_ = false;
+  int waits_ = 0;
+  std::uint64_t changes_seen_ = 0;
+  std::uint64_t changes_at_timer_ = 0;
+};
+
+void shard_state::add_to_tail(const std::shared_ptr<const shard_changes>& changes) {
+  if (changes->added.empty())
+    return;
+  // Rows that the same commit removed again are left out by index_more(), and erased from the tail
+  // right after this.
+  if (auto done = tail_->insert(changes->added, changes->vectors.view()); !done)
+    throw std::runtime_error("the fresh tail refused rows: " + to_string(done.error()));
+  waiting_.push_back({changes, 0});
+}
+
+// Orders the next rows into the main index, one order at a time. Erased rows are skipped: they are
+// no longer in the tail.
+void shard_state::index_more() {
+  if (!ready_ || stopping_ || moving_ || !indexer_)
+    return;
+  auto rows = std::make_shared<std::vector<row_id>>();
+  std::vector<float> values;
+  lsn_t first_lsn = 0;
+  while (!waiting_.empty() && rows->size() < options_.index_rows) {
+    auto& [changes, next] = waiting_.front();
+    if (first_lsn == 0)
+      first_lsn = changes->first_lsn;
+    for (; next < changes->added.size() && rows->size() < options_.index_rows; ++next) {
+      if (!tail_->contains(changes->added[next]))
+        continue;
+      rows->push_back(changes->added[next]);
+      const auto vector = changes->vectors.view().row(next);
+      values.insert(values.end(), vector.begin(), vector.end());
+    }
+    if (next == changes->added.size())
+      waiting_.pop_front();
+  }
+  if (rows->empty())
+    return;
+  moving_ = rows;
+  moving_lsn_ = first_lsn;
+  self_->send(indexer_, insert_rows{rows, matrix(std::move(values), rows->size(), dimension_)});
+}
+
+void shard_state::save() {
+  saving_ = true;
+  dirty_ = moving_ || !waiting_.empty();
+  waits_ = 0;
+  self_->send(indexer_, write_snapshot{indexed_lsn()});
+}
+
+shard_actor::behavior_type shard(shard_actor::stateful_pointer<shard_state> self,
+                                 const shard_options& options) {
+  self->state.prepare(options);
+  return {
+      [self](const index_loaded& event) { self->state.loaded(event); },
+      [self](const index_progress& event) { self->state.progressed(event.exact_after); },
+      [self](const index_nearly_built&) { self->state.collect(); },
+      [self](const index_built&) { self->state.built(); },
+      [self](const rows_inserted&) { self->state.rows_moved(); },
+      [self](const rows_erased& event) { self->state.erased(event.count); },
+      [self](const snapshot_done& event) { self->state.saved(event); },
+      [self](const shard_start&) { self->state.start(); },
+      [self](const apply_changes& message) { return self->state.apply(message.changes); },
+      [self](const index_threw& message) { self->state.index_failed(message.what); },
+      [self](const shard_stop& message) { return self->state.stop(message.snapshot); },
+      [self](const snapshot_due&) { self->state.snapshot_timer(); },
+  };
+}
+
+}  // namespace
+
+shard_actor spawn_shard(caf::actor_system& system, shard_options options) {
+  return system.spawn(shard, std::move(options));
+}
+
+}  // namespace hearth::actors

@@ -1,0 +1,62 @@
+#pragma once
+// The batches of one transaction: who waits for it, and what it does to each shard.
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "actors/open_namespace.hpp"
+#include "actors/shard_changes.hpp"
+#include "actors/writer_actor.hpp"
+
+namespace hearth::actors {
+
+/// Thread rule: one thread (the writer's).
+class write_group {
+ public:
+  explicit write_group(const open_namespace& space);
+
+  /// Takes in a batch that storage has applied. With durability::interval nobody waits for it.
+  void add(std::shared_ptr<const write_job> job, const storage::applied_batch& applied);
+  void add(std::shared_ptr<const flush_job> job) { flushes_.push_back(std::move(job)); }
+
+  [[nodiscard]] bool empty() const noexcept { return batches_ == 0; }
+  [[nodiscard]] std::size_t batches() const noexcept { return batches_; }
+  [[nodiscard]] std::size_t bytes() const noexcept { return bytes_; }
+  [[nodiscard]] lsn_t first_lsn() const noexcept { return first_lsn_; }
+  [[nodiscard]] lsn_t last_lsn() const noexcept { return last_lsn_; }
+  /// Batches that were acknowledged before the commit.
+  [[nodiscard]] std::size_t acknowledged() const noexcept { return acknowledged_; }
+  [[nodiscard]] bool awaited() const noexcept { return !waiting_.empty() || !flushes_.empty(); }
+
+  /// The changes of a shard; null if there are none.
+  [[nodiscard]] std::shared_ptr<const shard_changes> take_changes(std::size_t shard);
+  /// Answers everybody who waits: the group is on disk and can be searched.
+  void succeed(lsn_t durable_lsn);
+  void fail(const error& reason);
+
+  std::size_t unconfirmed = 0;  ///< shards that have yet to take its changes
+
+ private:
+  struct shard_part {
+    shard_changes changes;
+    std::vector<float> values;
+  };
+  struct waiting_write {
+    std::shared_ptr<const write_job> job;
+    write_result result;
+  };
+
+  void add_rows(const storage::row_changes& changes);
+
+  const std::uint32_t dimension_;
+  std::vector<shard_part> parts_;
+  std::vector<waiting_write> waiting_;
+  std::vector<std::shared_ptr<const flush_job>> flushes_;
+  std::size_t batches_ = 0;
+  std::size_t bytes_ = 0;
+  std::size_t acknowledged_ = 0;
+  lsn_t first_lsn_ = 0;
+  lsn_t last_lsn_ = 0;
+};
+
+}  // namespace hearth::actors

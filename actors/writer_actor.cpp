@@ -1,0 +1,325 @@
+#include "actors/writer_actor.hpp"
+
+#include <algorithm>
+#include <deque>
+
+#include "actors/events.hpp"
+#include "actors/write_group.hpp"
+#include "core/format.hpp"
+
+namespace hearth::actors {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// Storage's upkeep runs this long after a commit, and again while there is more to do.
+constexpr auto maintenance_pause = 250ms;
+
+class writer_state {
+ public:
+  static inline const char* name = "writer";
+
+  explicit writer_state(writer_actor::pointer self) : self_(self) {}
+
+  void prepare(writer_options options) {
+    options_ = std::move(options);
+    shards_.resize(space().shards());
+    group_ = std::make_unique<write_group>(space());
+    self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
+      options_.log->error(events::writer_died,
+                          core::format("{}: {}", space().name(), describe(thrown)));
+      return actor_failure(describe(thrown));
+    });
+  }
+
+  void write(std::shared_ptr<const write_job> job) {
+    queue_.push_back(std::move(job));
+    apply_queued();
+  }
+
+  void flush(std::shared_ptr<const flush_job> job);
+  configured configure(const namespace_config& config);
+
+  void connect(const connect_shard& message) {
+    shards_[message.index] = {message.shard, message.epoch};
+  }
+
+  void apply_queued();
+  void commit();
+  void maintain();
+  caf::result<writer_stopped> stop();
+
+  void commit_message() {
+    commit_queued_ = false;
+    commit();
+  }
+  void interval_message() {
+    interval_armed_ = false;
+    commit();
+  }
+
+ private:
+  struct connection {
+    shard_actor shard;
+    std::uint64_t epoch = 0;
+  };
+
+  [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
+  [[nodiscard]] storage::namespace_store& store() const noexcept { return space().store(); }
+
+  [[nodiscard]] bool must_wait();
+  void apply(std::shared_ptr<const write_job> job);
+  void schedule_commit();
+  void schedule_maintenance();
+  void announce();
+  void confirmed(write_group& group);
+  void settle_confirmed();
+  void drop_group(const error& reason);
+  void finish_stop();
+
+  writer_actor::pointer self_;
+  writer_options options_;
+  std::vector<connection> shards_;
+  std::deque<std::shared_ptr<const write_job>> queue_;    // waiting for room in a tail
+  std::unique_ptr<write_group> group_;                    // in the open transaction
+  std::deque<std::shared_ptr<write_group>> unconfirmed_;  // on disk, in the order of commits
+  bool commit_queued_ = false;
+  bool interval_armed_ = false;
+  bool maintenance_armed_ = false;
+  bool waiting_logged_ = false;
+  bool settling_ = false;
+  bool stopping_ = false;
+  bool finished_ = false;
+  caf::typed_response_promise<writer_stopped> stopped_;
+};
+
+// A tail past its bound, or shards that fall behind, make writes wait in the queue, in order.
+bool writer_state::must_wait() {
+  if (stopping_)
+    return false;  // what was accepted is committed
+  if (unconfirmed_.size() >= options_.unconfirmed_groups)
+    return true;
+  for (std::size_t index = 0; index < space().shards(); ++index) {
+    const auto& slot = space().shard(index);
+    if (slot.fresh_rows() < options_.fresh_rows && slot.fresh_bytes() < options_.fresh_bytes)
+      continue;
+    if (!std::exchange(waiting_logged_, true))
+      options_.log->info(
+          events::writer_waits_for_index,
+          core::format("{} shard {}: {} fresh rows", space().name(), index, slot.fresh_rows()));
+    return true;
+  }
+  waiting_logged_ = false;
+  return false;
+}
+
+void writer_state::apply_queued() {
+  while (!queue_.empty() && !must_wait()) {
+    auto job = std::move(queue_.front());
+    queue_.pop_front();
+    apply(std::move(job));
+  }
+}
+
+void writer_state::apply(std::shared_ptr<const write_job> job) {
+  if (!job->answer.open())
+    return;  // its caller was told that it timed out
+  auto applied = store().apply(job->batch);
+  if (!applied) {
+    // A failure of storage itself takes the whole transaction with it.
+    if (const auto broken = store().read_only_reason(); broken && !group_->empty())
+      drop_group(*broken);
+    job->answer.settle(std::unexpected(std::move(applied).error()));
+    return;
+  }
+  space().accepted_lsn = applied->result.lsn;
+  group_->add(job, *applied);
+  if (job->batch.ack == durability::interval) {
+    applied->result.durable_lsn = store().durable_lsn();
+    job->answer.settle(std::move(applied->result));
+  }
+  if (group_->batches() >= options_.group_batches || group_->bytes() >= options_.group_bytes)
+    commit();
+  else
+    schedule_commit();
+}
+
+void writer_state::schedule_commit() {
+  if (group_->awaited()) {
+    if (!std::exchange(commit_queued_, true))
+      self_->send(self_, commit_due{});
+  } else if (!std::exchange(interval_armed_, true)) {
+    self_->delayed_send(self_, options_.interval, interval_due{});
+  }
+}
+
+void writer_state::commit() {
+  if (group_->empty())
+    return;
+  if (auto done = store().commit(); !done) {
+    drop_group(done.error());
+    return;
+  }
+  announce();
+  schedule_maintenance();
+}
+
+// Hands the committed rows to the shards; the last one to confirm lets the group be acknowledged.
+void writer_state::announce() {
+  const std::shared_ptr<write_group> group =
+      std::exchange(group_, std::make_unique<write_group>(space()));
+  unconfirmed_.push_back(group);
+  for (std::size_t index = 0; index < shards_.size(); ++index) {
+    auto changes = group->take_changes(index);
+    const auto& [shard, epoch] = shards_[index];
+    // Without an actor the shard is being started: it reads this commit from storage.
+    if (!changes || !shard)
+      continue;
+    ++group->unconfirmed;
+    self_->request(shard, caf_duration(options_.request_timeout), apply_changes{std::move(changes)})
+        .then([this, group](const changes_applied&) { confirmed(*group); },
+              [this, group, index, shard = shard, epoch = epoch](const caf::error&) {
+                // The shard is gone, or stuck: searches scan storage until there is another one.
+                space().shard(index).retire(epoch);
+                caf::anon_send_exit(shard, caf::exit_reason::user_shutdown);
+                confirmed(*group);
+              });
+  }
+  settle_confirmed();
+}
+
+void writer_state::confirmed(write_group& group) {
+  --group.unconfirmed;
+  settle_confirmed();
+}
+
+// Acknowledges in the order of commits.
+void writer_state::settle_confirmed() {
+  if (std::exchange(settling_, true))
+    return;  // apply_queued() below committed a group that nobody has to confirm
+  while (!unconfirmed_.empty() && unconfirmed_.front()->unconfirmed == 0) {
+    const auto group = std::move(unconfirmed_.front());
+    unconfirmed_.pop_front();
+    space().set_visible(group->last_lsn());
+    group->succeed(store().durable_lsn());
+    apply_queued();
+  }
+  settling_ = false;
+  finish_stop();
+}
+
+// The open transaction is lost.
+void writer_state::drop_group(const error& reason) {
+  options_.log->error(events::commit_failed,
+                      core::format("{}: {}", space().name(), to_string(reason)));
+  if (group_->acknowledged() > 0)
+    options_.log->error(
+        events::acknowledged_writes_lost,
+        core::format("{}: {} batches acknowledged with durability interval, lsn {} to {}",
+                     space().name(), group_->acknowledged(), group_->first_lsn(),
+                     group_->last_lsn()));
+  const auto lost = std::exchange(group_, std::make_unique<write_group>(space()));
+  lost->fail(reason);
+}
+
+void writer_state::flush(std::shared_ptr<const flush_job> job) {
+  const auto accepted = space().accepted_lsn.load();
+  if (job->lsn > accepted) {
+    job->answer.settle(fail(errc::invalid_argument,
+                            core::format("lsn is {}, but the newest write of \"{}\" is {}",
+                                         job->lsn, space().name(), accepted),
+                            "flush an lsn that a write answered, or 0 for everything"));
+    return;
+  }
+  const auto target = job->lsn == 0 ? accepted : job->lsn;
+  if (store().durable_lsn() < target) {
+    group_->add(job);
+    commit();
+    if (store().durable_lsn() < target)
+      job->answer.settle(std::unexpected(store().read_only_reason().value_or(
+          error{errc::internal, "the commit did not reach the lsn", {}, 0})));
+  } else if (!unconfirmed_.empty()) {
+    unconfirmed_.back()->add(std::move(job));
+  } else {
+    job->answer.settle(store().durable_lsn());
+  }
+}
+
+configured writer_state::configure(const namespace_config& config) {
+  commit();
+  if (auto done = store().set_config(config); !done)
+    return {std::move(done).error()};
+  return {};
+}
+
+void writer_state::schedule_maintenance() {
+  if (!std::exchange(maintenance_armed_, true))
+    self_->delayed_send(self_, maintenance_pause, maintain_due{});
+}
+
+// One bounded step; what is queued behind it gets its turn before the next.
+void writer_state::maintain() {
+  maintenance_armed_ = false;
+  if (stopping_ || store().read_only_reason())
+    return;
+  commit();
+  // Shards that have no snapshot start from storage and need no history; searches look at what
+  // was committed after visible_lsn.
+  auto keep_after = space().visible_lsn();
+  for (std::size_t index = 0; index < space().shards(); ++index) {
+    if (const auto saved = space().shard(index).snapshot_lsn.load(); saved > 0)
+      keep_after = std::min(keep_after, saved);
+  }
+  const auto more = store().maintain(keep_after);
+  if (!more)
+    options_.log->warning(events::maintenance_failed,
+                          core::format("{}: {}", space().name(), to_string(more.error())));
+  else if (*more && !std::exchange(maintenance_armed_, true))
+    self_->send(self_, maintain_due{});
+}
+
+caf::result<writer_stopped> writer_state::stop() {
+  stopping_ = true;
+  stopped_ = self_->make_response_promise<writer_stopped>();
+  apply_queued();
+  commit();
+  finish_stop();
+  return stopped_;
+}
+
+void writer_state::finish_stop() {
+  if (!stopping_ || finished_ || !unconfirmed_.empty() || !group_->empty() || !queue_.empty())
+    return;
+  finished_ = true;
+  stopped_.deliver(writer_stopped{});
+  self_->quit();
+}
+
+writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> self,
+                                   const writer_options& options) {
+  self->state.prepare(options);
+  return {
+      [self](const write_message& message) { self->state.write(message.job); },
+      [self](const flush_message& message) { self->state.flush(message.job); },
+      [self](const configure_message& message) { return self->state.configure(message.config); },
+      [self](const connect_shard& message) {
+        self->state.connect(message);
+        return shard_connected{};
+      },
+      [self](const tail_has_room&) { self->state.apply_queued(); },
+      [self](const writer_stop&) { return self->state.stop(); },
+      [self](const commit_due&) { self->state.commit_message(); },
+      [self](const interval_due&) { self->state.interval_message(); },
+      [self](const maintain_due&) { self->state.maintain(); },
+  };
+}
+
+}  // namespace
+
+writer_actor spawn_writer(caf::actor_system& system, writer_options options) {
+  return options.detached ? system.spawn<caf::detached>(writer, std::move(options))
+                          : system.spawn(writer, std::move(options));
+}
+
+}  // namespace hearth::actors
