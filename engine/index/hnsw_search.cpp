@@ -47,10 +47,10 @@ bool hnsw_index::search_graph(const query_distance& distance, std::size_t ef,
   if (entry.slot == no_slot)
     return false;
   candidate from{distance(entry.slot), entry.slot};
-  if (!std::isfinite(from.distance))
-    return false;
   for (std::uint32_t layer = entry.level; layer > 0; --layer)
     from = descend(view, from, layer);
+  if (!std::isfinite(from.distance))
+    return false;
   // Usually nothing that is linked is hidden, and looking it up for each node would cost a cache
   // miss. What is hidden from now on is left out by take_best().
   if (leaving_.load(std::memory_order_acquire) == 0)

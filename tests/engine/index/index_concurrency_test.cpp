@@ -23,7 +23,7 @@ constexpr std::size_t reader_count = 3;
 
 // The vector of a row follows from its number, so that readers can judge every answer.
 std::vector<float> vector_of(row_id row) {
-  std::mt19937 generator(static_cast<std::uint32_t>(row * 7919 + 1));
+  std::minstd_rand generator(static_cast<std::uint32_t>(row * 7919 + 1));
   std::normal_distribution<float> normal;
   std::vector<float> values(dimension);
   for (float& value : values)
@@ -94,18 +94,20 @@ void read(const vector_index& index, distance_kind kind, const progress& writer,
     const std::size_t k = 1 + random() % 20;
     const auto found = index.search(query, k, 40);
     judge(found, query, kind, erased_before, k, seen);
-    const bool there =
-        target < stable || target >= writer.erased.load(std::memory_order_acquire) +
-                                         batch;  // the next batch may be on its way out
-    if (there && (found.empty() || found.front().row != target))
-      ++seen.missed;
-    if (there && !index.contains(target))
+    const bool contained = index.contains(target);
+    // Only now: what is not erased yet, nor in the batch that may be on its way out, was there all
+    // the time.
+    const row_id erased_after = writer.erased.load(std::memory_order_acquire);
+    const bool there = target < stable || target >= erased_after + batch;
+    if (there && (!contained || found.empty() || found.front().row != target))
       ++seen.missed;
   } while (!writer.done.load(std::memory_order_acquire));
 }
 
-void write(vector_index& index, progress& writer, std::size_t rounds) {
-  for (std::size_t round = 0; round < rounds; ++round) {
+// At least `rounds`, and on until the readers have had their share.
+void write(vector_index& index, progress& writer, std::size_t rounds, const findings& seen) {
+  constexpr std::size_t searches = 1000;
+  for (std::size_t round = 0; round < rounds || seen.searches < searches; ++round) {
     const auto fresh = row_range(writer.inserted.load(), batch);
     const auto vectors = vectors_of(fresh);
     REQUIRE(index.insert(fresh, vectors.view()));
@@ -128,11 +130,10 @@ void run_readers_against_writer(vector_index& index, distance_kind kind, std::si
   std::vector<std::thread> readers;
   for (std::uint32_t i = 0; i < reader_count; ++i)
     readers.emplace_back([&, i] { read(index, kind, writer, seen, i + 1); });
-  write(index, writer, rounds);
+  write(index, writer, rounds, seen);
   for (auto& reader : readers)
     reader.join();
   CHECK(index.size() == stable + lifetime * batch);
-  CHECK(seen.searches >= reader_count);
   CHECK(seen.wrong_distance == 0);
   CHECK(seen.wrong_order == 0);
   CHECK(seen.doubled == 0);
@@ -156,9 +157,9 @@ TEST_CASE("concurrency: readers of a flat index see exactly what is there while 
 
 TEST_CASE("concurrency: readers of a graph get true, complete answers while a writer works") {
   for (const auto kind : {distance_kind::l2, distance_kind::cosine}) {
-    hnsw_index index(dimension, kind, {.m = 8, .ef_construction = 60});
+    hnsw_index index(dimension, kind, {.m = 8, .ef_construction = 40});
     findings seen;
-    run_readers_against_writer(index, kind, 120, seen);
+    run_readers_against_writer(index, kind, 80, seen);
     // The graph is approximate, and lists change under the reader: nearly all is enough here.
     CHECK(seen.missed * 100 <= seen.searches);
     CHECK(index.scans() < seen.searches);
