@@ -19,7 +19,7 @@ namespace {
 
 constexpr std::size_t buffer_bytes = std::size_t{64} << 10;
 constexpr std::size_t first_large_bytes = std::size_t{1} << 20;
-constexpr std::uint32_t max_segments = 512;  // as in every Cap'n Proto implementation
+constexpr std::uint32_t max_segments = 511;  // as in Cap'n Proto's own readers
 // 32 levels of metadata take four pointers each; the rest is for the envelope.
 constexpr int nesting_limit = 192;
 // The RPC system looks at the envelope of a message several times, and each look counts.

@@ -281,6 +281,11 @@ bool raw_socket::ends_within(int seconds) const {
   }
 }
 
+bool raw_socket::can_send_within(int seconds) const {
+  pollfd ready{fd_, POLLOUT, 0};
+  return ::poll(&ready, 1, seconds * 1'000) == 1 && (ready.revents & (POLLHUP | POLLERR)) == 0;
+}
+
 std::size_t resident_bytes() {
   std::ifstream file("/proc/self/statm");
   std::size_t total = 0;

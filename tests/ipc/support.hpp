@@ -101,6 +101,8 @@ class raw_socket {
   [[nodiscard]] int fd() const noexcept { return fd_; }
   /// Bytes sent; stops at the first that would block or fail.
   std::size_t send(std::string_view bytes) const;
+  /// False if the other side ends the connection, or takes nothing for `seconds`.
+  [[nodiscard]] bool can_send_within(int seconds) const;
   /// True if the other side ends the connection within `seconds`.
   [[nodiscard]] bool ends_within(int seconds) const;
 
