@@ -66,7 +66,12 @@ class read_view {
 
   /// Calls `visit` with blocks of live rows and their vectors in rising order, starting after
   /// `after`, until it answers false or the rows end. A vector that fails its checksum is
-  /// errc::corruption naming the row.
+  /// errc::corruption naming the row. Blocks are valid during the call only.
+  ///
+  /// After half a second the scan moves to newer snapshots between blocks, and the view with it, so
+  /// that no old pages are pinned: rows that stay are visited exactly once, rows added after the
+  /// view was made are not, rows erased meanwhile may be. lsn() and the counts stay what they were,
+  /// so that replaying changes(lsn()) from a new view catches up.
   [[nodiscard]] virtual result<void>
   for_each_vector(row_id after,
                   const std::function<bool(std::span<const row_id>, matrix_view)>& visit) = 0;
@@ -85,8 +90,9 @@ struct namespace_store_options {
   std::function<result<void>()> before_commit;
 };
 
-/// Thread rule: apply, commit, trim and compact belong to one thread (the writer); every other
-/// member is thread-safe.
+/// Thread rule: apply, commit, set_config and maintain belong to one thread (the writer), which
+/// also destroys the store if it left a transaction open; every other member is thread-safe. A
+/// directory is open at most once per process, counting views that outlive their store.
 class namespace_store {
  public:
   virtual ~namespace_store() = default;
@@ -102,7 +108,8 @@ class namespace_store {
   open(const std::filesystem::path& directory, const namespace_store_options& options);
 
   [[nodiscard]] virtual namespace_config config() const = 0;
-  /// Takes over new index parameters (anything else is config_mismatch), durably.
+  /// Takes over new index parameters (anything else is config_mismatch), durably. Commits what is
+  /// open.
   [[nodiscard]] virtual result<void> set_config(const namespace_config& config) = 0;
   [[nodiscard]] virtual store_identity identity() const = 0;
   [[nodiscard]] virtual const std::filesystem::path& directory() const = 0;
@@ -116,7 +123,8 @@ class namespace_store {
   /// last commit is gone and the store is read-only until reopened.
   [[nodiscard]] virtual result<lsn_t> commit() = 0;
   /// Drops history that is older than `keep_after` and beyond history_batches, seals and compacts
-  /// vector chunks, in one bounded transaction of its own. Answers true if there is more to do.
+  /// vector chunks, in one bounded transaction of its own, after committing what is open. Answers
+  /// true if there is more to do; writes nothing if there is nothing to do.
   [[nodiscard]] virtual result<bool> maintain(lsn_t keep_after) = 0;
 
   [[nodiscard]] virtual result<std::unique_ptr<read_view>> read() const = 0;
