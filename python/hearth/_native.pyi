@@ -24,10 +24,8 @@ Vectors: TypeAlias = NDArray[np.float32] | None
 Columns: TypeAlias = tuple[
     IdColumn, NDArray[np.uint64], Metadata, Texts, Vectors, NDArray[np.bool_] | None
 ]
-# (offsets, ids, distances, metadata, texts, vectors)
-HitColumns: TypeAlias = tuple[
-    NDArray[np.uint64], IdColumn, NDArray[np.float32], Metadata, Texts, Vectors
-]
+# (offsets, ids, distances, metadata, texts, vectors); a single query has no offsets
+HitColumns: TypeAlias = tuple[Any, IdColumn, NDArray[np.float32], Metadata, Texts, Vectors]
 # (lsn, durable_lsn, affected, assigned ids)
 Written: TypeAlias = tuple[int, int, int, IdColumn | None]
 

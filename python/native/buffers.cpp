@@ -1,6 +1,8 @@
 #include "python/native/buffers.hpp"
 
 #include <cstring>
+#include <iterator>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -162,28 +164,65 @@ std::shared_ptr<const float[]> copy_values(const Py_buffer& buffer) {
   return values;
 }
 
-// Keeps C++ memory alive for the NumPy arrays that look at it.
-class buffer_owner {
- public:
-  buffer_owner(std::shared_ptr<const void> keep, const void* data, std::size_t bytes)
-      : keep_(std::move(keep)), data_(data), bytes_(bytes) {}
-
-  [[nodiscard]] py::buffer_info info() const {
-    constexpr bool read_only = true;
-    return {static_cast<const std::uint8_t*>(data_), static_cast<py::ssize_t>(bytes_), read_only};
-  }
-
- private:
-  std::shared_ptr<const void> keep_;
-  const void* data_;
-  std::size_t bytes_;
+// Keeps C++ memory alive for the NumPy arrays that look at it. A plain CPython type: a search makes
+// several of them, and pybind11's classes with buffers cost a microsecond each.
+struct buffer_owner {
+  PyObject head;
+  std::shared_ptr<const void> keep;
+  const void* data;
+  std::size_t bytes;
 };
+
+int export_buffer(PyObject* self, Py_buffer* view, int flags) {
+  auto* owner = reinterpret_cast<buffer_owner*>(self);
+  constexpr int read_only = 1;
+  return PyBuffer_FillInfo(view, self, const_cast<void*>(owner->data),
+                           static_cast<Py_ssize_t>(owner->bytes), read_only, flags);
+}
+
+void destroy_owner(PyObject* self) {
+  auto* type = Py_TYPE(self);
+  std::destroy_at(&reinterpret_cast<buffer_owner*>(self)->keep);
+  PyObject_Free(self);
+  Py_DECREF(type);
+}
+
+PyTypeObject* owner_type() {
+  static auto* type = [] {
+    static PyType_Slot slots[] = {
+        {Py_tp_dealloc, reinterpret_cast<void*>(&destroy_owner)},
+        {Py_bf_getbuffer, reinterpret_cast<void*>(&export_buffer)},
+        {Py_tp_doc, const_cast<char*>("Memory of the C++ client behind a NumPy array.")},
+        {0, nullptr}};
+    static PyType_Spec spec = {"hearth._native.Buffer", sizeof(buffer_owner), 0,
+                               Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION, slots};
+    return reinterpret_cast<PyTypeObject*>(PyType_FromSpec(&spec));
+  }();
+  if (type == nullptr)
+    throw py::error_already_set();
+  return type;
+}
+
+py::object make_owner(std::shared_ptr<const void> keep, const void* data, std::size_t bytes) {
+  auto* owner = PyObject_New(buffer_owner, owner_type());
+  if (owner == nullptr)
+    throw py::error_already_set();
+  std::construct_at(&owner->keep, std::move(keep));
+  owner->data = data;
+  owner->bytes = bytes;
+  return py::reinterpret_steal<py::object>(reinterpret_cast<PyObject*>(owner));
+}
 
 py::object make_array(const py::object& dtype, const py::tuple& shape,
                       std::shared_ptr<const void> keep, const void* data, std::size_t bytes) {
   static const std::uint64_t nothing = 0;  // NumPy wants an address even for no bytes
-  const auto owner = py::cast(buffer_owner(std::move(keep), bytes == 0 ? &nothing : data, bytes));
-  return numpy().ndarray(shape, dtype, owner);
+  const auto owner = make_owner(std::move(keep), bytes == 0 ? &nothing : data, bytes);
+  PyObject* arguments[] = {shape.ptr(), dtype.ptr(), owner.ptr()};
+  auto* array =
+      PyObject_Vectorcall(numpy().ndarray.ptr(), arguments, std::size(arguments), nullptr);
+  if (array == nullptr)
+    throw py::error_already_set();
+  return py::reinterpret_steal<py::object>(array);
 }
 
 template <class T>
@@ -243,12 +282,6 @@ py::object array_from(std::vector<std::uint64_t> values) {
 
 py::object array_from(const std::vector<bool>& flags) {
   return column_from(numpy().boolean, std::vector<std::uint8_t>(flags.begin(), flags.end()));
-}
-
-void bind_buffers(py::module_& module) {
-  py::class_<buffer_owner>(module, "Buffer", py::buffer_protocol(),
-                           "Memory of the C++ client behind a NumPy array.")
-      .def_buffer([](const buffer_owner& self) { return self.info(); });
 }
 
 }  // namespace hearth::python

@@ -44,6 +44,4 @@ enum class shape_rule : std::uint8_t {
 /// none.
 void release_returned_buffers();
 
-void bind_buffers(py::module_& module);
-
 }  // namespace hearth::python

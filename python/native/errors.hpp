@@ -29,11 +29,16 @@ class native_error : public std::exception {
 
 /// The value of `outcome`, or its error thrown.
 template <class T>
-[[nodiscard]] T unwrap(result<T> outcome) {
+[[nodiscard]] T unwrap(result<T>&& outcome) {
   if (!outcome)
     throw native_error(std::move(outcome).error());
-  if constexpr (!std::is_void_v<T>)
-    return *std::move(outcome);
+  return *std::move(outcome);
+}
+
+/// Throws the error that `outcome` may hold.
+inline void unwrap(result<void>&& outcome) {
+  if (!outcome)
+    throw native_error(std::move(outcome).error());
 }
 
 /// A new instance of the HearthError subclass for `failure`. Needs the GIL.

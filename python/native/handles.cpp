@@ -147,11 +147,11 @@ py::object columns_tuple(record_columns columns, const field_set& fields) {
                         fields.vectors ? array_from(columns.has_vector) : absent);
 }
 
-// (offsets, ids, distances, metadata, texts, vectors)
-py::object hits_tuple(search_result found, const field_set& fields) {
+// (offsets, ids, distances, metadata, texts, vectors); a single query has no offsets.
+py::object hits_tuple(search_result found, const field_set& fields, bool many) {
   const py::object absent = py::none();
   auto& hits = found.hits;
-  return py::make_tuple(array_from(std::move(found.offsets)), column_from(hits.ids),
+  return py::make_tuple(many ? array_from(std::move(found.offsets)) : absent, column_from(hits.ids),
                         array_from(std::move(found.distances)),
                         fields.metadata ? py::object(list_from(hits.metadata)) : absent,
                         fields.texts ? py::object(list_from(hits.texts)) : absent,
@@ -190,8 +190,8 @@ py::object search(const namespace_object& self, const py::object& vectors, std::
           return done(search_result{.offsets = {0}, .distances = {}, .hits = {}});
         self->search(std::move(query), std::move(done));
       },
-      [fields = query.fields](search_result found) {
-        return hits_tuple(std::move(found), fields);
+      [fields = query.fields, many](search_result found) {
+        return hits_tuple(std::move(found), fields, many);
       });
 }
 

@@ -44,7 +44,6 @@ PYBIND11_MODULE(_native, module) {
   module.attr("lexical_embedder_name") = std::string(engine::text::lexical_embedder_name);
   module.attr("lexical_default_dimension") = engine::text::lexical_default_dimension;
   bind_errors(module);
-  bind_buffers(module);
   bind_completion_queue(module);
   bind_write_job(module);
   bind_handles(module);
