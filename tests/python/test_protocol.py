@@ -1,331 +1,70 @@
-"""An independent client: pycapnp, the schema files, and nothing of Hearth's own client.
-
-`hearth` appears only to start a daemon and to compare what both clients see.
-"""
+"""A client that knows nothing but schema/*.capnp talks to the daemon; see independent_client.py."""
 
 from __future__ import annotations
 
-import asyncio
-import itertools
-import struct
-from collections.abc import Callable, Coroutine
+import subprocess
+import sys
 from pathlib import Path
-from typing import Any
 
-import capnp
 import numpy as np
 import pytest
 
 import hearth
-from stores import ROOT, Rows, nearest, rows_of
 
-# The schema files import /capnp/c++.capnp, which pycapnp brings along.
-IMPORTS = [str(Path(capnp.__path__[0]).parent)]
-SCHEMA = capnp.load(str(ROOT / "schema" / "hearth.capnp"), imports=IMPORTS)
-RECORD = capnp.load(str(ROOT / "schema" / "record.capnp"), imports=IMPORTS)
+CLIENT = Path(__file__).with_name("independent_client.py")
 
 
-class RefusedError(Exception):
-    def __init__(self, error: Any) -> None:
-        super().__init__(f"{error.code}: {error.message} ({error.hint})")
-        self.code = int(error.code)
+def play(scenario: str, store: Path, namespace: str) -> None:
+    done = subprocess.run(
+        [
+            sys.executable,
+            CLIENT,
+            scenario,
+            hearth.socket_path(store),
+            namespace,
+            hearth.__version__,
+        ],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert (done.returncode, done.stdout) == (0, "done\n"), done.stderr
 
 
-def ok(reply: Any) -> Any:
-    """The `ok` of a reply, or its error raised."""
-    if reply.which() == "error":
-        raise RefusedError(reply.error)
-    return reply.ok
+def test_the_client_is_independent() -> None:
+    assert "hearth" not in {
+        line.split()[1].partition(".")[0]
+        for line in CLIENT.read_text(encoding="utf-8").splitlines()
+        if line.startswith(("import ", "from "))
+    }
 
 
-class Client:
-    """A connection; what it holds must not outlive it."""
-
-    def __init__(self, transport: Any) -> None:
-        self.transport = transport
-        self.gate = transport.bootstrap().cast_as(SCHEMA.Gate)
-
-    async def login(self, major: int | None = None) -> Any:
-        wanted = SCHEMA.protocolMajor if major is None else major
-        return ok(await self.gate.login(wanted, SCHEMA.protocolMinor, "independent/1.0"))
+@pytest.mark.parametrize("scenario", ["handshake", "other_version", "errors"])
+def test_a_scenario_of_an_independent_client(
+    db: hearth.Store, shared_path: Path, name: str, scenario: str
+) -> None:
+    play(scenario, shared_path, name)
+    assert db.info().sessions >= 1, "the daemon goes on"
 
 
-async def connect(path: Path) -> Client:
-    stream = await capnp.AsyncIoStream.create_unix_connection(hearth.socket_path(path))
-    return Client(capnp.TwoPartyClient(stream))
-
-
-async def open_namespace(session: Any, name: str, dimension: int | None = None) -> Any:
-    call = session.openNamespace_request()
-    call.name = name
-    call.mode = "openOrCreate"
-    if dimension is not None:
-        call.request.dimension.stated = dimension
-        call.request.distance.stated = "l2"
-    return ok(await call.send())
-
-
-def fill_ids(column: Any, ids: list[int | str]) -> None:
-    if all(isinstance(each, int) for each in ids):
-        column.numbers = struct.pack(f"<{len(ids)}Q", *ids)
-        return
-    for slot, each in zip(column.init("mixed", len(ids)), ids, strict=True):
-        if isinstance(each, int):
-            slot.number = each
-        else:
-            slot.text = each
-
-
-def read_ids(column: Any) -> list[int | str]:
-    if column.which() == "numbers":
-        return [number for (number,) in struct.iter_unpack("<Q", column.numbers)]
-    return [each.number if each.which() == "number" else each.text for each in column.mixed]
-
-
-def fill_matrix(matrix: Any, rows: Rows) -> None:
-    matrix.rows, matrix.dimension = rows.shape
-    matrix.values = rows.astype("<f4").tobytes()
-
-
-def read_matrix(matrix: Any) -> Rows:
-    return np.frombuffer(matrix.values, "<f4").reshape(matrix.rows, matrix.dimension)
-
-
-def fill_value(slot: Any, value: Any) -> None:
-    if value is None:
-        slot.null = None
-    elif isinstance(value, bool):
-        slot.bool = value
-    elif isinstance(value, int):
-        slot.int64 = value
-    elif isinstance(value, float):
-        slot.float64 = value
-    elif isinstance(value, str):
-        slot.text = value
-    elif isinstance(value, list):
-        for inner, item in zip(slot.init("list", len(value)), value, strict=True):
-            fill_value(inner, item)
-    else:
-        fill_entries(slot.init("map", len(value)), value)
-
-
-def fill_entries(entries: Any, metadata: dict[str, Any]) -> None:
-    for entry, (key, value) in zip(entries, metadata.items(), strict=True):
-        entry.key = key
-        fill_value(entry.value, value)
-
-
-def read_value(slot: Any) -> Any:
-    kind = slot.which()
-    if kind == "null":
-        return None
-    if kind == "list":
-        return [read_value(item) for item in slot.list]
-    if kind == "map":
-        return read_entries(slot.map)
-    return getattr(slot, str(kind))
-
-
-def read_entries(entries: Any) -> dict[str, Any]:
-    return {entry.key: read_value(entry.value) for entry in entries}
-
-
-async def write(
-    namespace: Any,
-    kind: str,
-    ids: list[int | str],
-    rows: Rows | None = None,
-    metadata: list[dict[str, Any]] | None = None,
-) -> Any:
-    call = namespace.write_request()
-    call.kind = kind
-    if ids:
-        fill_ids(call.ids, ids)
-    if rows is not None:
-        fill_matrix(call.vectors, rows)
-    if metadata is not None:
-        for slot, each in zip(call.init("metadata", len(metadata)), metadata, strict=True):
-            fill_entries(slot.init("entries", len(each)), each)
-    return ok(await call.send())
-
-
-async def search(namespace: Any, queries: Rows, k: int) -> list[tuple[list[int | str], Rows]]:
-    call = namespace.search_request()
-    fill_matrix(call.vectors, queries)
-    call.k = k
-    call.exact = True
-    found = ok(await call.send())
-    offsets = [offset for (offset,) in struct.iter_unpack("<Q", found.offsets)]
-    ids = read_ids(found.hits.ids)
-    distances = np.frombuffer(found.distances, "<f4")
-    return [(ids[start:end], distances[start:end]) for start, end in itertools.pairwise(offsets)]
-
-
-def run(test: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    async def main() -> None:
-        async with capnp.kj_loop():
-            await test()
-
-    asyncio.run(main())
-
-
-def test_handshake(db: hearth.Store, shared_path: Path) -> None:
-    info = db.info()
-
-    async def test() -> None:
-        client = await connect(shared_path)
-        login = await client.login()
-        assert login.major == SCHEMA.protocolMajor
-        assert login.minor >= SCHEMA.protocolMinor
-        assert login.version == hearth.__version__
-        assert login.limits.dimension == 65_536
-        assert login.limits.batchBytes == 64 * 1024 * 1024
-        session = login.session
-        served = ok(await session.info())
-        assert (served.path, served.pid) == (info.path, info.pid)
-        with pytest.raises(RefusedError) as again:
-            await client.login()
-        assert again.value.code == RECORD.errorConflict
-
-    run(test)
-
-
-def test_another_protocol_version_is_refused_by_name(db: hearth.Store, shared_path: Path) -> None:
-    assert not db.closed
-
-    async def test() -> None:
-        client = await connect(shared_path)
-        with pytest.raises(RefusedError, match="2") as refused:
-            await client.login(major=SCHEMA.protocolMajor + 1)
-        assert refused.value.code == RECORD.errorProtocolMismatch
-
-    run(test)
-
-
-def test_write_search_get_scan_and_erase(db: hearth.Store, shared_path: Path, name: str) -> None:
-    rows = rows_of(60, 8)
-    ids: list[int | str] = [row if row % 3 else f"id {row} ☃" for row in range(60)]
-    metadata = [{"row": row, "list": [1.5, None, {"deep": True}], "t": "é"} for row in range(60)]
-
-    async def test() -> None:
-        client = await connect(shared_path)
-        session = (await client.login()).session
-        opened = await open_namespace(session, name, 8)
-        namespace = opened.namespace
-        assert (opened.config.dimension, str(opened.config.distance)) == (8, "l2")
-        assert name in list(ok(await session.listNamespaces()))
-
-        written = await write(namespace, "upsert", ids, rows, metadata)
-        assert written.affected == 60
-        assert written.durableLsn >= written.lsn
-
-        queries = rows_of(4, 8, seed=2)
-        for query, (found, _) in zip(queries, await search(namespace, queries, 5), strict=True):
-            assert found == [ids[row] for row in nearest("l2", rows, query, 5)]
-
-        call = namespace.get_request()
-        fill_ids(call.ids, [ids[0], "nobody", 7])
-        call.fields.vectors = call.fields.metadata = True
-        got = ok(await call.send())
-        assert read_ids(got.found.ids) == [ids[0], 7]
-        assert read_ids(got.missing) == ["nobody"]
-        np.testing.assert_array_equal(read_matrix(got.found.vectors), rows[[0, 7]])
-        assert read_entries(got.found.metadata[1].entries) == metadata[7]
-
-        seen: list[int | str] = []
-        cursor = b""
-        while True:
-            call = namespace.scan_request()
-            call.cursor = cursor
-            call.limit = 25
-            page = ok(await call.send())
-            seen.extend(read_ids(page.rows.ids))
-            cursor = bytes(page.next)
-            if not cursor:
-                break
-        assert sorted(map(repr, seen)) == sorted(map(repr, ids))
-
-        assert (await write(namespace, "erase", [ids[0], "nobody"])).affected == 1
-        assigned = read_ids((await write(namespace, "add", [], rows[:2])).assigned)
-        assert len(set(assigned)) == 2
-        info = ok(await namespace.info())
-        assert (info.name, info.count, info.vectors) == (name, 61, 61)
-
-    run(test)
-    ours = db.namespace(name)
-    assert ours.count() == 61
-    assert ours.get(7).metadata == metadata[7]
-
-
-def test_errors_are_values_and_the_connection_stays(
+def test_what_an_independent_client_writes_is_ours_too(
     db: hearth.Store, shared_path: Path, name: str
 ) -> None:
-    assert not db.closed
-    cube = np.ones((1, 8), dtype=np.float32)
-
-    async def code_of(call: Coroutine[Any, Any, Any]) -> int:
-        with pytest.raises(RefusedError) as refused:
-            await call
-        assert str(refused.value)
-        return refused.value.code
-
-    async def test() -> None:
-        client = await connect(shared_path)
-        session = (await client.login()).session
-        assert await code_of(open_namespace(session, name)) == RECORD.errorInvalidArgument
-        assert await code_of(open_namespace(session, "No!", 8)) == RECORD.errorInvalidArgument
-        namespace = (await open_namespace(session, name, 8)).namespace
-        assert await code_of(open_namespace(session, name, 9)) == RECORD.errorDimensionMismatch
-        await write(namespace, "add", ["a"], cube)
-        assert await code_of(write(namespace, "add", ["a"], cube)) == RECORD.errorAlreadyExists
-        assert await code_of(write(namespace, "update", ["b"], cube)) == RECORD.errorNotFound
-        narrow = np.ones((1, 7), dtype=np.float32)
-        assert await code_of(write(namespace, "add", ["b"], narrow)) == (
-            RECORD.errorDimensionMismatch
-        )
-        assert await code_of(write(namespace, "unspecified", ["b"], cube)) == (
-            RECORD.errorInvalidArgument
-        )
-        assert await code_of(write(namespace, "add", ["b"], cube * np.nan)) == (
-            RECORD.errorInvalidArgument
-        )
-        assert await code_of(write(namespace, "add", ["x" * 5000], cube)) == (
-            RECORD.errorLimitExceeded
-        )
-        assert await code_of(search(namespace, cube, 0)) == RECORD.errorInvalidArgument
-
-        # A matrix that claims more than it brings.
-        call = namespace.write_request()
-        call.kind = "add"
-        fill_ids(call.ids, ["liar"])
-        call.vectors.rows, call.vectors.dimension, call.vectors.values = 1, 8, b"\0" * 4
-        reply = await call.send()
-        assert reply.which() == "error"
-        assert reply.error.code == RECORD.errorInvalidArgument
-
-        assert ok(await namespace.info()).count == 1
-
-    run(test)
+    play("every_call", shared_path, name)
+    ns = db.namespace(name, mode="open")
+    assert ns.count() == 61
+    record = ns.get(7)
+    assert record.metadata == {"row": 7, "list": [1.5, None, {"deep": True}], "t": "é"}
+    assert record.vector is not None
+    assert list(ns.search(record.vector, k=1).ids) == [7]
+    assert list(ns.get(["id 0 ☃", "id 3 ☃"]).missing) == ["id 0 ☃"]
 
 
-def test_a_session_sees_what_others_write(db: hearth.Store, shared_path: Path, name: str) -> None:
-    ours = db.namespace(name, dimension=8, distance="l2")
-    rows = rows_of(10, 8)
-
-    async def test() -> None:
-        client = await connect(shared_path)
-        session = (await client.login()).session
-        theirs = (await open_namespace(session, name)).namespace
-        for row in range(10):
-            ours.upsert(row, rows[row])
-            ((found, distances),) = await search(theirs, rows[row : row + 1], 1)
-            assert found == [row]
-            assert distances[0] == 0
-        await session.dropNamespace(name)
-        with pytest.raises(hearth.NotFound):
-            ours.count()
-        with pytest.raises(RefusedError) as gone:
-            await search(theirs, rows[:1], 1)
-        assert gone.value.code == RECORD.errorNotFound
-
-    run(test)
+def test_what_we_write_is_an_independent_clients_too(
+    db: hearth.Store, shared_path: Path, name: str
+) -> None:
+    ns = db.namespace(name, dimension=8, distance="l2")
+    ns.upsert([f"row {row}" for row in range(8)], np.eye(8, dtype=np.float32))
+    play("drop", shared_path, name)
+    with pytest.raises(hearth.NotFound):
+        ns.count()
