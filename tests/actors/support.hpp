@@ -20,7 +20,8 @@ namespace hearth::test {
 class temporary_directory {
  public:
   temporary_directory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "hearth-actors-XXXXXX").string();
+    std::string pattern =
+        (std::filesystem::temp_directory_path() / "hearth-actors-XXXXXX").string();
     REQUIRE(::mkdtemp(pattern.data()) != nullptr);
     path_ = pattern;
   }

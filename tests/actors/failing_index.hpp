@@ -1,0 +1,59 @@
+#pragma once
+// A vector_index that works until it is told to fail.
+#include <atomic>
+#include <memory>
+#include <stdexcept>
+
+#include "engine/index/vector_index.hpp"
+
+namespace hearth::test {
+
+struct index_faults {
+  std::atomic<bool> insert_throws = false;
+  std::atomic<bool> insert_refuses = false;
+  std::atomic<bool> search_throws = false;
+  std::atomic<bool> insert_blocks = false;
+  std::atomic<int> made = 0;
+};
+
+class failing_index final : public engine::index::vector_index {
+ public:
+  failing_index(std::unique_ptr<vector_index> inner, std::shared_ptr<index_faults> faults)
+      : inner_(std::move(inner)), faults_(std::move(faults)) {
+    ++faults_->made;
+  }
+
+  [[nodiscard]] result<void> insert(std::span<const engine::index::row_id> rows,
+                                    matrix_view vectors) override {
+    faults_->insert_blocks.wait(true);
+    if (faults_->insert_throws)
+      throw std::runtime_error("injected: insert threw");
+    if (faults_->insert_refuses)
+      return fail(errc::internal, "injected: insert refused");
+    return inner_->insert(rows, vectors);
+  }
+  std::size_t erase(std::span<const engine::index::row_id> rows) override {
+    return inner_->erase(rows);
+  }
+  [[nodiscard]] std::vector<engine::index::neighbor>
+  search(std::span<const float> query, std::size_t k, std::size_t ef) const override {
+    if (faults_->search_throws)
+      throw std::runtime_error("injected: search threw");
+    return inner_->search(query, k, ef);
+  }
+  [[nodiscard]] bool contains(engine::index::row_id row) const override {
+    return inner_->contains(row);
+  }
+  [[nodiscard]] std::size_t size() const noexcept override { return inner_->size(); }
+  [[nodiscard]] std::uint32_t dimension() const noexcept override { return inner_->dimension(); }
+  [[nodiscard]] std::size_t memory_bytes() const noexcept override {
+    return inner_->memory_bytes();
+  }
+  [[nodiscard]] std::vector<std::byte> serialize() const override { return inner_->serialize(); }
+
+ private:
+  std::unique_ptr<vector_index> inner_;
+  std::shared_ptr<index_faults> faults_;
+};
+
+}  // namespace hearth::test
