@@ -51,7 +51,7 @@ error error_from(const kj::Exception& failure) {
 live_session::live_session(event_port& port, kj::AutoCloseFd socket, std::uint64_t generation)
     : generation_(generation), network_(port, kj::mv(socket), capnp::rpc::twoparty::Side::CLIENT,
                                         {.message_bytes = limits::message_bytes}),
-      rpc_(capnp::makeRpcClient(network_)) {}
+      rpc_(capnp::makeRpcClient(network_)), in_parent_only_(network_.fd()) {}
 
 schema::Gate::Client live_session::bootstrap() {
   capnp::MallocMessageBuilder message(8);
@@ -140,7 +140,6 @@ kj::Promise<void> client_link::login(kj::AutoCloseFd socket) {
   request.setMajor(protocol_major);
   request.setMinor(protocol_minor);
   request.setClientName(capnp::Text::Reader(client_name.data(), client_name.size()));
-  auto& network = made->network_;
   auto answered = request.send().then(
       [this, made = std::move(made)](capnp::Response<schema::LoginReply>&& reply) mutable {
         if (reply.isOk()) {
@@ -151,8 +150,7 @@ kj::Promise<void> client_link::login(kj::AutoCloseFd socket) {
         }
       });
   return answered.exclusiveJoin(
-      timer().afterDelay(options_.start_timeout.count() * kj::MILLISECONDS).then([this, &network] {
-        static_cast<void>(network);
+      timer().afterDelay(options_.start_timeout.count() * kj::MILLISECONDS).then([this] {
         failure_ = {errc::timeout,
                     core::format("the daemon of {} did not answer the login within {} ms",
                                  directory_.string(), options_.start_timeout.count()),

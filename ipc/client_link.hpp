@@ -36,6 +36,7 @@ class live_session {
   const std::uint64_t generation_;
   socket_network network_;
   capnp::RpcSystem<capnp::rpc::twoparty::VatId> rpc_;
+  closed_in_children in_parent_only_;
   schema::Session::Client session_ = nullptr;
   std::size_t message_bytes_ = 0;
 };

@@ -2,12 +2,14 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <mutex>
 #include <new>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "core/posix_error.hpp"
 
@@ -21,7 +23,16 @@ std::atomic<unsigned> fork_generation{0};
 struct registry {
   std::mutex mutex;
   std::weak_ptr<client_loop> current;
+  std::vector<int> sockets;
 };
+
+void after_fork_in_child(registry& all) {
+  fork_generation.fetch_add(1);
+  for (const int fd : all.sockets)
+    ::close(fd);
+  all.sockets.clear();
+  all.mutex.unlock();
+}
 
 // Never destroyed: a thread may still connect while the process exits.
 registry& the_registry() {
@@ -29,10 +40,7 @@ registry& the_registry() {
     auto* made = new registry;
     // No fork happens while another thread holds the mutex, so the child can use it.
     ::pthread_atfork([] { the_registry().mutex.lock(); }, [] { the_registry().mutex.unlock(); },
-                     [] {
-                       fork_generation.fetch_add(1);
-                       the_registry().mutex.unlock();
-                     });
+                     [] { after_fork_in_child(the_registry()); });
     return made;
   }();
   return *instance;
@@ -122,6 +130,18 @@ const std::shared_ptr<inbox>& client_loop::box() const noexcept {
 
 event_port& client_loop::port() const noexcept {
   return *state_->port;
+}
+
+closed_in_children::closed_in_children(int fd) : fd_(fd) {
+  auto& all = the_registry();
+  const std::lock_guard lock(all.mutex);
+  all.sockets.push_back(fd_);
+}
+
+closed_in_children::~closed_in_children() {
+  auto& all = the_registry();
+  const std::lock_guard lock(all.mutex);
+  std::erase(all.sockets, fd_);
 }
 
 }  // namespace hearth::ipc

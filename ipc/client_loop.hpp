@@ -36,4 +36,17 @@ class client_loop {
   unsigned generation_ = 0;
 };
 
+/// While it lives, a child made by fork() closes its copy of `fd` at once, so that the connection
+/// ends when this process ends it. Thread-safe.
+class closed_in_children {
+ public:
+  explicit closed_in_children(int fd);
+  ~closed_in_children();
+  closed_in_children(const closed_in_children&) = delete;
+  closed_in_children& operator=(const closed_in_children&) = delete;
+
+ private:
+  const int fd_;
+};
+
 }  // namespace hearth::ipc

@@ -5,6 +5,7 @@
 // gathers messages into few reads and writes. It does not pass file descriptors.
 #include <capnp/message.h>
 #include <capnp/rpc-twoparty.h>
+#include <capnp/rpc.capnp.h>
 #include <capnp/rpc.h>
 #include <kj/async.h>
 #include <kj/io.h>
@@ -62,7 +63,7 @@ class socket_network final : public capnp::TwoPartyVatNetworkBase, private rpc_c
 
   /// Bytes handed over by the RPC system and not yet taken by the kernel.
   [[nodiscard]] std::size_t queued_bytes() const noexcept { return queued_; }
-  [[nodiscard]] std::size_t message_limit() const noexcept { return limits_.message_bytes; }
+  [[nodiscard]] int fd() const noexcept { return socket_.get(); }
 
   kj::Maybe<kj::Own<rpc_connection>> connect(capnp::rpc::twoparty::VatId::Reader peer) override;
   kj::Promise<kj::Own<rpc_connection>> accept() override;
@@ -103,6 +104,7 @@ class socket_network final : public capnp::TwoPartyVatNetworkBase, private rpc_c
   [[nodiscard]] std::size_t frame_bytes() const;
   [[nodiscard]] maybe_message deliver(frame_memory memory, budget_share session,
                                       budget_share total);
+  void count_calls(capnp::rpc::Message::Reader message);
   [[nodiscard]] std::size_t read_some(std::byte* to, std::size_t room, bool& end);
   void check_aborted() const;
 

@@ -20,6 +20,8 @@ namespace {
 constexpr std::size_t buffer_bytes = std::size_t{64} << 10;
 constexpr std::size_t first_large_bytes = std::size_t{1} << 20;
 constexpr std::uint32_t max_segments = 511;  // as in Cap'n Proto's own readers
+// No call of the protocol passes capabilities to the server.
+constexpr kj::uint max_capabilities = 16;
 // 32 levels of metadata take four pointers each; the rest is for the envelope.
 constexpr int nesting_limit = 192;
 // The RPC system looks at the envelope of a message several times, and each look counts.
@@ -129,17 +131,24 @@ socket_network::maybe_message socket_network::deliver(frame_memory memory, budge
   options.nestingLimit = nesting_limit;
   auto message =
       kj::heap<incoming_message>(std::move(memory), options, std::move(session), std::move(total));
-  if (limits_.unfinished_calls != std::numeric_limits<std::size_t>::max()) {
-    const auto root = message->getBody().getAs<capnp::rpc::Message>();
-    if (root.isCall() || root.isBootstrap()) {
-      if (++unfinished_ > limits_.unfinished_calls)
-        kj::throwFatalException(
-            KJ_EXCEPTION(OVERLOADED, "too many calls are not finished", limits_.unfinished_calls));
-    } else if (root.isFinish() && unfinished_ > 0) {
-      --unfinished_;
-    }
-  }
+  count_calls(message->getBody().getAs<capnp::rpc::Message>());
   return kj::Own<capnp::IncomingRpcMessage>(kj::mv(message));
+}
+
+// What the RPC system would keep in tables for the peer has to be bounded before it sees it.
+void socket_network::count_calls(capnp::rpc::Message::Reader message) {
+  if (limits_.unfinished_calls == std::numeric_limits<std::size_t>::max())
+    return;
+  if (message.isFinish()) {
+    unfinished_ -= std::min<std::size_t>(unfinished_, 1);
+  } else if (message.isCall() || message.isBootstrap()) {
+    if (++unfinished_ > limits_.unfinished_calls)
+      kj::throwFatalException(
+          KJ_EXCEPTION(OVERLOADED, "too many calls are not finished", limits_.unfinished_calls));
+    if (message.isCall() && message.getCall().getParams().getCapTable().size() > max_capabilities)
+      kj::throwFatalException(
+          KJ_EXCEPTION(FAILED, "too many capabilities in one call", max_capabilities));
+  }
 }
 
 kj::Promise<socket_network::maybe_message> socket_network::fill_buffer() {

@@ -212,6 +212,28 @@ TEST_CASE("in a forked child the parent's handles fail and new ones work") {
   CHECK((*ns)->flush(5).value() == 5);
 }
 
+TEST_CASE("a connection ends with its process, not with the process's children") {
+  served_store served;
+  auto store = served.connect();
+  int finish[2];
+  REQUIRE(::pipe(finish) == 0);
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::close(finish[1]);
+    char end = 0;
+    ::_exit(::read(finish[0], &end, 1) == 0 ? 0 : 1);
+  }
+  store = nullptr;
+  while (served.server().sessions() > 0)
+    std::this_thread::yield();
+  ::close(finish[1]);
+  ::close(finish[0]);
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WEXITSTATUS(status) == 0);
+}
+
 TEST_CASE("without a daemon and without autostart the error says what to do") {
   const temporary_directory directory;
   connect_options options;
