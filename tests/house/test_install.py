@@ -55,7 +55,16 @@ def run(*command: str | Path, cwd: Path, **environment: str) -> str:
 @pytest.fixture(scope="module")
 def prefix(tmp_path_factory: pytest.TempPathFactory) -> Path:
     destination = tmp_path_factory.mktemp("install")
-    run("/usr/bin/meson", "install", "--no-rebuild", "--destdir", destination, cwd=BUILD)
+    run(
+        "/usr/bin/meson",
+        "install",
+        "--no-rebuild",
+        "--tags",
+        "devel",
+        "--destdir",
+        destination,
+        cwd=BUILD,
+    )
     (config,) = destination.rglob("hearth.pc")
     # <prefix>/lib/<machine>/pkgconfig/hearth.pc
     while not (config / "include" / "hearth").is_dir():
