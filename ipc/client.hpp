@@ -9,9 +9,9 @@
 namespace hearth::ipc {
 
 struct connect_options {
-  bool autostart = true;         ///< start hearthd if nobody serves the store
-  std::filesystem::path daemon;  ///< empty: $HEARTH_DAEMON, next to this executable/library, PATH
-  std::filesystem::path socket;  ///< empty: the store's default socket path
+  bool autostart = true;           ///< start hearthd if nobody serves the store
+  std::filesystem::path daemon{};  ///< empty: $HEARTH_DAEMON, next to this executable/library, PATH
+  std::filesystem::path socket{};  ///< empty: the store's default socket path
   std::chrono::milliseconds start_timeout{30'000};
   std::chrono::milliseconds call_timeout{120'000};  ///< then errc::timeout; the connection stays
   bool reconnect = true;  ///< after a lost connection, the next call connects again

@@ -12,7 +12,7 @@ namespace hearth::ipc {
 
 struct server_options {
   /// Where to listen; empty: the store's default socket path (see socket_path.hpp).
-  std::filesystem::path socket;
+  std::filesystem::path socket{};
   /// An already listening socket (systemd socket activation); -1: none. The server closes it.
   int listen_fd = -1;
   std::shared_ptr<logger> log = null_logger();
