@@ -81,19 +81,28 @@ _names = itertools.count(1)
 
 
 @pytest.fixture
-def name() -> str:
-    """The name of a namespace that no other test uses."""
-    return f"ns-{next(_names)}"
+def name(db: hearth.Store) -> Iterator[str]:
+    """The name of a namespace that no other test uses; dropped at the end."""
+    mine = f"ns-{next(_names)}"
+    yield mine
+    with contextlib.suppress(hearth.NotFound):
+        db.drop(mine)
 
 
 @pytest.fixture
-def make_namespace(db: hearth.Store) -> MakeNamespace:
+def make_namespace(db: hearth.Store) -> Iterator[MakeNamespace]:
+    made: list[hearth.Namespace] = []
+
     def make(**settings: object) -> hearth.Namespace:
         settings.setdefault("dimension", 4)
         settings.setdefault("distance", "l2")
-        return db.namespace(f"ns-{next(_names)}", **settings)  # type: ignore[arg-type]
+        made.append(db.namespace(f"ns-{next(_names)}", **settings))  # type: ignore[arg-type]
+        return made[-1]
 
-    return make
+    yield make
+    for namespace in made:
+        with contextlib.suppress(hearth.NotFound):
+            db.drop(namespace.name)
 
 
 @pytest.fixture

@@ -351,7 +351,7 @@ def test_results_are_read_only_and_own_their_memory(make_namespace: MakeNamespac
     ("vectors", "error", "match"),
     [
         (np.ones((2, 3)), hearth.DimensionMismatch, "3"),
-        (np.ones((2, 0)), hearth.DimensionMismatch, "0"),
+        (np.ones((2, 0)), hearth.InvalidArgument, "0"),
         (np.ones((3, 4)), hearth.InvalidArgument, "vectors has 3 rows"),
         (np.ones((2, 2, 2)), hearth.InvalidArgument, "3 dimensions"),
         (np.float32(1), hearth.InvalidArgument, "0 dimensions"),
