@@ -33,6 +33,12 @@ auto build(live_session& live, const Request& request, Make make, Fill fill)
   return message.send();
 }
 
+// A request that needs no check of its size.
+template <class Promise>
+result<Promise> sent(Promise promise) {
+  return result<Promise>(std::move(promise));
+}
+
 constexpr auto write_request = [](auto& message, const auto& request) {
   wire::write(message, request);
 };
@@ -72,7 +78,7 @@ class client_namespace final : public namespace_handle {
   void info(completion<namespace_info> done) override {
     connection_->call<namespace_info>(
         link_, std::move(done),
-        [link = link_](live_session&) { return result(link->capability.infoRequest().send()); },
+        [link = link_](live_session&) { return sent(link->capability.infoRequest().send()); },
         read_value);
   }
   void flush(lsn_t lsn, completion<lsn_t> done) override {
@@ -81,17 +87,12 @@ class client_namespace final : public namespace_handle {
         [link = link_, lsn](live_session&) {
           auto message = link->capability.flushRequest();
           message.setLsn(lsn);
-          return result(message.send());
+          return sent(message.send());
         },
         [](auto reply) { return lsn_t{reply.getDurableLsn()}; });
   }
 
  private:
-  template <class U>
-  static result<U> result(U value) {
-    return core::result<U>(std::move(value));
-  }
-
   template <class Answer, class Request, class Make>
   void request(Request&& what, completion<Answer> done, Make make) {
     connection_->call<Answer>(
@@ -116,7 +117,9 @@ class client_store final : public store_handle {
 
   void open_namespace(std::string name, open_mode mode, namespace_request request,
                       completion<std::shared_ptr<namespace_handle>> done) override {
-    auto link = std::make_shared<namespace_link>(name);
+    if (auto valid = validate_namespace_name(name); !valid)
+      return done(std::unexpected(std::move(valid).error()));
+    auto link = std::make_shared<namespace_link>(std::move(name));
     connection_->call<std::shared_ptr<namespace_handle>>(
         std::move(done),
         [link, mode, request = std::move(request)](live_session& live) {
@@ -149,6 +152,8 @@ class client_store final : public store_handle {
   }
 
   void drop_namespace(std::string name, completion<std::monostate> done) override {
+    if (auto valid = validate_namespace_name(name); !valid)
+      return done(std::unexpected(std::move(valid).error()));
     connection_->call<std::monostate>(
         std::move(done),
         [name = std::move(name)](live_session& live) {
@@ -166,11 +171,6 @@ class client_store final : public store_handle {
   }
 
  private:
-  template <class Promise>
-  static result<Promise> sent(Promise promise) {
-    return result<Promise>(std::move(promise));
-  }
-
   std::shared_ptr<client_connection> connection_;
 };
 
@@ -239,10 +239,7 @@ result<void> shutdown_daemon(const std::filesystem::path& directory, millisecond
   HEARTH_CHECK(wait_for<std::monostate>([&](auto done) {
     connection->call<std::monostate>(
         std::move(done),
-        [](live_session& live) {
-          auto promise = live.session().shutdownRequest().send();
-          return result<decltype(promise)>(std::move(promise));
-        },
+        [](live_session& live) { return sent(live.session().shutdownRequest().send()); },
         [](auto) { return std::monostate(); });
   }));
   const auto ended =

@@ -23,6 +23,9 @@ constexpr std::size_t envelope_bytes = 1'024;
 // No daemon has a reason to allow more.
 constexpr std::size_t largest_message_bytes = std::size_t{1} << 30;
 
+// Between two attempts to log in.
+constexpr auto login_retry = 20 * kj::MILLISECONDS;
+
 constexpr std::string_view client_name = "hearth-cpp/" HEARTH_VERSION;
 
 }  // namespace
@@ -90,12 +93,22 @@ kj::Promise<void> client_link::connect() {
     return kj::READY_NOW;
   }
   if (!std::exchange(connecting_, true)) {
-    attempt_ = open()
-                   .catch_([this](kj::Exception&& failure) { failure_ = error_from(failure); })
-                   .then([this] { connecting_ = false; })
-                   .fork();
+    const auto deadline = timer().now() + options_.start_timeout.count() * kj::MILLISECONDS;
+    attempt_ = open_until(deadline).then([this] { connecting_ = false; }).fork();
   }
   return attempt_.addBranch();
+}
+
+// A daemon that dies after its kernel took the connection and before it answered the login (kill
+// -9, or its last moment before an idle exit) has done nothing yet: there is no harm in trying
+// again.
+kj::Promise<void> client_link::open_until(kj::TimePoint deadline) {
+  return open().catch_([this, deadline](kj::Exception&& failure) -> kj::Promise<void> {
+    failure_ = error_from(failure);
+    if (failure.getType() != kj::Exception::Type::DISCONNECTED || timer().now() >= deadline)
+      return kj::READY_NOW;
+    return timer().afterDelay(login_retry).then([this, deadline] { return open_until(deadline); });
+  });
 }
 
 kj::Promise<void> client_link::open() {

@@ -75,6 +75,7 @@ class client_link final : private kj::TaskSet::ErrorHandler {
   [[nodiscard]] kj::Promise<void> when_lost();
 
  private:
+  [[nodiscard]] kj::Promise<void> open_until(kj::TimePoint deadline);
   [[nodiscard]] kj::Promise<void> open();
   [[nodiscard]] kj::Promise<void> open_in_background();
   [[nodiscard]] kj::Promise<void> login(kj::AutoCloseFd socket);

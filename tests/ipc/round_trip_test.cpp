@@ -360,11 +360,12 @@ TEST_CASE("every error arrives with its code, message, hint and time") {
   }
 }
 
-TEST_CASE("a name outside the rules is refused before the store sees it") {
+TEST_CASE("a name outside the rules is refused by the client") {
   served_store served;
   const auto store = served.connect();
   for (const auto* name : {"", "Upper", "a/b", "../x", "spaced out"})
     CHECK(store->open_namespace(name).error().code == errc::invalid_argument);
+  CHECK(store->drop_namespace("../x").error().code == errc::invalid_argument);
   CHECK(store->open_namespace(std::string(65, 'a')).error().code == errc::limit_exceeded);
 }
 

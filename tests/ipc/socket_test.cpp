@@ -292,6 +292,24 @@ TEST_CASE("a login tells the limits, and a second one is a conflict") {
   CHECK(again.getError().getCode() == static_cast<std::uint16_t>(errc::conflict));
 }
 
+TEST_CASE("a name outside the rules is refused by the server before the store sees it") {
+  served_store served;
+  served.what().open = [](const std::string&, open_mode,
+                          const namespace_request&) -> result<namespace_config> {
+    return fail(errc::internal, "the store saw it");
+  };
+  bare_client client(served.socket());
+  auto session = client.login(protocol_major).getOk().getSession();
+  for (const auto* name : {"", "Upper", "a/b", "../x"}) {
+    auto request = session.openNamespaceRequest();
+    request.setName(name);
+    request.setMode(schema::OpenMode::OPEN_OR_CREATE);
+    const auto reply = request.send().wait(client.scope);
+    REQUIRE(reply.isError());
+    CHECK(reply.getError().getCode() == static_cast<std::uint16_t>(errc::invalid_argument));
+  }
+}
+
 TEST_CASE("a connection holds a bounded number of namespaces") {
   served_store served;
   bare_client client(served.socket());
