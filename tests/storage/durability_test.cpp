@@ -6,7 +6,7 @@
 #include <map>
 
 #include "storage/lmdb_file_check.hpp"
-#include "tests/storage/support.hpp"
+#include "tests/storage/crash_workload.hpp"
 
 using namespace hearth;
 using namespace hearth::storage;
@@ -240,18 +240,6 @@ TEST_CASE("damaged values in the meta table are corruption at opening") {
 
 namespace {
 
-constexpr std::uint32_t crash_dimension = 300;
-
-// Batch n writes ids n * 10 ... n * 10 + 9 with vectors made from n, and erases some of batch
-// n - 3, in one commit.
-write_batch crash_batch(std::uint64_t n) {
-  auto batch =
-      batch_of(write_kind::upsert, numbers(n * 10, 10), vectors_of(10, crash_dimension, n));
-  for (std::uint64_t i = 0; i < 10; ++i)
-    batch.texts.emplace_back("batch " + std::to_string(n));
-  return batch;
-}
-
 // Writes until it is killed; puts the number of each batch that is on disk into the pipe.
 [[noreturn]] void crash_child(const std::filesystem::path& directory, int pipe,
                               std::uint64_t next) {
@@ -259,39 +247,11 @@ write_batch crash_batch(std::uint64_t n) {
   if (!store)
     ::_exit(1);
   for (;; ++next) {
-    auto ok = (*store)->apply(crash_batch(next)).has_value();
-    if (ok && next >= 3)
-      ok = (*store)->apply(batch_of(write_kind::erase, numbers((next - 3) * 10, 5))).has_value();
-    if (!ok || !(*store)->commit() || ::write(pipe, &next, sizeof next) != sizeof next)
+    if (!crash_step(**store, next) || ::write(pipe, &next, sizeof next) != sizeof next)
       ::_exit(2);
     if (next % 7 == 0 && !(*store)->maintain(0))
       ::_exit(3);
   }
-}
-
-// Everything up to `acknowledged` is there, at most one batch more, and no half batch.
-std::uint64_t check_after_crash(const namespace_store& store, std::uint64_t acknowledged) {
-  const auto view = need(store.read());
-  const auto last = (view->lsn() + 3) / 2 - 1;  // 2 batches per commit, but 1 for the first three
-  REQUIRE((view->lsn() < 3 || (view->lsn() + 3) % 2 == 0));
-  const auto written = view->lsn() <= 3 ? view->lsn() : last + 1;
-  REQUIRE(written >= acknowledged);
-  REQUIRE(written <= acknowledged + 1);
-  const auto erased = written > 3 ? (written - 3) * 5 : 0;
-  REQUIRE(view->record_count() == written * 10 - erased);
-  const auto vectors = all_vectors(*view);
-  REQUIRE(vectors.size() == view->record_count());
-  for (std::uint64_t n = 0; n < written; ++n) {
-    const auto batch = crash_batch(n);
-    const auto got = need(view->get({batch.ids, {true, true, true}}));
-    REQUIRE(got.found.size() == (n + 3 < written ? 5 : 10));
-    for (std::size_t i = 0; i < got.found.size(); ++i) {
-      const auto place = got.found.ids[i].number() - n * 10;
-      REQUIRE(row_of(got.found.vectors, i) == row_of(batch.vectors, place));
-      REQUIRE(got.found.texts[i] == batch.texts[place]);
-    }
-  }
-  return written;
 }
 
 }  // namespace
