@@ -16,6 +16,9 @@ constexpr int busy_waits = 24;
 /// An emptied tail that has been larger than this is replaced: scans walk over its dead slots.
 constexpr std::size_t tail_worth_replacing = 1024;
 
+/// A flat index takes rows as fast as they are copied: larger steps.
+constexpr std::size_t flat_page_rows = 8192;
+
 class shard_state {
  public:
   static inline const char* name = "shard";
@@ -46,6 +49,8 @@ class shard_state {
     options.shard = options_.shard;
     options.parts = options_.parts;
     options.log = options_.log;
+    if (!saves_)
+      options.page_rows = flat_page_rows;
     indexer_ = spawn_indexer(self_->system(), options_.detach_indexer,
                              caf::actor_cast<index_listener>(caf::strong_actor_ptr(self_->ctrl())),
                              std::move(options));

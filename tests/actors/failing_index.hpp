@@ -4,6 +4,7 @@
 #include <memory>
 #include <stdexcept>
 
+#include "actors/open_namespace.hpp"
 #include "engine/index/vector_index.hpp"
 
 namespace hearth::test {
@@ -55,5 +56,16 @@ class failing_index final : public engine::index::vector_index {
   std::unique_ptr<vector_index> inner_;
   std::shared_ptr<index_faults> faults_;
 };
+
+/// Parts whose main indexes fail on demand.
+inline actors::namespace_parts failing_parts(const std::shared_ptr<index_faults>& faults) {
+  actors::namespace_parts parts;
+  parts.make_index = [faults](std::uint32_t dimension, distance_kind distance,
+                              const index_params& params) {
+    return std::make_unique<failing_index>(engine::index::make_index(dimension, distance, params),
+                                           faults);
+  };
+  return parts;
+}
 
 }  // namespace hearth::test

@@ -245,13 +245,21 @@ TEST_CASE("interval writes are durable after flush") {
 
 TEST_CASE("a full write queue answers busy, and takes writes again") {
   const temporary_directory directory;
-  const auto runtime = must(runtime::start({.fresh_rows = 1, .write_queue_bytes = 4096}));
+  std::atomic<bool> blocked = false;
+  namespace_parts parts;
+  parts.before_commit = [&blocked]() -> result<void> {
+    blocked.wait(true);
+    return {};
+  };
+  const auto runtime = must(runtime_access::start({.write_queue_bytes = 4096}, parts));
   const auto space = must(must(runtime->open(directory.path()))
                               ->open_namespace("docs", open_mode::create, request_of(dimension)));
+  road_block committing(blocked);  // whatever is taken stays in the queue
+  constexpr int calls = 500;
   std::atomic<int> answered = 0;
   std::atomic<int> busy = 0;
   std::atomic<int> taken = 0;
-  for (std::uint64_t call = 0; call < 2000; ++call) {
+  for (std::uint64_t call = 0; call < calls; ++call) {
     space->write(upsert_of({call}, dimension), completion<write_result>([&](auto outcome) {
                    if (outcome)
                      ++taken;
@@ -261,17 +269,19 @@ TEST_CASE("a full write queue answers busy, and takes writes again") {
                    ++answered;
                  }));
   }
-  REQUIRE(eventually([&] { return answered == 2000; }));
   REQUIRE(busy > 0);
+  REQUIRE(busy == answered);
+  committing.lift();
+  REQUIRE(eventually([&] { return answered == calls; }));
   REQUIRE(taken > 0);
-  REQUIRE(busy + taken == 2000);
+  REQUIRE(busy + taken == calls);
   REQUIRE(must(space->info()).count == static_cast<std::uint64_t>(taken.load()));
   must(space->write(upsert_of({9999}, dimension)));
 }
 
 TEST_CASE("a call that takes too long answers timeout, and the runtime still stops") {
   const temporary_directory directory;
-  std::atomic<bool> blocked = true;
+  std::atomic<bool> blocked = false;
   namespace_parts parts;
   parts.before_commit = [&blocked]() -> result<void> {
     blocked.wait(true);
@@ -280,9 +290,9 @@ TEST_CASE("a call that takes too long answers timeout, and the runtime still sto
   auto runtime = must(runtime_access::start({.request_timeout = 300ms}, parts));
   const auto space = must(must(runtime->open(directory.path()))
                               ->open_namespace("docs", open_mode::create, request_of(dimension)));
+  road_block committing(blocked);
   REQUIRE(code_of(space->write(upsert_of({1}, dimension))) == errc::timeout);
-  blocked = false;
-  blocked.notify_all();
+  committing.lift();
   REQUIRE(eventually([&] { return space->flush(0).has_value(); }));
   REQUIRE(must(space->info()).count == 1);
 }

@@ -183,17 +183,6 @@ TEST_CASE("a request that contradicts the namespace is refused and changes nothi
   require_records(*again.space, 0, 600);
 }
 
-// Parts whose HNSW indexes fail on demand.
-namespace_parts failing_parts(const std::shared_ptr<index_faults>& faults) {
-  namespace_parts parts;
-  parts.make_index = [faults](std::uint32_t values, distance_kind distance,
-                              const index_params& params) {
-    return std::make_unique<failing_index>(engine::index::make_index(values, distance, params),
-                                           faults);
-  };
-  return parts;
-}
-
 TEST_CASE("a shard whose index fails is built again while searches and writes go on") {
   const temporary_directory directory;
   const auto faults = std::make_shared<index_faults>();
@@ -237,13 +226,13 @@ TEST_CASE("searches are exact and complete while an index is being built") {
   const auto faults = std::make_shared<index_faults>();
   faults->insert_blocks = true;  // the build stands still
   const reopened again(directory.path(), {}, failing_parts(faults));
+  road_block building(faults->insert_blocks);
   REQUIRE(must(again.space->info()).index == index_state::building);
   require_records(*again.space, 0, 600);
   must(again.space->write(upsert_of(range(600, 640), dimension)));
   must(again.space->write(erase_of(range(0, 26))));
   require_records(*again.space, 26, 640);
-  faults->insert_blocks = false;
-  faults->insert_blocks.notify_all();
+  building.lift();
   REQUIRE(eventually([&] { return index_ready(*again.space); }));
   REQUIRE(must(again.space->info()).indexed == 614);
   require_records(*again.space, 26, 640);

@@ -92,6 +92,23 @@ bool eventually(Condition&& condition) {
   return true;
 }
 
+/// Holds up who waits on a flag, until it is lifted or the test ends.
+class road_block {
+ public:
+  explicit road_block(std::atomic<bool>& flag) noexcept : flag_(flag) { flag_ = true; }
+  ~road_block() { lift(); }
+  road_block(const road_block&) = delete;
+  road_block& operator=(const road_block&) = delete;
+
+  void lift() noexcept {
+    flag_ = false;
+    flag_.notify_all();
+  }
+
+ private:
+  std::atomic<bool>& flag_;
+};
+
 /// `rows` vectors from a seeded normal distribution.
 inline matrix random_vectors(std::size_t rows, std::uint32_t dimension, std::uint64_t seed) {
   std::mt19937_64 random(seed);
