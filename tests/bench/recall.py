@@ -105,9 +105,7 @@ def run_hnswlib(arguments: argparse.Namespace, data: dict[str, Any]) -> dict[str
             start = time.thread_time()
             found, _ = index.knn_query(test, k=K, num_threads=1)
             seconds.append(time.thread_time() - start)
-        hits = sum(
-            len(np.intersect1d(mine, true)) for mine, true in zip(found, truth, strict=True)
-        )
+        hits = sum(len(np.intersect1d(mine, true)) for mine, true in zip(found, truth, strict=True))
         qps = len(test) / sorted(seconds)[len(seconds) // 2]
         points.append({"ef": ef, "recall": hits / truth.size, "qps": qps})
     return {"build_s": build, "built": points}
