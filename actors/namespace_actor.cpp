@@ -1,6 +1,8 @@
 #include "actors/namespace_actor.hpp"
 
 #include <algorithm>
+#include <deque>
+#include <utility>
 #include <vector>
 
 #include "actors/events.hpp"
@@ -58,7 +60,11 @@ class namespace_state {
   }
 
   [[nodiscard]] result<void> open_store();
-  [[nodiscard]] caf::result<namespace_opened> reconfigure(namespace_config config);
+  void serve_waiting();
+  [[nodiscard]] result<void> serve(const namespace_request& request,
+                                   caf::typed_response_promise<namespace_opened> answer);
+  void reconfigure(namespace_config config, caf::typed_response_promise<namespace_opened> answer);
+  void take_over(const namespace_config& config);
   void replace_shards();
   void arm_idle_check();
   void child_down(const caf::down_msg& message);
@@ -69,6 +75,8 @@ class namespace_state {
   namespace_actor::pointer self_;
   namespace_options options_;
   std::shared_ptr<namespace_port> port_;
+  std::deque<std::pair<namespace_request, caf::typed_response_promise<namespace_opened>>> waiting_;
+  bool reconfiguring_ = false;
   std::vector<shard_child> shards_;
   std::size_t shards_stopping_ = 0;
   std::uint64_t calls_seen_ = 0;
@@ -77,23 +85,42 @@ class namespace_state {
 };
 
 caf::result<namespace_opened> namespace_state::open(const namespace_request& request) {
+  auto answer = self_->make_response_promise<namespace_opened>();
+  waiting_.push_back({request, answer});
+  serve_waiting();
+  return answer;
+}
+
+// One request at a time: two that change different parameters must not undo each other.
+void namespace_state::serve_waiting() {
+  while (!waiting_.empty() && !reconfiguring_) {
+    auto [request, answer] = std::move(waiting_.front());
+    waiting_.pop_front();
+    if (auto done = serve(request, answer); !done)
+      answer.deliver(namespace_opened{nullptr, std::move(done).error()});
+  }
+}
+
+result<void> namespace_state::serve(const namespace_request& request,
+                                    caf::typed_response_promise<namespace_opened> answer) {
   if (closing_)
-    return namespace_opened{nullptr, error{errc::unavailable, "the namespace is closing", {}, 0}};
+    return fail(errc::unavailable, "the namespace is closing", "try again");
   if (!port_) {
     if (auto done = open_store(); !done) {
       log().error(events::namespace_open_failed,
                   core::format("{}: {}", options_.name, to_string(done.error())));
+      closing_ = true;
       self_->quit();
-      return namespace_opened{nullptr, std::move(done).error()};
+      return done;
     }
   }
   const auto config = space().config();
-  auto wanted = reconcile(*config, request);
-  if (!wanted)
-    return namespace_opened{nullptr, std::move(wanted).error()};
-  if (*wanted == *config)
-    return namespace_opened{port_, std::nullopt};
-  return reconfigure(*std::move(wanted));
+  HEARTH_TRY(auto wanted, reconcile(*config, request));
+  if (wanted == *config)
+    answer.deliver(namespace_opened{port_, std::nullopt});
+  else
+    reconfigure(std::move(wanted), std::move(answer));
+  return {};
 }
 
 result<void> namespace_state::open_store() {
@@ -154,31 +181,36 @@ void namespace_state::start_shard(std::size_t index) {
             });
 }
 
-caf::result<namespace_opened> namespace_state::reconfigure(namespace_config config) {
-  auto answer = self_->make_response_promise<namespace_opened>();
+void namespace_state::reconfigure(namespace_config config,
+                                  caf::typed_response_promise<namespace_opened> answer) {
+  reconfiguring_ = true;
   self_->request(port_->writer, caf_duration(timeout()), configure_message{config})
       .then(
           [this, answer, config](const configured& done) mutable {
-            if (done.failure) {
-              answer.deliver(namespace_opened{nullptr, done.failure});
-              return;
-            }
-            auto same_structure = config.index;
-            same_structure.ef_search = space().config()->index.ef_search;
-            const bool rebuild = same_structure != space().config()->index;
-            space().set_config(config);
-            log().info(events::namespace_reconfigured,
-                       core::format("{}: index parameters changed{}", options_.name,
-                                    rebuild ? ", rebuilding" : ""));
-            if (rebuild)
-              replace_shards();
-            answer.deliver(namespace_opened{port_, std::nullopt});
+            reconfiguring_ = false;
+            if (!done.failure)
+              take_over(config);
+            answer.deliver(namespace_opened{done.failure ? nullptr : port_, done.failure});
+            serve_waiting();
           },
-          [answer](const caf::error&) mutable {
+          [this, answer](const caf::error&) mutable {
+            reconfiguring_ = false;
             answer.deliver(namespace_opened{
                 nullptr, error{errc::unavailable, "the writer did not answer", "try again", 0}});
+            serve_waiting();
           });
-  return answer;
+}
+
+void namespace_state::take_over(const namespace_config& config) {
+  auto same_structure = config.index;
+  same_structure.ef_search = space().config()->index.ef_search;
+  const bool rebuild = same_structure != space().config()->index;
+  space().set_config(config);
+  log().info(
+      events::namespace_reconfigured,
+      core::format("{}: index parameters changed{}", options_.name, rebuild ? ", rebuilding" : ""));
+  if (rebuild)
+    replace_shards();
 }
 
 // Searches scan storage from here until the new indexes are built. The old shards stop, and their

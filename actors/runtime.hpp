@@ -30,7 +30,8 @@ struct runtime_options {
 };
 
 /// One actor system. Thread-safe. Destroying it closes its stores: queued writes are committed,
-/// calls that cannot finish answer errc::unavailable, and every thread is joined.
+/// calls that cannot finish answer errc::unavailable, and every thread is joined; not to be done
+/// inside a completion. Handles may outlive it.
 class runtime {
  public:
   [[nodiscard]] static result<std::unique_ptr<runtime>> start(runtime_options options = {});

@@ -168,6 +168,30 @@ TEST_CASE("another ef_search is taken over without a rebuild") {
   REQUIRE(later.log->count(302) == 0);
 }
 
+TEST_CASE("parameters that are changed at the same time are all taken over") {
+  const temporary_directory directory;
+  make_store(directory.path());
+  const reopened again(directory.path());
+  std::atomic<int> done = 0;
+  for (std::uint32_t step = 0; step < 20; ++step) {
+    namespace_request request;
+    if (step % 2 == 0)
+      request.m = 8 + step;
+    else
+      request.ef_search = 100 + step;
+    again.store->open_namespace("docs", open_mode::open, request,
+                                completion<std::shared_ptr<namespace_handle>>(
+                                    [&](auto outcome) { done += outcome ? 1 : 100; }));
+  }
+  REQUIRE(eventually([&] { return done >= 20; }));
+  REQUIRE(done == 20);
+  const auto config = must(again.space->info()).config;
+  REQUIRE(config.index.m == 26);
+  REQUIRE(config.index.ef_search == 119);
+  REQUIRE(eventually([&] { return index_ready(*again.space); }));
+  require_records(*again.space, 0, 600);
+}
+
 TEST_CASE("a request that contradicts the namespace is refused and changes nothing") {
   const temporary_directory directory;
   make_store(directory.path());
