@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <cstdlib>
 #include <exception>
 #include <iostream>
 #include <sstream>
@@ -9,7 +10,6 @@
 #include "core/format.hpp"
 #include "ipc/client.hpp"
 #include "tools/terminal.hpp"
-#include "tools/version.hpp"
 
 #include <CLI/CLI.hpp>
 
@@ -45,9 +45,9 @@ void add_setting_flags(CLI::App& app, global_options& options) {
 
 result<int> print_version(invocation& call, const std::monostate&) {
   if (call.as_json())
-    call.print({{"version", version}});
+    call.print({{"version", HEARTH_VERSION}});
   else
-    call.out() << "hearth " << version << '\n';
+    call.out() << "hearth " << HEARTH_VERSION << '\n';
   return exit_ok;
 }
 
@@ -108,6 +108,10 @@ result<const configuration*> invocation::config() {
   if (!config_) {
     HEARTH_TRY(auto loaded, configuration::load({.flags = options_.flags}));
     config_ = std::make_unique<configuration>(std::move(loaded));
+    // A daemon that is started on the way takes its settings from the environment, and looks at
+    // them from another directory. No thread runs yet.
+    if (const auto& socket = config_->values().socket; !socket.empty())
+      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(), 1);
   }
   return config_.get();
 }

@@ -95,8 +95,10 @@ result<int> stop(invocation& call, const stop_options& options) {
   bool stopped = false;
   if (before) {
     HEARTH_TRY(const auto store, call.store_path());
+    HEARTH_TRY(const auto* config, call.config());
     const auto outcome = ipc::shutdown_daemon(
-        store, std::chrono::milliseconds(static_cast<std::int64_t>(options.timeout_s * 1'000)));
+        store, std::chrono::milliseconds(static_cast<std::int64_t>(options.timeout_s * 1'000)),
+        config->values().socket);
     if (!outcome && outcome.error().code != errc::not_found)
       return std::unexpected(outcome.error());
     stopped = outcome.has_value();

@@ -15,7 +15,6 @@
 #include "core/format.hpp"
 #include "ipc/server.hpp"
 #include "tools/systemd.hpp"
-#include "tools/version.hpp"
 
 namespace hearth::tools {
 namespace {
@@ -85,7 +84,7 @@ struct service {
 
 result<std::shared_ptr<logger>> open_log(const daemon_options& options) {
   const auto level = options.config.values().log_level;
-  const auto file = options.log_file();
+  const auto& file = options.log_file;
   if (file.empty())
     return stderr_logger(level);
   // The log lies in the store, which may not exist yet.
@@ -116,7 +115,7 @@ result<service> start_service(const daemon_options& options, int listen_fd,
   HEARTH_TRY(running.engine, runtime::start(runtime_settings(values, log)));
   HEARTH_TRY(running.store, running.engine->open(options.store));
   ipc::server_options settings;
-  settings.socket = values.socket;
+  settings.socket = options.socket;
   settings.listen_fd = listen_fd;
   settings.log = log;
   settings.connections = values.connections;
@@ -175,7 +174,7 @@ int run_daemon(const daemon_options& options, start_report report) {
     return refuse(running.error(), report, log->get());
 
   (*log)->info(daemon_serving,
-               core::format("version {}, pid {}, store {}, socket {}", version, getpid(),
+               core::format("version {}, pid {}, store {}, socket {}", HEARTH_VERSION, getpid(),
                             options.store.string(), running->server->socket().string()));
   report.serving();
   notify_service_manager(core::format("READY=1\nMAINPID={}", getpid()));

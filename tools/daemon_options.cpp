@@ -4,7 +4,6 @@
 #include <ostream>
 
 #include "core/format.hpp"
-#include "tools/version.hpp"
 
 namespace hearth::tools {
 namespace {
@@ -25,6 +24,15 @@ void add_setting_flags(CLI::App& app, flag_list& flags) {
   }
 }
 
+// Empty for an empty path.
+std::filesystem::path absolute_path(const std::filesystem::path& path) {
+  std::error_code failure;
+  if (path.empty())
+    return {};
+  const auto absolute = std::filesystem::absolute(path, failure).lexically_normal();
+  return absolute.has_filename() ? absolute : absolute.parent_path();
+}
+
 daemon_exit print_mistake(const error& mistake, std::ostream& err) {
   err << "hearthd: " << mistake.message;
   if (!mistake.hint.empty())
@@ -41,11 +49,6 @@ daemon_exit daemon_exit_for(errc code) noexcept {
   return code == errc::internal ? daemon_internal : daemon_store;
 }
 
-std::filesystem::path daemon_options::log_file() const {
-  const auto& file = config.values().log_file;
-  return file.empty() && detach ? store / "hearthd.log" : file;
-}
-
 std::chrono::milliseconds daemon_options::idle_exit() const {
   if (!detach && config.origin("idle_exit_ms") == "default")
     return std::chrono::milliseconds(0);
@@ -59,7 +62,7 @@ std::variant<daemon_options, daemon_exit> parse_daemon_line(std::vector<std::str
   bool stay = true;
   bool detach = false;
   flag_list flags;
-  app.set_version_flag("--version", core::format("hearthd {}", version));
+  app.set_version_flag("--version", "hearthd " HEARTH_VERSION);
   app.add_option("--store", store, "The store's directory; made if it does not exist")->required();
   auto* foreground = app.add_flag("--foreground", stay, "Stay in the foreground (default)");
   app.add_flag("--daemon", detach, "Go to the background once clients are served")
@@ -80,14 +83,15 @@ std::variant<daemon_options, daemon_exit> parse_daemon_line(std::vector<std::str
   auto config = configuration::load({.flags = std::move(flags)});
   if (!config)
     return print_mistake(config.error(), err);
-  // Before the process leaves its working directory.
-  std::error_code failure;
-  auto path = std::filesystem::absolute(store, failure).lexically_normal();
-  if (store.empty() || failure)
+  auto path = absolute_path(store);
+  if (path.empty())
     return print_mistake({errc::invalid_argument, "--store is not a path", {}, 0}, err);
-  if (!path.has_filename())
-    path = path.parent_path();
-  return daemon_options{std::move(path), detach, *std::move(config)};
+  auto socket = absolute_path(config->values().socket);
+  auto log_file = absolute_path(config->values().log_file);
+  if (log_file.empty() && detach)
+    log_file = path / "hearthd.log";
+  return daemon_options{std::move(path), std::move(socket), std::move(log_file), detach,
+                        *std::move(config)};
 }
 
 }  // namespace hearth::tools

@@ -23,12 +23,13 @@ enum daemon_exit : int {
 [[nodiscard]] daemon_exit daemon_exit_for(errc code) noexcept;
 
 struct daemon_options {
-  std::filesystem::path store;  ///< absolute
-  bool detach = false;          ///< --daemon
+  // Paths are absolute: in the background the working directory is another.
+  std::filesystem::path store;
+  std::filesystem::path socket;    ///< empty: the store's default
+  std::filesystem::path log_file;  ///< empty: standard error
+  bool detach = false;             ///< --daemon
   configuration config;
 
-  /// Where to log; empty: standard error.
-  [[nodiscard]] std::filesystem::path log_file() const;
   /// 0: never. In the foreground, somebody else decides when to end, unless told otherwise.
   [[nodiscard]] std::chrono::milliseconds idle_exit() const;
 };

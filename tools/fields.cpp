@@ -40,25 +40,24 @@ void add_fields_option(CLI::App& command, std::string& fields) {
 }
 
 std::string describe_record(const record_columns& columns, std::size_t row, std::size_t width) {
+  std::string metadata;
+  // A long text must not push the metadata out of sight, nor the other way round.
+  if (row < columns.metadata.size() && !columns.metadata[row].empty())
+    metadata = snippet(dump_json(to_json(columns.metadata[row])), width * 2 / 3);
   std::string line;
-  if (row < columns.texts.size() && columns.texts[row])
-    line = *columns.texts[row];
-  const auto add = [&line](const std::string& part) {
-    if (!line.empty())
-      line += "  ";
-    line += part;
+  const auto add = [&](std::string_view part, std::size_t reserved) {
+    const auto used = display_width(line) + (line.empty() ? 0 : 2) + reserved;
+    if (part.empty() || used >= width)
+      return;
+    line += line.empty() ? "" : "  ";
+    line += snippet(part, width - used);
   };
-  // A long text must not push the metadata out of sight.
-  if (row < columns.metadata.size() && !columns.metadata[row].empty()) {
-    const auto metadata = snippet(dump_json(to_json(columns.metadata[row])), width * 2 / 3);
-    const auto room = width - std::min(width, display_width(metadata) + 2);
-    if (!line.empty())
-      line = snippet(line, room);
-    add(metadata);
-  }
+  if (row < columns.texts.size() && columns.texts[row])
+    add(*columns.texts[row], metadata.empty() ? 0 : display_width(metadata) + 2);
+  add(metadata, 0);
   if (row < columns.has_vector.size() && columns.has_vector[row])
-    add(dump_json(to_json(columns.vectors.view().row(row))));
-  return snippet(line, width);
+    add(dump_json(to_json(columns.vectors.view().row(row))), 0);
+  return line;
 }
 
 }  // namespace hearth::tools

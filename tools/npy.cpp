@@ -106,11 +106,12 @@ class header_parser {
 
   result<void> entry(std::string_view key) {
     if (key == "descr" && !descr) {
+      skip_space();
+      if (position_ < text_.size() && text_[position_] == '[')
+        return fail(errc::unsupported, "npy header: 'descr' is a structured type",
+                    "save a plain float array of shape (rows, dimension)");
       descr = string();
-      if (!descr)
-        return fail(errc::unsupported, "npy header: 'descr' is not a plain type",
-                    "structured arrays are not supported; save one float column block");
-      return {};
+      return descr ? result<void>() : corrupt("npy header: 'descr' is not a string");
     }
     if (key == "fortran_order" && !fortran) {
       if (take_word("True"))

@@ -1,0 +1,149 @@
+// The command line as far as it goes without a daemon; test_cli.py has the rest.
+#include <catch2/catch.hpp>
+#include <sstream>
+
+#include "tests/tools/temp_dir.hpp"
+#include "tools/command.hpp"
+
+using namespace hearth;
+using namespace hearth::tools;
+
+namespace {
+
+struct outcome {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+outcome run(std::vector<std::string> arguments) {
+  std::ostringstream out;
+  std::ostringstream err;
+  const int code = run_command_line(std::move(arguments), out, err);
+  return {code, out.str(), err.str()};
+}
+
+// The names of all commands, "namespace create" and the like.
+void collect(const CLI::App& app, const std::vector<std::string>& path,
+             std::vector<std::vector<std::string>>& all) {
+  for (const auto* child : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (child->get_name().empty())
+      continue;
+    auto words = path;
+    words.push_back(child->get_name());
+    all.push_back(words);
+    collect(*child, words, all);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("command line: every command explains itself with an example") {
+  global_options options;
+  action chosen;
+  std::vector<std::vector<std::string>> commands;
+  collect(*make_app(options, chosen), {}, commands);
+  CHECK(commands.size() > 18);
+  for (auto words : commands) {
+    INFO(words.back());
+    words.emplace_back("--help");
+    const auto help = run(words);
+    CHECK(help.code == exit_ok);
+    CHECK(help.err.empty());
+    CHECK(help.out.find("Example") != std::string::npos);
+    CHECK(help.out.find("hearth ") != std::string::npos);
+  }
+}
+
+TEST_CASE("command line: mistakes are exit code 2, as text or as JSON") {
+  for (const auto& line : std::vector<std::vector<std::string>>{
+           {},
+           {"nonsense"},
+           {"search"},
+           {"search", "docs"},
+           {"search", "docs", "--text", "a", "--vector", "[1]"},
+           {"search", "docs", "--text", "a", "--fields", "everything"},
+           {"search", "docs", "--text", "a", "-k", "0"},
+           {"search", "docs", "--text", "a", "--row", "1"},
+           {"import", "docs", "x.jsonl", "--format", "xml"},
+           {"namespace", "create", "docs", "--dimension", "many"},
+           {"completions", "tcsh"},
+           {"config", "show", "--call-timeout-ms", "soon"}}) {
+    const auto text = run(line);
+    INFO(text.err);
+    CHECK(text.code == exit_usage);
+    CHECK(text.out.empty());
+    CHECK(text.err.starts_with("hearth: "));
+    auto with_json = line;
+    with_json.emplace_back("--json");
+    const auto document = parse_json(run(with_json).err);
+    REQUIRE(document.has_value());
+    CHECK(document->at("error").contains("code"));
+    CHECK(document->at("error").contains("hint"));
+  }
+}
+
+TEST_CASE("command line: a store that is not there is found out before a daemon is started") {
+  const temp_dir dir;
+  const auto store = (dir.path() / "none").string();
+  for (const auto& line :
+       std::vector<std::vector<std::string>>{{"namespace", "list"},
+                                             {"stats"},
+                                             {"count", "docs"},
+                                             {"get", "docs", "1"},
+                                             {"delete", "docs", "1"},
+                                             {"export", "docs"},
+                                             {"search", "docs", "--text", "a"}}) {
+    auto words = line;
+    words.insert(words.end(), {"--store", store, "--json"});
+    const auto answer = run(words);
+    CHECK(answer.code == exit_not_found);
+    CHECK(parse_json(answer.err)->at("error").at("code") == "not_found");
+    CHECK_FALSE(std::filesystem::exists(store));
+  }
+}
+
+TEST_CASE("command line: input that is refused leaves no store behind") {
+  const temp_dir dir;
+  const auto store = (dir.path() / "none").string();
+  const auto broken = dir.write("a.npy", "not numpy").string();
+  for (const auto& line :
+       std::vector<std::vector<std::string>>{{"namespace", "create", "Docs", "--dimension", "3"},
+                                             {"namespace", "create", "docs"},
+                                             {"namespace", "create", "docs", "--dimension", "0"},
+                                             {"import", "Docs", broken},
+                                             {"import", "docs", "x.unknown"},
+                                             {"import", "docs", "x.jsonl", "--ids", "ids.txt"},
+                                             {"namespace", "drop", "docs", "--json"}}) {
+    auto words = line;
+    words.insert(words.end(), {"--store", store});
+    const auto answer = run(words);
+    INFO(answer.err);
+    CHECK(answer.code == exit_refused);
+    CHECK_FALSE(std::filesystem::exists(store));
+  }
+  CHECK(run({"import", "docs", broken, "--store", store}).code == exit_service);
+  CHECK(run({"import", "docs", "/nonexistent.csv", "--store", store}).code == exit_not_found);
+}
+
+TEST_CASE("command line: exit codes follow the group of the error") {
+  CHECK(exit_code_for(errc::not_found) == exit_not_found);
+  CHECK(exit_code_for(errc::invalid_argument) == exit_refused);
+  CHECK(exit_code_for(errc::permission_denied) == exit_refused);
+  CHECK(exit_code_for(errc::busy) == exit_retry);
+  CHECK(exit_code_for(errc::unavailable) == exit_retry);
+  CHECK(exit_code_for(errc::timeout) == exit_retry);
+  CHECK(exit_code_for(errc::corruption) == exit_service);
+  CHECK(exit_code_for(errc::internal) == exit_service);
+}
+
+TEST_CASE("completions: every shell's script knows every command, flag and choice") {
+  for (const auto* shell : {"bash", "zsh", "fish"}) {
+    const auto script = run({"completions", shell});
+    INFO(shell);
+    CHECK(script.code == exit_ok);
+    for (const auto* word : {"search", "namespace", "create", "describe", "vector-file",
+                             "if-missing", "cosine", "interval", "no-autostart"})
+      CHECK(script.out.find(word) != std::string::npos);
+  }
+}

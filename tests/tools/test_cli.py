@@ -1,0 +1,679 @@
+"""The command line end to end: the built programs, a real daemon, a store per test."""
+
+import json
+import os
+import pty
+import signal
+import socket
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cli_shell import BIN_DIR, TIMEOUT_S, Shell, alive, wait_until
+
+
+def npy(rows: list[list[float]], descr: str = "<f4") -> bytes:
+    header = (
+        f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
+    )
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    code = {"<f2": "e", "<f4": "f", "<f8": "d"}[descr]
+    values = [value for row in rows for value in row]
+    return (
+        b"\x93NUMPY\x01\x00"
+        + struct.pack("<H", len(header))
+        + header.encode()
+        + struct.pack(f"<{len(values)}{code}", *values)
+    )
+
+
+# --- namespaces -----------------------------------------------------------------------------------
+
+
+def test_namespaces_are_made_listed_described_and_dropped(shell: Shell) -> None:
+    made = shell.json(
+        "namespace", "create", "docs", "--dimension", 3, "--distance", "dot", "--m", 8
+    )
+    assert made["name"] == "docs"
+    assert made["config"] == {
+        "dimension": 3,
+        "distance": "dot",
+        "index": {"kind": "hnsw", "m": 8, "ef_construction": 200, "ef_search": 64, "seed": 42},
+        "shards": 1,
+        "embedder": "",
+    }
+    shell.ok("namespace", "create", "b", "--dimension", 2)
+    assert shell.json("namespace", "list") == {"namespaces": ["b", "docs"]}
+    assert shell.ok("namespace", "list").out == "b\ndocs\n"
+    info = shell.json("namespace", "describe", "docs")
+    assert info["count"] == 0 and info["index_state"] == "ready" and not info["read_only"]
+    assert "dimension   3\n" in shell.ok("namespace", "describe", "docs").out
+    assert shell.json("namespace", "drop", "docs", "--yes") == {"dropped": "docs"}
+    assert shell.json("namespace", "list") == {"namespaces": ["b"]}
+    assert shell.hearth("namespace", "describe", "docs").code == 3
+
+
+def test_making_a_namespace_twice_is_refused_unless_it_may_exist(shell: Shell) -> None:
+    shell.ok("namespace", "create", "docs", "--dimension", 3)
+    again = shell.hearth("namespace", "create", "docs", "--dimension", 3, "--json")
+    assert (again.code, again.error["code"]) == (5, "already_exists")
+    shell.ok("namespace", "create", "docs", "--dimension", 3, "--if-missing")
+    other = shell.hearth("namespace", "create", "docs", "--dimension", 4, "--if-missing", "--json")
+    assert (other.code, other.error["code"]) == (5, "dimension_mismatch")
+
+
+def test_a_namespace_is_not_dropped_without_consent(docs: Shell) -> None:
+    refused = docs.hearth("namespace", "drop", "docs")
+    assert refused.code == 5
+    assert "--yes" in refused.err
+    assert docs.json("count", "docs")["count"] == 4
+    assert docs.hearth("namespace", "drop", "other", "--yes").code == 3
+
+
+# --- records --------------------------------------------------------------------------------------
+
+
+def test_get_tells_number_ids_from_string_ids(docs: Shell) -> None:
+    answer = docs.json("get", "docs", "7", '"7"')
+    assert answer["missing"] == []
+    number, text = answer["records"]
+    assert number["id"] == 7 and number["metadata"] == {"nested": {"none": None, "x": 1.5}}
+    assert number["vector"] == [3.0, 3.0] and "text" not in number
+    assert text["id"] == "7" and text["vector"] == [0.0, 2.0]
+    assert docs.json("get", "docs", "7", "--string-ids")["records"][0]["id"] == "7"
+    assert isinstance(number["version"], int)
+
+
+def test_get_shows_the_fields_asked_for(docs: Shell) -> None:
+    only = docs.json("get", "docs", "1", "--fields", "text")["records"][0]
+    assert set(only) == {"id", "version", "text"} and only["text"] == "first\nline"
+    none = docs.json("get", "docs", "1", "--fields", "none")["records"][0]
+    assert set(none) == {"id", "version"}
+    human = docs.ok("get", "docs", "1").out
+    assert "text      first line\n" in human and 'metadata  {"year":2024}\n' in human
+
+
+def test_missing_records_are_exit_code_3_beside_what_was_found(docs: Shell) -> None:
+    answer = docs.hearth("get", "docs", "1", "none", "--json")
+    assert answer.code == 3
+    assert [record["id"] for record in answer.json["records"]] == [1]
+    assert answer.json["missing"] == ["none"]
+    human = docs.hearth("get", "docs", "none")
+    assert (human.code, human.out) == (3, "")
+    assert human.err == "hearth: no record with id 'none'\n"
+
+
+def test_delete_counts_what_was_there(docs: Shell) -> None:
+    assert docs.json("delete", "docs", "1", "none", "1")["deleted"] == 1
+    assert docs.json("count", "docs") == {"namespace": "docs", "count": 3}
+    assert docs.ok("count", "docs").out == "3\n"
+    assert docs.ok("delete", "docs", "1").out == "deleted 0 of 1\n"
+    assert docs.hearth("delete", "none", "1").code == 3
+
+
+def test_stats_shows_the_store_and_its_namespaces(docs: Shell) -> None:
+    stats = docs.json("stats")
+    assert stats["store"]["path"] == str(docs.store.resolve())
+    assert stats["store"]["namespaces"] == 1
+    (space,) = stats["namespaces"]
+    assert (space["name"], space["count"], space["vectors"]) == ("docs", 4, 4)
+    assert space["durable_lsn"] == space["lsn"] >= 1
+    assert space["file_bytes"] > 0
+    assert docs.json("stats", "docs")["namespaces"][0]["name"] == "docs"
+    assert docs.hearth("stats", "none").code == 3
+    human = docs.ok("stats").out
+    assert "namespace  records" in human and "docs" in human
+
+
+# --- search ---------------------------------------------------------------------------------------
+
+
+def test_search_by_vector_answers_nearest_first(docs: Shell) -> None:
+    answer = docs.json("search", "docs", "--vector", "[0.9, 0]", "-k", 3)
+    assert answer["namespace"] == "docs" and answer["k"] == 3 and answer["took_ms"] > 0
+    assert [hit["id"] for hit in answer["hits"]] == ["two", 1, "7"]
+    assert answer["hits"][0]["distance"] == pytest.approx(0.1, rel=1e-6)
+    assert answer["hits"][0]["metadata"] == {"tags": ["a", "b"]}
+    assert answer["hits"][1]["text"] == "first\nline"
+    assert "vector" not in answer["hits"][0]
+    assert "warnings" not in answer
+    full = docs.json(
+        "search", "docs", "--vector", "[0, 0]", "-k", 1, "--fields", "vector", "--exact"
+    )
+    assert set(full["hits"][0]) == {"id", "version", "vector", "distance"}
+
+
+def test_search_prints_a_table(docs: Shell) -> None:
+    lines = docs.ok("search", "docs", "--vector", "[0, 0]").out.splitlines()
+    assert lines[0].split() == ["#", "distance", "id", "record"]
+    assert lines[1].split(maxsplit=3) == ["1", "0.0000", "1", 'first line  {"year":2024}']
+    assert '"7"' in lines[3], "a string id that looks like a number is quoted"
+    assert lines[5].startswith("4 records in ")
+    assert len(docs.ok("search", "docs", "--vector", "[0, 0]", "--quiet").out.splitlines()) == 5
+
+
+def test_search_by_vector_file(docs: Shell) -> None:
+    one = docs.write("one.npy", npy([[3, 3]]))
+    many = docs.write("many.npy", npy([[0, 0], [3, 3]], "<f8"))
+    assert docs.json("search", "docs", "--vector-file", one, "-k", 1)["hits"][0]["id"] == 7
+    assert (
+        docs.json("search", "docs", "--vector-file", many, "--row", 1, "-k", 1)["hits"][0]["id"]
+        == 7
+    )
+    unclear = docs.hearth("search", "docs", "--vector-file", many, "--json")
+    assert unclear.code == 5 and "--row" in unclear.error["hint"]
+    assert docs.hearth("search", "docs", "--vector-file", many, "--row", 2).code == 5
+    damaged = docs.write("bad.npy", npy([[0, 0]])[:-1])
+    assert (
+        docs.hearth("search", "docs", "--vector-file", damaged, "--json").error["code"]
+        == "corruption"
+    )
+
+
+def test_search_by_text_needs_the_right_embedder(shell: Shell) -> None:
+    texts = ["a red bicycle", "a blue boat", "bicycles, red ones"]
+    rows = "".join(json.dumps({"id": i, "text": text}) + "\n" for i, text in enumerate(texts))
+    path = shell.write("t.jsonl", rows)
+    shell.ok("import", "lexical", path, "--embed")
+    assert shell.json("namespace", "describe", "lexical")["config"]["embedder"] == "lexical"
+    found = shell.json("search", "lexical", "--text", "red bicycle", "-k", 3)
+    assert "warnings" not in found
+    assert found["hits"][0]["id"] == 0 and found["hits"][2]["id"] == 1
+
+    shell.ok("namespace", "create", "unsaid", "--dimension", 64)
+    unsaid = shell.ok("search", "unsaid", "--text", "x", "--json")
+    assert unsaid.err == "" and "unsaid" in unsaid.json["warnings"][0]
+    assert shell.ok("search", "unsaid", "--text", "x").err.startswith("warning: ")
+
+    shell.ok("namespace", "create", "model", "--dimension", 64, "--embedder", "all-MiniLM-L6-v2")
+    other = shell.hearth("search", "model", "--text", "x", "--json")
+    assert (other.code, other.error["code"]) == (5, "unsupported")
+    assert "all-MiniLM-L6-v2" in other.error["message"] and other.error["hint"]
+    assert shell.hearth("import", "model", path, "--embed").code == 5
+
+
+def test_searches_that_cannot_be_are_refused(docs: Shell) -> None:
+    for vector, code in (
+        ("[1]", "dimension_mismatch"),
+        ("[1, 2", "invalid_argument"),
+        ("[1, 1e99]", "invalid_argument"),
+    ):
+        answer = docs.hearth("search", "docs", "--vector", vector, "--json")
+        assert (answer.code, answer.out, answer.error["code"]) == (5, "", code)
+    assert docs.hearth("search", "none", "--vector", "[1]").code == 3
+    assert docs.hearth("search", "docs").code == 2
+    assert docs.hearth("search", "docs", "--vector", "[1]", "--text", "a").code == 2
+
+
+def test_an_empty_namespace_has_no_hits(shell: Shell) -> None:
+    shell.ok("namespace", "create", "docs", "--dimension", 2)
+    assert shell.json("search", "docs", "--vector", "[0, 1]")["hits"] == []
+    assert shell.ok("search", "docs", "--vector", "[0, 1]").out == "no records with a vector\n"
+
+
+# --- import and export ----------------------------------------------------------------------------
+
+
+def test_npy_with_ids_and_metadata(shell: Shell) -> None:
+    for descr in ("<f2", "<f4", "<f8"):
+        name = f"n{descr[-1]}"
+        matrix = shell.write(f"{name}.npy", npy([[1, 2, 3], [4, 5, 6]], descr))
+        report = shell.json("import", name, matrix)
+        assert (report["rows"], report["without_vector"], report["batches"]) == (2, 0, 1)
+        assert shell.json("get", name, 0, 1)["records"][1]["vector"] == [4.0, 5.0, 6.0]
+    ids = shell.write("ids.txt", "a\n7\n")
+    metadata = shell.write("m.jsonl", '{"n": 1}\n{"n": 2}\n')
+    shell.ok("import", "full", shell.root / "n4.npy", "--ids", ids, "--metadata", metadata)
+    records = shell.json("get", "full", "a", "7")["records"]
+    assert [record["metadata"] for record in records] == [{"n": 1}, {"n": 2}]
+    short = shell.write("short.txt", "a\n")
+    assert shell.hearth("import", "full", shell.root / "n4.npy", "--ids", short).code == 5
+
+
+def test_csv_with_typed_columns_and_embedding(shell: Shell) -> None:
+    rows = (
+        'id,body,year,zip,note\n1,"red, ""fast"" bicycle",2024,01234,\n2,blue boat,2025,99999,x\n'
+    )
+    path = shell.write("towns.csv", rows)
+    shell.ok("import", "towns", path, "--text-field", "body", "--embed", "--dimension", 128)
+    record = shell.json("get", "towns", 1)["records"][0]
+    assert record["text"] == 'red, "fast" bicycle'
+    assert record["metadata"] == {"year": 2024, "zip": "01234"}
+    assert len(record["vector"]) == 128
+    assert shell.json("search", "towns", "--text", "boat", "-k", 1)["hits"][0]["id"] == 2
+
+
+def test_standard_input_and_rows_without_ids(shell: Shell) -> None:
+    rows = '{"vector": [1, 2], "year": 1}\n{"vector": [3, 4]}\n'
+    report = shell.ok("import", "docs", "-", "--format", "jsonl", "--json", stdin=rows).json
+    assert report["rows"] == 2
+    exported = [json.loads(line) for line in shell.ok("export", "docs").out.splitlines()]
+    assert sorted(row["vector"] for row in exported) == [[1.0, 2.0], [3.0, 4.0]]
+    assert all(isinstance(row["id"], int) for row in exported)
+
+
+def test_rows_without_vectors_are_kept_and_told(shell: Shell) -> None:
+    path = shell.write("a.jsonl", '{"id": 1, "vector": [1, 2]}\n{"id": 2, "text": "no vector"}\n')
+    report = shell.json("import", "docs", path)
+    assert report["rows"] == 2 and report["without_vector"] == 1
+    assert "1 rows have no vector" in report["warnings"][0]
+    record = shell.json("get", "docs", 2)["records"][0]
+    assert "vector" not in record and record["text"] == "no vector"
+    no_dimension = shell.write("b.jsonl", '{"id": 2, "text": "no vector"}\n')
+    refused = shell.hearth("import", "other", no_dimension, "--json")
+    assert refused.code == 5 and "--embed" in refused.error["hint"]
+
+
+def test_a_bad_line_is_named_and_the_import_goes_on_from_it(shell: Shell) -> None:
+    lines = [json.dumps({"id": i, "vector": [i, 0]}) for i in range(10)]
+    lines[6] = '{"id": 6, "vector": [6, 0, 0]}'
+    path = shell.write("a.jsonl", "\n".join(lines) + "\n")
+    failed = shell.hearth("import", "docs", path, "--batch", 4, "--json")
+    assert (failed.code, failed.error["code"]) == (5, "dimension_mismatch")
+    assert failed.error["message"].startswith(f"{path}: line 7: ")
+    assert failed.error["hint"].endswith("go on with --skip 6")
+    assert shell.json("count", "docs")["count"] == 6
+    lines[6] = '{"id": 6, "vector": [6, 0]}'
+    path.write_text("\n".join(lines) + "\n")
+    assert shell.json("import", "docs", path, "--skip", 6)["rows"] == 4
+    assert shell.json("count", "docs")["count"] == 10
+
+
+def test_importing_twice_changes_nothing(docs: Shell) -> None:
+    before = docs.json("get", "docs", 1, 7)["records"]
+    docs.ok("import", "docs", docs.root / "docs.jsonl", "--durability", "interval")
+    after = docs.json("get", "docs", 1, 7)["records"]
+    assert docs.json("count", "docs")["count"] == 4
+    assert [r["vector"] for r in before] == [r["vector"] for r in after]
+
+
+def test_an_import_that_contradicts_the_namespace_is_refused(docs: Shell) -> None:
+    refused = docs.hearth(
+        "import", "docs", docs.root / "docs.jsonl", "--distance", "cosine", "--json"
+    )
+    assert (refused.code, refused.error["code"]) == (5, "config_mismatch")
+
+
+def test_a_damaged_matrix_is_refused_before_anything_is_written(shell: Shell) -> None:
+    whole = npy([[1, 2], [3, 4]])
+    for damaged in (whole[:-1], whole + b"x", b"", b"\x93NUMPY", whole.replace(b"<f4", b"<i4")):
+        path = shell.write("bad.npy", damaged)
+        assert shell.hearth("import", "docs", path).code in (1, 5)
+    assert not shell.store.exists()
+
+
+def test_export_reads_back_as_it_was(docs: Shell) -> None:
+    out = docs.root / "out.jsonl"
+    report = docs.json("export", "docs", "--output", out)
+    assert report == {"namespace": "docs", "file": str(out), "rows": 4, "without_vector": 0}
+    docs.ok("import", "copy", out, "--distance", "l2")
+    by_id = {
+        json.dumps(r["id"]): r for r in map(json.loads, docs.ok("export", "copy").out.splitlines())
+    }
+    for line in out.read_text().splitlines():
+        record = json.loads(line)
+        copy = by_id[json.dumps(record["id"])]
+        assert {**record, "version": 0} == {**copy, "version": 0}
+    assert not list(docs.root.glob("*.part"))
+
+
+def test_export_of_vectors_as_npy_reads_back(docs: Shell) -> None:
+    docs.ok("import", "docs", "-", "--format", "jsonl", stdin='{"id": "bare"}\n')
+    matrix, ids = docs.root / "v.npy", docs.root / "v.txt"
+    report = docs.json("export", "docs", "--output", matrix, "--ids", ids)
+    assert report["rows"] == 4 and report["without_vector"] == 1
+    docs.ok("import", "copy", matrix, "--ids", ids, "--distance", "l2")
+    for name in ("1", "two", '"7"', "7"):
+        left = docs.json("get", "docs", name)["records"][0]
+        right = docs.json("get", "copy", name)["records"][0]
+        assert left["vector"] == right["vector"]
+
+
+def test_exports_that_cannot_be_written_fail_and_leave_nothing(docs: Shell) -> None:
+    assert docs.hearth("export", "docs", "--format", "npy").code == 5
+    assert docs.hearth("export", "docs", "--output", "/nonexistent/x.jsonl").code == 1
+    assert docs.hearth("export", "none", "--output", docs.root / "x.jsonl").code == 3
+    assert not list(docs.root.glob("x.jsonl*"))
+    with subprocess.Popen(
+        [BIN_DIR / "hearth", "export", "docs"],
+        cwd=docs.root,
+        env=docs.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as closed:
+        assert closed.stdout is not None
+        closed.stdout.close()
+        assert closed.wait(TIMEOUT_S) in (0, 1), "a closed pipe is no crash"
+
+
+def on_terminal(shell: Shell, *arguments: object, typed: str = "") -> tuple[int, str]:
+    """Runs hearth on a terminal of its own; answers the exit code and what the terminal showed."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [BIN_DIR / "hearth", *map(str, arguments)],
+        cwd=shell.root,
+        env=shell.env,
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    os.write(ours, typed.encode())
+    shown = b""
+    with open(ours, "rb", buffering=0) as terminal:
+        try:
+            while chunk := terminal.read(4096):
+                shown += chunk
+        except OSError:  # EIO: the other side is closed
+            pass
+    return process.wait(TIMEOUT_S), shown.decode()
+
+
+def test_an_import_shows_its_progress_on_a_terminal_only(docs: Shell) -> None:
+    code, shown = on_terminal(docs, "import", "docs", "docs.jsonl", "--batch", 1)
+    assert code == 0
+    assert "rows/s" in shown and "%" in shown
+    assert (
+        shown.rstrip().splitlines()[-1].split("\x1b[K")[-1].startswith("imported 4 rows into docs")
+    )
+    _, quiet = on_terminal(docs, "import", "docs", "docs.jsonl", "--quiet")
+    assert quiet == ""
+    assert docs.ok("import", "docs", "docs.jsonl").err == ""
+
+
+def test_dropping_asks_on_a_terminal(docs: Shell) -> None:
+    code, shown = on_terminal(docs, "namespace", "drop", "docs", typed="n\n")
+    assert code == 5 and "[y/N]" in shown
+    assert docs.json("count", "docs")["count"] == 4
+    code, shown = on_terminal(docs, "namespace", "drop", "docs", typed="y\n")
+    assert code == 0 and "dropped docs" in shown
+
+
+def test_json_is_indented_on_a_terminal(docs: Shell) -> None:
+    _, shown = on_terminal(docs, "count", "docs", "--json")
+    assert shown.splitlines()[0] == "{" and json.loads(shown)["count"] == 4
+
+
+# --- the daemon -----------------------------------------------------------------------------------
+
+
+def test_the_daemon_is_started_looked_at_and_stopped(shell: Shell) -> None:
+    before = shell.hearth("daemon", "status", "--json")
+    assert (before.code, before.json["running"]) == (3, False)
+    started = shell.json("daemon", "start")
+    assert started["running"] and started["started"]
+    pid = started["daemon"]["pid"]
+    assert alive(pid)
+    assert Path(started["socket"]).is_socket()
+    assert shell.ok("daemon", "socket").out.strip() == started["socket"]
+    again = shell.json("daemon", "start")
+    assert (again["started"], again["daemon"]["pid"]) == (False, pid)
+    assert shell.ok("daemon", "status").out.startswith(f"running   pid {pid}, ")
+    assert shell.json("daemon", "stop") == {"stopped": True}
+    wait_until(lambda: not alive(pid))
+    assert shell.json("daemon", "stop") == {"stopped": False}
+    assert shell.ok("daemon", "stop").out == "not running\n"
+    assert not Path(started["socket"]).exists()
+    log = shell.ok("daemon", "logs").out
+    assert "H100 daemon_serving" in log and "H102 daemon_stopped" in log
+    assert shell.ok("daemon", "logs", "-n", 1).out.count("\n") == 1
+    assert shell.json("daemon", "logs", "-n", 2)["file"] == str(shell.store / "hearthd.log")
+
+
+def test_a_started_daemon_has_left_the_terminal(shell: Shell) -> None:
+    pid = shell.json("daemon", "start")["daemon"]["pid"]
+    assert Path(f"/proc/{pid}/cwd").readlink() == Path("/")
+    assert Path(f"/proc/{pid}/fd/0").readlink() == Path("/dev/null")
+    assert Path(f"/proc/{pid}/fd/2").readlink() == shell.store.resolve() / "hearthd.log"
+    fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    session, tty = int(fields[3]), int(fields[4])
+    assert tty == 0 and session not in (pid, os.getsid(0))
+    assert (shell.store.stat().st_mode & 0o777) == 0o700
+
+
+def test_without_autostart_nobody_is_started(docs: Shell) -> None:
+    docs.ok("daemon", "stop")
+    refused = docs.hearth("--no-autostart", "count", "docs", "--json")
+    assert (refused.code, refused.error["code"]) == (4, "unavailable")
+    assert docs.hearth("count", "docs", HEARTH_AUTOSTART="false").code == 4
+    assert docs.daemon_pid() is None
+    assert docs.json("count", "docs")["count"] == 4, "and with it, somebody is"
+
+
+def test_one_store_has_one_daemon(shell: Shell) -> None:
+    first = shell.serve()
+    for mode in ("--foreground", "--daemon"):
+        second = shell.hearthd("--store", shell.store, mode)
+        out, err = second.communicate(timeout=TIMEOUT_S)
+        assert second.returncode == 3, (out, err)
+        lines = [line for line in err.splitlines() if line.startswith("hearthd: ")]
+        assert len(lines) == 1 and str(first.pid) in lines[0]
+    assert first.poll() is None
+    assert shell.daemon_pid() == first.pid
+
+
+def test_many_clients_at_once_start_one_daemon(shell: Shell) -> None:
+    shell.store.mkdir()
+    clients = [
+        subprocess.Popen(
+            [BIN_DIR / "hearth", "daemon", "start", "--json"],
+            cwd=shell.root,
+            env=shell.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for _ in range(6)
+    ]
+    pids = set()
+    for client in clients:
+        out, err = client.communicate(timeout=TIMEOUT_S)
+        assert client.returncode == 0, err
+        pids.add(json.loads(out)["daemon"]["pid"])
+    assert len(pids) == 1
+
+
+def test_after_kill_9_the_stale_socket_is_replaced_and_nothing_is_lost(docs: Shell) -> None:
+    status = docs.json("daemon", "status")
+    os.kill(status["daemon"]["pid"], signal.SIGKILL)
+    wait_until(lambda: not alive(status["daemon"]["pid"]))
+    assert Path(status["socket"]).exists()
+    assert docs.hearth("daemon", "status").code == 3
+    assert docs.json("count", "docs")["count"] == 4
+    assert docs.json("daemon", "status")["daemon"]["pid"] != status["daemon"]["pid"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_signals_stop_the_daemon_cleanly(shell: Shell, number: signal.Signals) -> None:
+    daemon = shell.serve("--log-level", "info")
+    shell.ok("namespace", "create", "docs", "--dimension", 2)
+    daemon.send_signal(signal.SIGHUP)
+    daemon.send_signal(number)
+    _, err = daemon.communicate(timeout=TIMEOUT_S)
+    assert daemon.returncode == 0
+    assert f"H101 daemon_stopping {number.name}" in err and "H102 daemon_stopped" in err
+
+
+def test_a_client_can_stop_a_daemon_in_the_foreground(shell: Shell) -> None:
+    daemon = shell.serve()
+    shell.ok("daemon", "stop")
+    assert daemon.wait(TIMEOUT_S) == 0
+
+
+def test_a_daemon_without_clients_ends_by_itself(shell: Shell) -> None:
+    pid = shell.json("daemon", "start", HEARTH_IDLE_EXIT_MS="300")["daemon"]["pid"]
+    wait_until(lambda: not alive(pid))
+    assert "no client for 300 ms" in shell.ok("daemon", "logs").out
+    assert shell.hearth("daemon", "status").code == 3
+
+
+def test_a_daemon_that_cannot_start_says_why(shell: Shell) -> None:
+    shell.write("file", "not a directory")
+    for mode in ("--foreground", "--daemon"):
+        daemon = shell.hearthd("--store", shell.root / "file", mode)
+        _, err = daemon.communicate(timeout=TIMEOUT_S)
+        assert daemon.returncode == 4, err
+        assert "hearthd: " in err
+    assert shell.hearth("--store", shell.root / "file", "daemon", "start").code != 0
+    usage = shell.hearthd("--store", shell.store, "--fresh-rows", "-1")
+    assert usage.communicate(timeout=TIMEOUT_S)[1].startswith("hearthd: ")
+    assert usage.returncode == 2
+
+
+def test_a_missing_daemon_program_is_named(shell: Shell) -> None:
+    failed = shell.hearth("daemon", "start", "--json", HEARTH_DAEMON="/nonexistent/hearthd")
+    assert (failed.code, failed.error["code"]) == (4, "unavailable")
+    assert "/nonexistent/hearthd" in failed.error["message"]
+
+
+def test_the_daemon_takes_a_socket_from_systemd(shell: Shell) -> None:
+    path = Path(shell.ok("daemon", "socket").out.strip())
+    notify = shell.root / "notify"
+    with (
+        socket.socket(socket.AF_UNIX) as listener,
+        socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager,
+    ):
+        listener.bind(str(path))
+        path.chmod(0o600)
+        listener.listen()
+        manager.bind(str(notify))
+        # What systemd does: file 3 is the socket, LISTEN_PID the process that will be hearthd.
+        program = (
+            "import os, sys; os.dup2(int(sys.argv[1]), 3); "
+            "os.environ['LISTEN_PID'] = str(os.getpid()); os.execv(sys.argv[2], sys.argv[2:])"
+        )
+        daemon = subprocess.Popen(
+            [
+                sys.executable,
+                "-c",
+                program,
+                str(listener.fileno()),
+                BIN_DIR / "hearthd",
+                "--store",
+                shell.store,
+            ],
+            env=shell.env | {"LISTEN_FDS": "1", "NOTIFY_SOCKET": str(notify)},
+            pass_fds=[listener.fileno()],
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        shell.started.append(daemon)
+        manager.settimeout(TIMEOUT_S)
+        assert manager.recv(256).decode().startswith("READY=1\n")
+        assert shell.daemon_pid() == daemon.pid
+        daemon.terminate()
+        assert manager.recv(256) == b"STOPPING=1"
+        assert daemon.wait(TIMEOUT_S) == 0
+
+
+def test_another_socket_path_is_used_by_client_and_daemon(shell: Shell) -> None:
+    where = shell.root / "run" / "other.sock"
+    started = shell.json("daemon", "start", "--socket", where)
+    assert started["socket"] == str(where) and where.is_socket()
+    assert shell.json("namespace", "list", HEARTH_SOCKET=str(where)) == {"namespaces": []}
+    assert shell.json("daemon", "stop", "--socket", where) == {"stopped": True}
+    wait_until(lambda: not alive(started["daemon"]["pid"]))
+
+
+# --- configuration, output, help ------------------------------------------------------------------
+
+
+def test_settings_tell_where_they_come_from(shell: Shell) -> None:
+    (shell.root / "config" / "hearth").mkdir(parents=True)
+    file = shell.write("config/hearth/config.toml", 'log_level = "warning"\nidle_exit_ms = 1000\n')
+    shown = shell.json("config", "show", "--origin", "--store", "/a", HEARTH_IDLE_EXIT_MS="2000")
+    settings = shown["settings"]
+    assert settings["store"] == {"value": "/a", "origin": "flag --store"}
+    assert settings["idle_exit_ms"] == {"value": 2000, "origin": "env HEARTH_IDLE_EXIT_MS"}
+    assert settings["log_level"] == {"value": "warning", "origin": f"{file}:1"}
+    assert settings["interval_ms"] == {"value": 50, "origin": "default"}
+    assert shown["files"] == [str(file)]
+    assert shell.json("config", "show")["settings"]["autostart"] is True
+    assert f"{file}:1" in shell.ok("config", "show", "--origin").out
+    assert f"{file}:1" not in shell.ok("config", "show").out
+    shell.write("config/hearth/config.toml", "idle_exit = 5\n")
+    broken = shell.hearth("namespace", "list", "--json")
+    assert broken.code == 2 and "idle_exit_ms" in broken.err
+
+
+def test_the_store_is_a_flag_or_a_variable_or_in_the_working_directory(shell: Shell) -> None:
+    shell.ok("namespace", "create", "here", "--dimension", 2)
+    assert (shell.root / "store").is_dir()
+    assert shell.json("namespace", "list", HEARTH_STORE=str(shell.store)) == {
+        "namespaces": ["here"]
+    }
+    elsewhere = shell.hearth(
+        "namespace", "list", "--store", shell.root / "x", HEARTH_STORE=str(shell.store)
+    )
+    assert elsewhere.code == 3 and not (shell.root / "x").exists()
+
+
+def test_errors_are_told_in_the_form_asked_for(docs: Shell) -> None:
+    human = docs.hearth("count", "none")
+    assert human.code == 3 and human.out == ""
+    assert human.err.startswith("hearth: ")
+    as_json = docs.hearth("--json", "count", "none")
+    assert as_json.out == "" and set(as_json.error) == {"code", "message", "hint"}
+    assert as_json.error["code"] == "not_found"
+
+
+def test_version_and_help(shell: Shell) -> None:
+    version = shell.json("version")["version"]
+    assert shell.ok("version").out == f"hearth {version}\n"
+    assert "Examples:" in shell.ok("--help").out
+    assert "hearth search docs" in shell.ok("search", "--help").out
+    assert not shell.store.exists()
+
+
+@pytest.mark.parametrize("name", ["bash", "zsh", "fish"])
+def test_completion_scripts_are_valid(shell: Shell, name: str) -> None:
+    script = shell.write("completion", shell.ok("completions", name).out)
+    if subprocess.run(
+        ["/bin/sh", "-c", f"command -v {name}"], capture_output=True, check=False
+    ).returncode:
+        pytest.skip(f"{name} is not installed")
+    subprocess.run([name, "-n", script], check=True)
+
+
+def test_bash_completes_commands_flags_and_choices(shell: Shell) -> None:
+    script = shell.write("completion", shell.ok("completions", "bash").out)
+
+    def complete(*words: str) -> list[str]:
+        typed = " ".join(f"'{word}'" for word in words)
+        program = (
+            f"source {script}; COMP_WORDS=({typed}); COMP_CWORD={len(words) - 1}; "
+            "_hearth; echo ${COMPREPLY[@]}"
+        )
+        done = subprocess.run(["bash", "-c", program], capture_output=True, text=True, check=True)
+        return done.stdout.split()
+
+    assert complete("hearth", "sea") == ["search"]
+    assert complete("hearth", "namespace", "")[:4] == ["list", "create", "describe", "drop"]
+    assert complete("hearth", "search", "docs", "--vec") == ["--vector", "--vector-file"]
+    distances = complete("hearth", "import", "docs", "x", "--distance", "")
+    assert sorted(distances) == ["cosine", "dot", "l2"]
+    assert "--store" in complete("hearth", "count", "docs", "--")
+
+
+def test_bench_measures_and_leaves_nothing_behind(docs: Shell) -> None:
+    report = docs.json(
+        "bench", "--rows", 400, "--queries", 20, "--dimension", 16, "--batch", 100, "--ef", "8,400"
+    )
+    assert report["rows"] == 400 and report["dimension"] == 16
+    single, batch = report["ingest"]
+    assert (single["batch_rows"], batch["batch_rows"]) == (1, 100)
+    assert single["per_second"] > 0
+    low, high, exact = report["search"]
+    assert (low["ef"], high["ef"], exact["ef"]) == (8, 400, None)
+    assert exact["exact"] and exact["recall"] == 1.0
+    assert 0 < low["recall"] <= high["recall"] + 0.05 and high["recall"] > 0.99
+    for run in (low, high, exact, single, batch):
+        assert 0 < run["p50_ms"] <= run["p95_ms"] <= run["p99_ms"]
+    own = docs.json("bench", "docs", "--queries", 2)
+    assert own["rows"] == 2 and own["distance"] == "l2"
+    assert docs.hearth("bench", "docs", "--queries", 10).code == 5
+    assert "recall@10" in docs.ok("bench", "--rows", 50, "--queries", 2, "--dimension", 8).out
+    assert docs.json("namespace", "list") == {"namespaces": ["docs"]}
