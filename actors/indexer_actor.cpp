@@ -1,5 +1,8 @@
 #include "actors/indexer_actor.hpp"
 
+#include <sys/resource.h>
+#include <unistd.h>
+
 #include <algorithm>
 
 #include "actors/events.hpp"
@@ -18,6 +21,8 @@ constexpr auto view_age = 400ms;
 constexpr std::size_t snapshot_row_bytes = 16 * 1024;
 constexpr std::size_t snapshot_base_bytes = std::size_t{64} << 20;
 constexpr std::size_t replay_batches = 1024;
+/// Acknowledgements and searches come before graph work. Linux keeps a nice value per thread.
+constexpr int graph_work_nice = 10;
 
 class indexer_state {
  public:
@@ -35,6 +40,8 @@ class indexer_state {
   }
 
   void load() {
+    if (options_.detached)
+      ::setpriority(PRIO_PROCESS, static_cast<id_t>(::gettid()), graph_work_nice);
     if (auto loaded = load_snapshot(); loaded) {
       cursor_ = *loaded;
       loaded_ = true;
@@ -268,10 +275,11 @@ std::filesystem::path snapshot_file(const std::filesystem::path& directory, std:
   return directory / core::format("index-{}.snap", shard);
 }
 
-indexer_actor spawn_indexer(caf::actor_system& system, bool detached, index_listener listener,
+indexer_actor spawn_indexer(caf::actor_system& system, index_listener listener,
                             indexer_options options) {
-  return detached ? system.spawn<caf::detached>(indexer, std::move(listener), std::move(options))
-                  : system.spawn(indexer, std::move(listener), std::move(options));
+  return options.detached
+             ? system.spawn<caf::detached>(indexer, std::move(listener), std::move(options))
+             : system.spawn(indexer, std::move(listener), std::move(options));
 }
 
 }  // namespace hearth::actors

@@ -91,6 +91,7 @@ struct indexer_options {
   std::size_t shard = 0;
   namespace_parts parts;
   std::shared_ptr<logger> log = null_logger();
+  bool detached = true;         ///< on a thread of its own; not in tests that own the scheduler
   std::size_t page_rows = 256;  ///< rows per build step; orders wait for one step at most
 };
 
@@ -99,8 +100,8 @@ struct indexer_options {
                                                   std::size_t shard);
 
 /// Starts an indexer. It quits with an error if its index throws or refuses rows; whoever monitors
-/// it then starts over from storage. Not `detached` only in tests that own the scheduler.
-[[nodiscard]] indexer_actor spawn_indexer(caf::actor_system& system, bool detached,
-                                          index_listener listener, indexer_options options);
+/// it then starts over from storage.
+[[nodiscard]] indexer_actor spawn_indexer(caf::actor_system& system, index_listener listener,
+                                          indexer_options options);
 
 }  // namespace hearth::actors

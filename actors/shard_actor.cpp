@@ -49,9 +49,10 @@ class shard_state {
     options.shard = options_.shard;
     options.parts = options_.parts;
     options.log = options_.log;
+    options.detached = options_.detach_indexer;
     if (!saves_)
       options.page_rows = flat_page_rows;
-    indexer_ = spawn_indexer(self_->system(), options_.detach_indexer,
+    indexer_ = spawn_indexer(self_->system(),
                              caf::actor_cast<index_listener>(caf::strong_actor_ptr(self_->ctrl())),
                              std::move(options));
     self_->monitor(indexer_);
