@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -29,6 +30,19 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     assert re.match(r"\['b', '[ac]'\] \[", searched), searched
     assert read.startswith("2 ")
     assert "'seen': True" in read and "'year': 2024" in read
+
+
+def test_the_shell_example_of_the_readme_runs(tmp_path: Path) -> None:
+    examples = code_blocks(ROOT / "README.md", "sh")
+    (example,) = [text for text in examples if "hearth search" in text]
+    run = subprocess.run(
+        ["bash", "-euc", example], cwd=tmp_path, capture_output=True, text=True, timeout=120
+    )
+    assert run.returncode == 0, run.stderr
+    (found,) = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
+    assert [hit["text"] for hit in found["hits"]] == ["a red bicycle"]
+    assert "a blue boat" in run.stdout
+    assert "stopped" in run.stdout
 
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

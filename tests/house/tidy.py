@@ -2,8 +2,8 @@
 
     tidy.py BUILD_DIRECTORY JOBS <files
 
-Files that the build does not compile are left out, and so are findings in system headers. What passed
-is remembered under the digest of the file, of every header of this project and of the
+Files that the build does not compile are left out, and so are findings in system headers. What
+passed is remembered under the digest of the file, of every header of this project and of the
 configuration, so an unchanged file costs nothing the second time.
 """
 
