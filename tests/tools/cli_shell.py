@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import time
 from dataclasses import dataclass, field
@@ -140,3 +141,19 @@ def make_shell(root: Path) -> Shell:
         "LC_ALL": "C.UTF-8",
     }
     return Shell(root, env)
+
+
+def npy(rows: list[list[float]], descr: str = "<f4") -> bytes:
+    """The bytes of a .npy file, without NumPy."""
+    header = (
+        f"{{'descr': '{descr}', 'fortran_order': False, 'shape': ({len(rows)}, {len(rows[0])}), }}"
+    )
+    header += " " * (-(len(header) + 11) % 64) + "\n"
+    code = {"<f2": "e", "<f4": "f", "<f8": "d"}[descr]
+    values = [value for row in rows for value in row]
+    return (
+        b"\x93NUMPY\x01\x00"
+        + struct.pack("<H", len(header))
+        + header.encode()
+        + struct.pack(f"<{len(values)}{code}", *values)
+    )
