@@ -179,8 +179,10 @@ void client_link::established(std::unique_ptr<live_session> session) {
 }
 
 void client_link::lost(std::uint64_t generation) {
-  if (live_ != nullptr && live_->generation() == generation)
-    live_ = nullptr;
+  if (live_ == nullptr || live_->generation() != generation)
+    return;
+  live_ = nullptr;
+  failure_ = {errc::unavailable, "the connection to the daemon broke", "call again", 0};
 }
 
 kj::Promise<void> client_link::when_lost() {

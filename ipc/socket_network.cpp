@@ -182,14 +182,11 @@ void socket_network::enqueue(outgoing_message& message) {
 void socket_network::schedule_flush() {
   if (chunks_.empty() || std::exchange(flushing_, true))
     return;
-  flusher_ = kj::evalLast([this]() {
-               return flush();
-             }).then([this]() {
-                 flushing_ = false;
-               }).eagerlyEvaluate([this](kj::Exception&& failure) {
-    flushing_ = false;
-    fail_writes(kj::mv(failure));
-  });
+  flusher_ =
+      kj::evalLast([this] { return flush(); }).eagerlyEvaluate([this](kj::Exception&& failure) {
+        flushing_ = false;
+        fail_writes(kj::mv(failure));
+      });
 }
 
 kj::Promise<void> socket_network::flush() {
@@ -226,6 +223,8 @@ kj::Promise<void> socket_network::flush() {
       return KJ_EXCEPTION(DISCONNECTED, "cannot write to the socket", errno);
   }
   drained_.notify();
+  flushing_ =
+      false;  // here and not in a continuation: what is queued from now on needs a new flush
   return kj::READY_NOW;
 }
 

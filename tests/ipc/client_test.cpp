@@ -322,6 +322,29 @@ TEST_CASE("who loses the race to start a daemon connects to the winner's") {
   CHECK((*store)->info());
 }
 
+TEST_CASE("a daemon that dies between taking a connection and the login is tried again") {
+  const temporary_directory directory;
+  connect_options options;
+  options.autostart = false;
+  options.socket = directory.path() / "s";
+  server_options serve;
+  serve.socket = directory.path() / "new";
+  const auto server = server::start(make_store(simple_behaviour()), directory.path(), serve);
+  REQUIRE(server);
+  std::optional<listening_socket> dying(options.socket);
+  auto connected =
+      std::async(std::launch::async, [&] { return connect(directory.path(), options); });
+  const int taken = dying->accept();
+  REQUIRE(taken >= 0);
+  std::filesystem::rename(serve.socket, options.socket);  // who tries again meets the living one
+  dying.reset();
+  ::close(taken);
+  const auto store = connected.get();
+  INFO((store ? std::string() : to_string(store.error())));
+  REQUIRE(store);
+  CHECK((*store)->info());
+}
+
 TEST_CASE("twenty clients at once share one connection loop and one server") {
   served_store served;
   std::vector<std::thread> clients;

@@ -1,7 +1,6 @@
 // Where sockets lie, who may use them, and what happens to their files.
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -148,12 +147,7 @@ TEST_CASE("a stale socket is replaced, an answering one is not, and no other fil
     return server::start(make_store(simple_behaviour()), directory.path(), options);
   };
   SECTION("stale") {
-    const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    options.socket.string().copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    ::close(fd);
+    { const listening_socket dead(options.socket); }
     REQUIRE(fs::exists(options.socket));
     CHECK(start());
   }
@@ -179,14 +173,9 @@ TEST_CASE("a stale socket is replaced, an answering one is not, and no other fil
 TEST_CASE("a listening socket from outside is served and its file is left") {
   const temporary_directory directory;
   const auto path = directory.path() / "activated";
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
-  REQUIRE(::bind(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  REQUIRE(::listen(fd, 8) == 0);
+  listening_socket activated(path);
   server_options options;
-  options.listen_fd = fd;
+  options.listen_fd = activated.release();
   {
     const auto server = server::start(make_store(simple_behaviour()), directory.path(), options);
     REQUIRE(server);

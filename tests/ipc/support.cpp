@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 #include <catch2/catch.hpp>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
-#include <cstring>
 #include <fstream>
 #include <utility>
 
@@ -233,14 +233,37 @@ std::shared_ptr<store_handle> served_store::connect() const {
   return std::move(*connected);
 }
 
-raw_socket::raw_socket(const std::filesystem::path& path) {
-  fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd_ < 0)
-    return;
+namespace {
+
+sockaddr_un address_of(const std::filesystem::path& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
+  path.string().copy(address.sun_path, sizeof address.sun_path - 1);
+  return address;
+}
+
+}  // namespace
+
+listening_socket::listening_socket(const std::filesystem::path& path)
+    : fd_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  const auto address = address_of(path);
+  REQUIRE(::bind(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
+  REQUIRE(::listen(fd_, 8) == 0);
+}
+
+listening_socket::~listening_socket() {
+  if (fd_ >= 0)
+    ::close(fd_);
+}
+
+int listening_socket::accept() const {
+  return ::accept4(fd_, nullptr, nullptr, SOCK_CLOEXEC);
+}
+
+raw_socket::raw_socket(const std::filesystem::path& path) {
+  fd_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const auto address = address_of(path);
+  if (fd_ >= 0 && ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) < 0) {
     ::close(fd_);
     fd_ = -1;
   }

@@ -11,6 +11,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "core/database.hpp"
 #include "ipc/client.hpp"
@@ -105,6 +106,22 @@ class raw_socket {
   [[nodiscard]] bool can_send_within(int seconds) const;
   /// True if the other side ends the connection within `seconds`.
   [[nodiscard]] bool ends_within(int seconds) const;
+
+ private:
+  int fd_ = -1;
+};
+
+/// A socket that is bound and listens, as systemd or a dying daemon leave it; its file stays.
+class listening_socket {
+ public:
+  explicit listening_socket(const std::filesystem::path& path);
+  ~listening_socket();
+  listening_socket(const listening_socket&) = delete;
+  listening_socket& operator=(const listening_socket&) = delete;
+  /// A connection, or -1. Blocks.
+  [[nodiscard]] int accept() const;
+  /// Gives the descriptor away.
+  [[nodiscard]] int release() noexcept { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
