@@ -4,8 +4,8 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <cstring>
 #include <string>
+#include <system_error>
 
 #include "python/native/errors.hpp"
 
@@ -18,7 +18,7 @@ class completion_queue::shared_state {
 
   shared_state() : fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (fd_ < 0)
-      throw native_error(errc::io_error, std::string("eventfd: ") + std::strerror(errno),
+      throw native_error(errc::io_error, "eventfd: " + std::generic_category().message(errno),
                          "raise the limit of open files (ulimit -n)");
   }
   ~shared_state() { ::close(fd_); }

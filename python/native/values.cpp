@@ -307,9 +307,10 @@ py::list list_from(const std::vector<value_map>& metadata) {
 
 py::list list_from(const std::vector<std::optional<std::string>>& texts) {
   py::list list(texts.size());
-  for (std::size_t i = 0; i < texts.size(); ++i) {
-    py::object item = texts[i] ? py::object(text_of(*texts[i])) : py::object(py::none());
-    PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i), item.release().ptr());
+  Py_ssize_t row = 0;
+  for (const auto& text : texts) {
+    py::object item = text ? py::object(text_of(*text)) : py::object(py::none());
+    PyList_SET_ITEM(list.ptr(), row++, item.release().ptr());
   }
   return list;
 }

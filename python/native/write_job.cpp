@@ -173,6 +173,14 @@ void write_job::check_duplicates() const {
                        "a write names each record once");
 }
 
+write_job::row write_job::take_row(std::size_t index) {
+  if (!held_)
+    return convert_row(index);
+  auto held = std::move(*held_);
+  held_.reset();
+  return held;
+}
+
 write_batch write_job::next_batch() {
   write_batch batch;
   batch.kind = settings_.kind;
@@ -183,7 +191,7 @@ write_batch write_job::next_batch() {
   std::size_t message_bytes = 0;
   auto end = position_;
   for (; end < last; ++end) {
-    auto converted = held_ ? *std::exchange(held_, std::nullopt) : convert_row(end);
+    auto converted = take_row(end);
     // A row that is too large alone goes out alone, so that the daemon's check names the limit.
     const bool fits = bytes + converted.bytes <= limits::batch_bytes &&
                       message_bytes + converted.message_bytes <= message_room;

@@ -49,6 +49,8 @@ class write_job {
 
   void set_rows(const char* column, std::size_t size);
   [[nodiscard]] row convert_row(std::size_t index) const;
+  /// The row held back from the last batch, or else a new one.
+  [[nodiscard]] row take_row(std::size_t index);
   void append(write_batch& batch, row converted) const;
   void finish(write_batch& batch, std::size_t end);
   void check_duplicates() const;
