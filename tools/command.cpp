@@ -32,7 +32,7 @@ void add_setting_flags(CLI::App& app, global_options& options) {
     if (std::holds_alternative<bool settings::*>(row.member)) {
       const auto name = core::format("--no-{}", flag_name(row).substr(2));
       option = app.add_flag_callback(
-          "--no-" + flag_name(row).substr(2), [keep] { keep("false"); }, "Do not: " + help);
+          "--no-" + flag_name(row).substr(2), [keep] { keep("false"); }, "Switch off: " + help);
     } else {
       option =
           app.add_option_function<std::string>(flag_name(row), keep, help)
@@ -73,14 +73,21 @@ int report_usage(const CLI::App& app, const CLI::ParseError& failure, bool as_js
                  std::ostream& out, std::ostream& err) {
   if (failure.get_exit_code() == static_cast<int>(CLI::ExitCodes::Success)) {
     // --help: CLI11 knows which command's text was asked for.
-    app.exit(failure, out, err);
+    std::ostringstream text;
+    app.exit(failure, text, err);
+    out << text.view() << (text.view().ends_with('\n') ? "" : "\n");
     return exit_ok;
   }
+  std::string message = failure.what();
+  // "A subcommand is required" hides that there was one, misspelt.
+  if (const auto unknown = app.remaining(); app.get_subcommands().empty() && !unknown.empty())
+    message = core::format("'{}' is not a command", unknown.front());
+  std::ranges::replace(message, '\n', ' ');
   const std::string hint = "hearth --help, or hearth COMMAND --help, shows what is possible";
   if (as_json)
-    err << dump_json(error_to_json("usage", failure.what(), hint)) << '\n';
+    err << dump_json(error_to_json("usage", message, hint)) << '\n';
   else
-    err << "hearth: " << failure.what() << "\n  hint: " << hint << '\n';
+    err << "hearth: " << message << "\n  hint: " << hint << '\n';
   return exit_usage;
 }
 

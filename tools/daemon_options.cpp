@@ -14,13 +14,18 @@ void add_setting_flags(CLI::App& app, flag_list& flags) {
   for (const auto& row : setting_table()) {
     if (row.scope == setting_scope::client)
       continue;
+    const auto standard = value_text(settings{}, row);
     app.add_option_function<std::string>(
            flag_name(row),
            [&flags, key = std::string(row.key)](const std::string& text) {
              flags.emplace_back(key, text);
            },
-           core::format("{} [{}]", row.help, variable_name(row)))
-        ->type_name(expectation(row));
+           core::format("{}{} [{}]", row.help,
+                        standard.empty() ? "" : core::format(" (default: {})", standard),
+                        variable_name(row)))
+        ->type_name(std::holds_alternative<std::uint64_t settings::*>(row.member) ? "NUMBER"
+                    : standard.empty()                                            ? "PATH"
+                                                                                  : "LEVEL");
   }
 }
 

@@ -52,6 +52,7 @@ TEST_CASE("command line: every command explains itself with an example") {
     CHECK(help.err.empty());
     CHECK(help.out.find("Example") != std::string::npos);
     CHECK(help.out.find("hearth ") != std::string::npos);
+    CHECK(help.out.ends_with('\n'));
   }
 }
 
@@ -81,6 +82,11 @@ TEST_CASE("command line: mistakes are exit code 2, as text or as JSON") {
     CHECK(document->at("error").contains("code"));
     CHECK(document->at("error").contains("hint"));
   }
+}
+
+TEST_CASE("command line: an unknown command is named") {
+  CHECK(run({"serach", "docs"}).err.starts_with("hearth: 'serach' is not a command\n"));
+  CHECK(run({"namespace", "destroy", "x"}).code == exit_usage);
 }
 
 TEST_CASE("command line: a store that is not there is found out before a daemon is started") {
