@@ -99,6 +99,8 @@ def test_closing_in_one_thread_while_others_work(shared_path: Path, name: str) -
 def test_ctrl_c_ends_a_call_that_waits(store_path: Path) -> None:
     code = """
 import os, signal, sys, threading, hearth
+# A test run in the background inherits a SIGINT that is ignored.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 with hearth.connect(sys.argv[1]) as db:
     ns = db.namespace("docs", dimension=2)
     os.kill(db.info().pid, signal.SIGSTOP)  # now nobody answers
