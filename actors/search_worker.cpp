@@ -8,10 +8,13 @@ struct worker_state {
   static inline const char* name = "search_worker";
 };
 
-search_worker::behavior_type search_worker_actor(search_worker::stateful_pointer<worker_state>) {
-  return {[](const run_read& task) {
+// `load` counts the parts that are waiting or running.
+search_worker::behavior_type
+search_worker_actor(search_worker::stateful_pointer<worker_state>,
+                    const std::shared_ptr<std::atomic<std::size_t>>& load) {
+  return {[load](const run_read& task) {
     task.job->run(task.part);
-    task.load->fetch_sub(1, std::memory_order_relaxed);
+    load->fetch_sub(1, std::memory_order_relaxed);
   }};
 }
 
@@ -19,9 +22,10 @@ search_worker::behavior_type search_worker_actor(search_worker::stateful_pointer
 
 worker_pool::worker_pool(caf::actor_system& system, std::size_t workers) {
   workers_.reserve(workers);
-  for (std::size_t index = 0; index < workers; ++index)
-    workers_.push_back(
-        {system.spawn(search_worker_actor), std::make_shared<std::atomic<std::size_t>>(0)});
+  for (std::size_t index = 0; index < workers; ++index) {
+    auto load = std::make_shared<std::atomic<std::size_t>>(0);
+    workers_.push_back({system.spawn(search_worker_actor, load), load});
+  }
 }
 
 worker_pool::~worker_pool() {
@@ -50,7 +54,7 @@ void worker_pool::post(const std::shared_ptr<read_job>& job, std::size_t parts) 
   for (std::size_t part = 0; part < parts; ++part) {
     auto& chosen = least_loaded();
     chosen.load->fetch_add(1, std::memory_order_relaxed);
-    caf::anon_send(chosen.actor, run_read{job, part, chosen.load});
+    caf::anon_send(chosen.actor, run_read{job, part});
   }
 }
 

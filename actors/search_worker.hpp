@@ -21,7 +21,6 @@ class read_job {
 struct run_read {
   std::shared_ptr<read_job> job;
   std::size_t part = 0;
-  std::shared_ptr<std::atomic<std::size_t>> load;  ///< of the worker; one less when done
 };
 
 }  // namespace hearth::actors

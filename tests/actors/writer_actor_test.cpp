@@ -389,14 +389,15 @@ TEST_CASE("stopping commits what was accepted, even past the bounds, and then qu
   REQUIRE(bench.settled() == 0);
   bool down = false;
   const auto watcher = bench.system.actors().spawn(
-      [&down, writer = bench.writer](caf::event_based_actor* self) -> caf::behavior {
-        self->monitor(writer);
-        self->set_down_handler([&down, self](caf::down_msg&) {
-          down = true;
+      [](caf::event_based_actor* self, const writer_actor& watched, bool* noted) -> caf::behavior {
+        self->monitor(watched);
+        self->set_down_handler([noted, self](caf::down_msg&) {
+          *noted = true;
           self->quit();
         });
         return {[](int) {}};
-      });
+      },
+      bench.writer, &down);
   bench.system.run();
   caf::anon_send(bench.writer, writer_stop{});
   bench.system.run();
