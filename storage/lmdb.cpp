@@ -1,5 +1,6 @@
 #include "storage/lmdb.hpp"
 
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 
@@ -17,6 +18,9 @@ namespace {
 
 constexpr std::size_t pooled_readers = 64;
 constexpr std::uint64_t smallest_map = std::uint64_t{1} << 30;
+constexpr std::uint64_t map_growth = 4;
+// Scans renew their snapshot every half second; who holds one while asking for another waits in vain.
+constexpr std::chrono::seconds growth_patience{1};
 // LMDB answers a short write with EIO; with less than this left, the disk is the reason.
 constexpr std::uint64_t full_disk_bytes = std::uint64_t{1} << 20;
 
@@ -84,15 +88,17 @@ read_transaction::~read_transaction() {
 
 result<void> read_transaction::renew() {
   mdb_txn_reset(handle_);
-  const int code = mdb_txn_renew(handle_);
+  const int code = environment_->renew(handle_);
   if (code != MDB_SUCCESS)
     return std::unexpected(environment_->error_from(code, "renew a read transaction"));
   return {};
 }
 
 write_transaction::~write_transaction() {
-  if (handle_ != nullptr)
-    mdb_txn_abort(handle_);
+  if (handle_ == nullptr)
+    return;
+  mdb_txn_abort(handle_);
+  environment_->end();
 }
 
 result<void> write_transaction::put(table in, bytes key, bytes value, unsigned flags) {
@@ -145,6 +151,7 @@ result<table> write_transaction::open_table(const char* name, bool create) {
 
 result<void> write_transaction::commit() {
   const int code = mdb_txn_commit(std::exchange(handle_, nullptr));
+  environment_->end();
   if (code != MDB_SUCCESS)
     return std::unexpected(environment_->error_from(code, "commit"));
   return {};
@@ -229,7 +236,9 @@ result<std::shared_ptr<environment>> environment::open(const std::filesystem::pa
 // Asks for less address space while the system refuses: RLIMIT_AS, or very many open environments.
 result<void> environment::open_handle(const environment_options& options) {
   const auto needed = std::max(smallest_map, 2 * file_bytes());
-  map_bytes_ = options.map_bytes;
+  largest_map_ = options.map_bytes;
+  map_bytes_ = std::min(options.map_bytes,
+                        std::max(options.first_map_bytes, map_growth * file_bytes()));
   for (;;) {
     int code = mdb_env_create(&handle_);
     if (code != MDB_SUCCESS)
@@ -246,9 +255,34 @@ result<void> environment::open_handle(const environment_options& options) {
     mdb_env_close(std::exchange(handle_, nullptr));  // as LMDB asks after a failed open
     if (code != ENOMEM || map_bytes_ / 4 < needed)
       return std::unexpected(error_from(code, "open"));
-    map_bytes_ /= 4;
+    map_bytes_ = map_bytes_ / 4;
   }
 }
+
+bool environment::nearly_full() const noexcept {
+  MDB_envinfo state{};
+  MDB_stat pages{};
+  if (unusable_ || map_bytes_ >= largest_map_ || mdb_env_info(handle_, &state) != MDB_SUCCESS ||
+      mdb_env_stat(handle_, &pages) != MDB_SUCCESS)
+    return false;
+  return (state.me_last_pgno + 1) * pages.ms_psize > map_bytes_ / 4 * 3;
+}
+
+// LMDB gives the old map back before it asks for the new one, and cannot go on without a map: so
+// what it will ask for is tried out first.
+void environment::grow_map() noexcept {
+  const auto wanted = std::min(largest_map_, map_growth * map_bytes_);
+  void* const trial =
+      ::mmap(nullptr, wanted, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (trial == MAP_FAILED)
+    return;  // the writer uses what is left
+  ::munmap(trial, wanted);
+  if (mdb_env_set_mapsize(handle_, wanted) == MDB_SUCCESS)
+    map_bytes_ = wanted;
+  else
+    unusable_ = true;
+}
+
 
 environment::~environment() {
   for (auto* reader : pool_)
@@ -261,42 +295,85 @@ environment::~environment() {
   }
 }
 
+void environment::enter_read(std::unique_lock<std::mutex>& lock) {
+  if (growth_waits_)
+    changed_.wait_for(lock, growth_patience, [&] { return !growth_waits_; });
+  ++transactions_;
+}
+
+void environment::leave() noexcept {
+  --transactions_;
+  if (growth_waits_)
+    changed_.notify_all();
+}
+
 result<read_transaction> environment::begin_read() {
   MDB_txn* reader = nullptr;
   {
-    const std::scoped_lock lock(pool_mutex_);
+    std::unique_lock lock(mutex_);
+    enter_read(lock);
     if (!pool_.empty()) {
       reader = pool_.back();
       pool_.pop_back();
     }
   }
   const bool pooled = reader != nullptr;
-  const int code =
-      pooled ? mdb_txn_renew(reader) : mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &reader);
+  const int code = unusable_ ? MDB_PANIC
+                   : pooled  ? mdb_txn_renew(reader)
+                             : mdb_txn_begin(handle_, nullptr, MDB_RDONLY, &reader);
   if (code != MDB_SUCCESS) {
     if (pooled)
       mdb_txn_abort(reader);
+    end();
     return std::unexpected(error_from(code, "begin a read transaction"));
   }
   return read_transaction(shared_from_this(), reader);
 }
 
 result<write_transaction> environment::begin_write() {
+  {
+    std::unique_lock lock(mutex_);
+    if (nearly_full()) {
+      growth_waits_ = true;
+      if (changed_.wait_for(lock, growth_patience, [&] { return transactions_ == 0; }))
+        grow_map();
+      growth_waits_ = false;
+      changed_.notify_all();
+    }
+    ++transactions_;
+  }
   MDB_txn* writer = nullptr;
-  const int code = mdb_txn_begin(handle_, nullptr, 0, &writer);
-  if (code != MDB_SUCCESS)
+  const int code = unusable_ ? MDB_PANIC : mdb_txn_begin(handle_, nullptr, 0, &writer);
+  if (code != MDB_SUCCESS) {
+    end();
     return std::unexpected(error_from(code, "begin a write transaction"));
+  }
   return write_transaction(shared_from_this(), writer);
+}
+
+int environment::renew(MDB_txn* reader) {
+  std::unique_lock lock(mutex_);
+  leave();
+  enter_read(lock);
+  return unusable_ ? MDB_PANIC : mdb_txn_renew(reader);
+}
+
+void environment::end() noexcept {
+  const std::scoped_lock lock(mutex_);
+  leave();
 }
 
 void environment::release(MDB_txn* reader) noexcept {
   mdb_txn_reset(reader);
-  const std::scoped_lock lock(pool_mutex_);
-  if (pool_.size() < pooled_readers) {
-    try {
-      pool_.push_back(reader);
-      return;
-    } catch (const std::bad_alloc&) {  // then give the slot back instead
+  {
+    const std::scoped_lock lock(mutex_);
+    leave();
+    if (pool_.size() < pooled_readers) {
+      try {
+        pool_.push_back(reader);
+        return;
+      } catch (const std::bad_alloc&) {  // then give the slot back instead
+      }
     }
   }
   mdb_txn_abort(reader);

@@ -7,6 +7,8 @@
 // next one, which costs nanoseconds and touches no lock of LMDB.
 #include <lmdb.h>
 
+#include <atomic>
+#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -70,7 +72,8 @@ class read_transaction : public transaction {
   read_transaction(read_transaction&&) noexcept = default;
   ~read_transaction();
 
-  /// Moves on to the newest snapshot. Every cursor must have been closed.
+  /// Moves on to the newest snapshot, letting a map grow that waits to. Every cursor must have been
+  /// closed.
   [[nodiscard]] result<void> renew();
 };
 
@@ -141,7 +144,10 @@ class cursor {
 };
 
 struct environment_options {
-  std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< address space, the largest file possible
+  std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< the largest file possible
+  /// Address space taken at once. It quadruples, up to map_bytes, as the file comes close: a process
+  /// has 128 TiB of it for all its environments.
+  std::uint64_t first_map_bytes = std::uint64_t{16} << 30;
   unsigned max_tables = 16;
   unsigned max_readers = 1024;
   bool create = false;  ///< already_exists if there is one, instead of not_found if there is none
@@ -159,12 +165,13 @@ class environment : public std::enable_shared_from_this<environment> {
 
   /// busy when every reader slot is taken.
   [[nodiscard]] result<read_transaction> begin_read();
-  /// Waits for the writing transaction of another thread or process.
+  /// Waits for the writing transaction of another thread or process. Grows a map that is nearly
+  /// full, if the snapshots that are open end within a second; or else the next one tries again.
   [[nodiscard]] result<write_transaction> begin_write();
 
   /// Frees reader slots of processes that died; answers how many.
   [[nodiscard]] result<int> clear_stale_readers();
-  /// The address space that was granted; less than asked for if the system refused.
+  /// The address space it has now; less than first_map_bytes if the system refused.
   [[nodiscard]] std::uint64_t map_bytes() const noexcept { return map_bytes_; }
   [[nodiscard]] std::uint64_t file_bytes() const noexcept;
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
@@ -175,16 +182,29 @@ class environment : public std::enable_shared_from_this<environment> {
 
  private:
   friend class read_transaction;
+  friend class write_transaction;
   explicit environment(std::filesystem::path directory) : directory_(std::move(directory)) {}
   [[nodiscard]] result<void> open_handle(const environment_options& options);
+  [[nodiscard]] bool nearly_full() const noexcept;
+  void grow_map() noexcept;
+  /// Counts a snapshot, after giving a map that waits to grow its chance; leave() counts it off.
+  void enter_read(std::unique_lock<std::mutex>& lock);
+  void leave() noexcept;
+  [[nodiscard]] int renew(MDB_txn* reader);
+  void end() noexcept;
   void release(MDB_txn* reader) noexcept;
 
   std::filesystem::path directory_;
   MDB_env* handle_ = nullptr;
-  std::uint64_t map_bytes_ = 0;
+  std::atomic<std::uint64_t> map_bytes_ = 0;
+  std::uint64_t largest_map_ = 0;
   std::optional<std::pair<std::uint64_t, std::uint64_t>> registration_;  // device and inode
-  std::mutex pool_mutex_;
+  std::mutex mutex_;            // guards what follows, and the map's growth
   std::vector<MDB_txn*> pool_;  // reset readers, each still owning its slot
+  std::size_t transactions_ = 0;
+  bool growth_waits_ = false;
+  std::atomic<bool> unusable_ = false;  // lost its map
+  std::condition_variable changed_;  // the two above
 };
 
 /// `text` as a key.

@@ -1,5 +1,6 @@
 #include <sys/random.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "core/format.hpp"
@@ -25,20 +26,21 @@ result<store_identity> make_identity() {
 
 result<std::shared_ptr<lmdb::environment>> open_environment(const std::filesystem::path& directory,
                                                             const namespace_store_options& options,
-                                                            bool create) {
+                                                            const store_hooks& hooks, bool create) {
   if (options.map_bytes > largest_map)
     return fail(errc::invalid_argument,
                 core::format("map_bytes is {}; the limit is {}", format_bytes(options.map_bytes),
                              format_bytes(largest_map)));
   lmdb::environment_options wanted;
   wanted.map_bytes = options.map_bytes;
+  wanted.first_map_bytes = std::min(hooks.first_map_bytes, options.map_bytes);
   wanted.create = create;
   HEARTH_TRY(auto opened, lmdb::environment::open(directory, wanted));
-  if (opened->map_bytes() < wanted.map_bytes)
+  if (opened->map_bytes() < wanted.first_map_bytes)
     options.log->warning(events::map_reduced,
                          core::format("{}: the system grants {} of address space, not {}",
                                       directory.string(), format_bytes(opened->map_bytes()),
-                                      format_bytes(wanted.map_bytes)));
+                                      format_bytes(wanted.first_map_bytes)));
   HEARTH_TRY(const int stale, opened->clear_stale_readers());
   if (stale > 0)
     options.log->info(
@@ -54,7 +56,7 @@ result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::pat
                                                       const namespace_store_options& options,
                                                       const store_hooks& hooks) {
   HEARTH_CHECK(make_directory(directory));
-  HEARTH_TRY(auto environment, open_environment(directory, options, true));
+  HEARTH_TRY(auto environment, open_environment(directory, options, hooks, true));
   lmdb_namespace_store::contents made;
   made.config = config;
   HEARTH_TRY(made.identity, make_identity());
@@ -72,7 +74,7 @@ result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::pat
 result<std::unique_ptr<namespace_store>> open_store(const std::filesystem::path& directory,
                                                     const namespace_store_options& options,
                                                     const store_hooks& hooks) {
-  HEARTH_TRY(auto environment, open_environment(directory, options, false));
+  HEARTH_TRY(auto environment, open_environment(directory, options, hooks, false));
   lmdb_namespace_store::contents found;
   HEARTH_TRY(auto transaction, environment->begin_write());
   HEARTH_TRY(found.all, tables::open(transaction, false));

@@ -84,7 +84,7 @@ class read_view {
 
 struct namespace_store_options {
   std::shared_ptr<logger> log = null_logger();
-  std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< sparse address space; 16 TiB at most
+  std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< the largest file possible; 16 TiB at most
   std::uint64_t history_batches = 100'000;           ///< change table entries kept at least
   /// Runs before each LMDB commit; an error makes the commit fail. Tests only.
   std::function<result<void>()> before_commit;

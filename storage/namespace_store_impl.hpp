@@ -17,6 +17,7 @@ namespace hearth::storage {
 struct store_hooks {
   id_hash hash = default_id_hash;
   std::chrono::nanoseconds renew_scans_after = std::chrono::milliseconds(500);
+  std::uint64_t first_map_bytes = lmdb::environment_options{}.first_map_bytes;
   std::size_t maintenance_bytes = std::size_t{8} << 20;  ///< written by one call of maintain()
 };
 
