@@ -1,6 +1,7 @@
 #include "tools/daemon.hpp"
 
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -74,6 +75,16 @@ class signal_reader {
   explicit signal_reader(int fd) : fd_(fd) {}
   int fd_;
 };
+
+// Every open namespace holds a few files and every client a socket; the usual soft limit of 1024 is
+// there for programs that use select(). A refusal is no reason not to start.
+void allow_many_files() {
+  rlimit files{};
+  if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+    return;
+  files.rlim_cur = files.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &files);
+}
 
 // Everything that serves, in the order in which it is started; it ends in the opposite order.
 struct service {
@@ -169,6 +180,7 @@ int run_daemon(const daemon_options& options, start_report report) {
   const auto log = open_log(options);
   if (!log)
     return refuse(log.error(), report, nullptr);
+  allow_many_files();
   auto running = start_service(options, *listen_fd, *log);
   if (!running)
     return refuse(running.error(), report, log->get());

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -292,3 +293,19 @@ def test_the_daemon_is_found_in_the_environment_first(
     monkeypatch.setattr("hearth._daemon._installed", lambda: iter([]))
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
     assert find_daemon() == ""
+
+
+def test_hundreds_of_namespaces_are_open_at_once_under_a_low_limit_of_files(
+    store_path: Path,
+) -> None:
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        db = hearth.connect(store_path)  # the daemon that it starts inherits the limit
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    with db:
+        spaces = [db.namespace(f"n{i}", dimension=2, distance="l2") for i in range(300)]
+        for i, ns in enumerate(spaces):
+            ns.upsert(ids=[i], vectors=[[i, 1]])
+        assert [int(ns.search([0, 1], k=1).ids[0]) for ns in spaces] == list(range(300))
