@@ -3,6 +3,7 @@
 #include <cmath>
 #include <string_view>
 
+#include "core/format.hpp"
 #include "core/limits.hpp"
 #include "core/validation.hpp"
 
@@ -31,7 +32,7 @@ class metadata_walk {
       if (!is_utf8(key))
         return stop(metadata_fault::key_not_utf8);
       if (!visit(item, depth)) {
-        path.insert(0, "." + printable(key));
+        path = core::format(".{}{}", printable(key), path);
         return false;
       }
     }

@@ -184,6 +184,7 @@ std::unique_ptr<CLI::App> make_app(global_options& options, action& chosen) {
   app->fallthrough();
   app->require_subcommand(1);
   app->set_help_flag("-h,--help", "Show this text, or with a command its options");
+  app->set_version_flag("--version", "hearth " HEARTH_VERSION)->group(global_group);
   app->footer(
       "Examples:\n"
       "  hearth import docs notes.jsonl --embed    load a file, make vectors from its text\n"

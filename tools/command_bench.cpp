@@ -2,8 +2,11 @@
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <cmath>
+#include <csignal>
 #include <random>
 #include <thread>
 #include <unordered_set>
@@ -117,6 +120,35 @@ result<bench_data> sampled(namespace_handle& source, const bench_options& option
   return data;
 }
 
+// Holds Ctrl-C and SIGTERM back until the namespace is dropped; then they end the process as they
+// would have.
+class interruption {
+ public:
+  interruption() {
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      before_[i] = std::signal(numbers[i], [](int number) { caught_ = number; });
+  }
+  ~interruption() {
+    for (std::size_t i = 0; i < numbers.size(); ++i)
+      std::signal(numbers[i], before_[i]);
+    if (const int number = caught_.exchange(0); number != 0)
+      std::raise(number);
+  }
+  interruption(const interruption&) = delete;
+  interruption& operator=(const interruption&) = delete;
+
+  static result<void> check() {
+    if (caught_ != 0)
+      return fail(errc::cancelled, "interrupted");
+    return {};
+  }
+
+ private:
+  static constexpr std::array numbers{SIGINT, SIGTERM};
+  static inline std::atomic<int> caught_ = 0;
+  std::array<void (*)(int), numbers.size()> before_{};
+};
+
 // Drops the namespace when the command ends, however it ends.
 class throw_away {
  public:
@@ -137,6 +169,7 @@ result<figures> ingest(namespace_handle& target, const bench_data& data, std::ui
                        std::uint64_t count, std::uint64_t batch_rows) {
   std::vector<double> took;
   for (std::uint64_t row = first; row < first + count; row += batch_rows) {
+    HEARTH_CHECK(interruption::check());
     const auto rows = std::min(batch_rows, first + count - row);
     write_batch batch;
     for (std::uint64_t i = 0; i < rows; ++i)
@@ -163,6 +196,7 @@ result<double> wait_until_indexed(namespace_handle& target) {
   const auto start = clock_type::now();
   const auto give_up = start + std::chrono::minutes(30);
   for (;;) {
+    HEARTH_CHECK(interruption::check());
     HEARTH_TRY(const auto info, target.info());
     if (info.index == index_state::ready && (info.fresh == 0 || info.indexed == info.vectors))
       return std::chrono::duration<double>(clock_type::now() - start).count();
@@ -191,6 +225,7 @@ result<search_run> run_searches(namespace_handle& target, const bench_data& data
   std::size_t hits = 0;
   std::size_t possible = 0;
   for (std::uint32_t i = 0; i < options.queries; ++i) {
+    HEARTH_CHECK(interruption::check());
     search_query query;
     query.vectors = data.query(i);
     query.k = options.k;
@@ -303,6 +338,7 @@ result<int> bench(invocation& call, const bench_options& options) {
   }
   request.dimension = data.dimension;
   const auto name = core::format("bench-{:08x}", std::random_device{}());
+  const interruption held_back;
   HEARTH_TRY(auto target, store->open_namespace(name, open_mode::create, request));
   const throw_away space(store, std::move(target));
   HEARTH_TRY(const auto report, measure(*space, data, options));

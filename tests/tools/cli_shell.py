@@ -80,9 +80,12 @@ class Shell:
         return answer.json
 
     def hearthd(self, *arguments: object, **env: str) -> subprocess.Popen[str]:
-        """Starts hearthd; the test's end ends it."""
+        return self.start("hearthd", *arguments, **env)
+
+    def start(self, program: str, *arguments: object, **env: str) -> subprocess.Popen[str]:
+        """Starts hearth or hearthd; the test's end ends it."""
         process = subprocess.Popen(
-            [BIN_DIR / "hearthd", *map(str, arguments)],
+            [BIN_DIR / program, *map(str, arguments)],
             cwd=self.root,
             env=self.env | env,
             stdin=subprocess.DEVNULL,

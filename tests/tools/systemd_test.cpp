@@ -109,12 +109,20 @@ TEST_CASE("systemd: the manager is told, by a path or an abstract name") {
   }
 }
 
-TEST_CASE("systemd: a manager that is not there does no harm") {
-  for (const auto& path : {std::string("/nonexistent/notify"), std::string("relative"),
-                           "/" + std::string(300, 'x'), std::string()}) {
+TEST_CASE("systemd: after a manager that is not there the next one is told") {
+  const temp_dir dir;
+  const auto path = (dir.path() / "notify").string();
+  const int fd = bound_socket(path, SOCK_DGRAM, false);
+  for (const auto& absent : {std::string("/nonexistent/notify"), std::string("relative"),
+                             "/" + std::string(300, 'x'), std::string()}) {
+    setenv("NOTIFY_SOCKET", absent.c_str(), 1);
+    notify_service_manager("LOST=1");
     setenv("NOTIFY_SOCKET", path.c_str(), 1);
     notify_service_manager("READY=1");
+    char buffer[32];
+    REQUIRE(recv(fd, buffer, sizeof buffer, MSG_DONTWAIT) == 7);
+    CHECK(std::string(buffer, 7) == "READY=1");
   }
   unsetenv("NOTIFY_SOCKET");
-  SUCCEED();
+  close(fd);
 }

@@ -3,11 +3,12 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 
 import pytest
 
-from cli_shell import BIN_DIR, TIMEOUT_S, Shell, npy
+from cli_shell import BIN_DIR, TIMEOUT_S, Shell, npy, wait_until
 
 # --- namespaces -----------------------------------------------------------------------------------
 
@@ -289,6 +290,7 @@ def test_errors_are_told_in_the_form_asked_for(docs: Shell) -> None:
 def test_version_and_help(shell: Shell) -> None:
     version = shell.json("version")["version"]
     assert shell.ok("version").out == f"hearth {version}\n"
+    assert shell.ok("--version").out == f"hearth {version}\n"
     assert "Examples:" in shell.ok("--help").out
     assert "hearth search docs" in shell.ok("search", "--help").out
     assert not shell.store.exists()
@@ -342,4 +344,13 @@ def test_bench_measures_and_leaves_nothing_behind(docs: Shell) -> None:
     assert own["rows"] == 2 and own["distance"] == "l2"
     assert docs.hearth("bench", "docs", "--queries", 10).code == 5
     assert "recall@10" in docs.ok("bench", "--rows", 50, "--queries", 2, "--dimension", 8).out
+    assert docs.json("namespace", "list") == {"namespaces": ["docs"]}
+
+
+def test_an_interrupted_bench_drops_its_namespace_and_ends_by_the_signal(docs: Shell) -> None:
+    bench = docs.start("hearth", "bench", "--rows", 50_000, "--dimension", 64, "--batch", 10)
+    wait_until(lambda: len(docs.json("namespace", "list")["namespaces"]) == 2)
+    bench.send_signal(signal.SIGTERM)
+    bench.communicate(timeout=TIMEOUT_S)
+    assert bench.returncode == -signal.SIGTERM
     assert docs.json("namespace", "list") == {"namespaces": ["docs"]}
