@@ -173,9 +173,10 @@ class shard_state {
   }
 
  private:
-  // Rows of one commit that are not in the main index yet.
+  // Rows of one batch that are not all in the main index yet.
   struct waiting_rows {
     std::shared_ptr<const shard_changes> changes;
+    const added_rows* batch = nullptr;  // in them
     std::size_t next = 0;
   };
 
@@ -279,13 +280,13 @@ class shard_state {
 };
 
 void shard_state::add_to_tail(const std::shared_ptr<const shard_changes>& changes) {
-  if (changes->added.empty())
-    return;
   // Rows that the same commit removed again are left out by index_more(), and erased from the tail
   // right after this.
-  if (auto done = tail_->insert(changes->added, changes->vectors.view()); !done)
-    throw std::runtime_error("the fresh tail refused rows: " + to_string(done.error()));
-  waiting_.push_back({changes, 0});
+  for (const auto& batch : changes->added) {
+    if (auto done = tail_->insert(batch.rows, batch.vectors.view()); !done)
+      throw std::runtime_error("the fresh tail refused rows: " + to_string(done.error()));
+    waiting_.push_back({changes, &batch, 0});
+  }
 }
 
 // Orders the next rows into the main index, one order at a time. Erased rows are skipped: they are
@@ -295,19 +296,20 @@ void shard_state::index_more() {
     return;
   auto rows = std::make_shared<std::vector<row_id>>();
   std::vector<float> values;
+  values.reserve(std::min(tail_->size(), options_.index_rows) * dimension_);
   lsn_t first_lsn = 0;
   while (!waiting_.empty() && rows->size() < options_.index_rows) {
-    auto& [changes, next] = waiting_.front();
+    auto& [changes, batch, next] = waiting_.front();
     if (first_lsn == 0)
       first_lsn = changes->first_lsn;
-    for (; next < changes->added.size() && rows->size() < options_.index_rows; ++next) {
-      if (!tail_->contains(changes->added[next]))
+    for (; next < batch->rows.size() && rows->size() < options_.index_rows; ++next) {
+      if (!tail_->contains(batch->rows[next]))
         continue;
-      rows->push_back(changes->added[next]);
-      const auto vector = changes->vectors.view().row(next);
+      rows->push_back(batch->rows[next]);
+      const auto vector = batch->vectors.view().row(next);
       values.insert(values.end(), vector.begin(), vector.end());
     }
-    if (next == changes->added.size())
+    if (next == batch->rows.size())
       waiting_.pop_front();
   }
   if (rows->empty())

@@ -9,12 +9,17 @@
 
 namespace hearth::actors {
 
+/// Rows that one batch added. The vectors are the batch's own where one shard gets all of them.
+struct added_rows {
+  std::vector<engine::index::row_id> rows;  ///< rising
+  matrix vectors;
+};
+
 /// One group of batches, committed together. A row may be added and removed in the same group.
 struct shard_changes {
   lsn_t first_lsn = 0;
   lsn_t last_lsn = 0;
-  std::vector<engine::index::row_id> added;  ///< rising
-  matrix vectors;                            ///< of `added`
+  std::vector<added_rows> added;  ///< in the order of their rows
   std::vector<engine::index::row_id> removed;
 
   [[nodiscard]] bool empty() const noexcept { return added.empty() && removed.empty(); }

@@ -2,8 +2,7 @@
 
 namespace hearth::actors {
 
-write_group::write_group(const open_namespace& space)
-    : dimension_(space.config()->dimension), parts_(space.shards()) {}
+write_group::write_group(const open_namespace& space) : parts_(space.shards()) {}
 
 void write_group::add(std::shared_ptr<const write_job> job, const storage::applied_batch& applied) {
   if (batches_++ == 0)
@@ -18,33 +17,37 @@ void write_group::add(std::shared_ptr<const write_job> job, const storage::appli
 }
 
 void write_group::add_rows(const storage::row_changes& changes) {
+  if (parts_.size() == 1 && !changes.added.empty())
+    parts_[0].added.push_back({changes.added, changes.vectors});
+  else if (!changes.added.empty())
+    split_rows(changes);
+  for (const auto row : changes.removed)
+    parts_[row % parts_.size()].removed.push_back(row);
+}
+
+void write_group::split_rows(const storage::row_changes& changes) {
   const auto vectors = changes.vectors.view();
-  if (parts_.size() == 1 && parts_[0].changes.added.empty() && !changes.added.empty()) {
-    // Most groups of large batches hold one batch: its buffer is shared, not copied.
-    parts_[0].changes.added = changes.added;
-    parts_[0].changes.vectors = changes.vectors;
-  } else {
+  for (std::size_t shard = 0; shard < parts_.size(); ++shard) {
+    std::vector<storage::row_id> rows;
+    std::vector<float> values;
     for (std::size_t index = 0; index < changes.added.size(); ++index) {
-      auto& [part, values] = parts_[changes.added[index] % parts_.size()];
-      if (values.empty()) {
-        const auto shared = part.vectors.view().values();
-        values.assign(shared.begin(), shared.end());
-      }
-      part.added.push_back(changes.added[index]);
+      if (changes.added[index] % parts_.size() != shard)
+        continue;
+      rows.push_back(changes.added[index]);
       const auto vector = vectors.row(index);
       values.insert(values.end(), vector.begin(), vector.end());
     }
+    if (rows.empty())
+      continue;
+    matrix own(std::move(values), rows.size(), vectors.dimension());
+    parts_[shard].added.push_back({std::move(rows), std::move(own)});
   }
-  for (const auto row : changes.removed)
-    parts_[row % parts_.size()].changes.removed.push_back(row);
 }
 
 std::shared_ptr<const shard_changes> write_group::take_changes(std::size_t shard) {
-  auto& [part, values] = parts_[shard];
+  auto& part = parts_[shard];
   if (part.empty())
     return nullptr;
-  if (!values.empty())
-    part.vectors = matrix(std::move(values), part.added.size(), dimension_);
   part.first_lsn = first_lsn_;
   part.last_lsn = last_lsn_;
   return std::make_shared<const shard_changes>(std::move(part));

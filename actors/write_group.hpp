@@ -37,19 +37,15 @@ class write_group {
   std::size_t unconfirmed = 0;  ///< shards that have yet to take its changes
 
  private:
-  struct shard_part {
-    shard_changes changes;
-    std::vector<float> values;
-  };
   struct waiting_write {
     std::shared_ptr<const write_job> job;
     write_result result;
   };
 
   void add_rows(const storage::row_changes& changes);
+  void split_rows(const storage::row_changes& changes);
 
-  const std::uint32_t dimension_;
-  std::vector<shard_part> parts_;
+  std::vector<shard_changes> parts_;
   std::vector<waiting_write> waiting_;
   std::vector<std::shared_ptr<const flush_job>> flushes_;
   std::size_t batches_ = 0;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <thread>
 
 #include "actors/events.hpp"
 #include "actors/write_group.hpp"
@@ -15,6 +16,7 @@ using namespace std::chrono_literals;
 
 /// Storage's upkeep runs this long after a commit, and again while there is more to do.
 constexpr auto maintenance_pause = 250ms;
+constexpr auto linger_step = 30us;
 
 class writer_state {
  public:
@@ -51,6 +53,11 @@ class writer_state {
   caf::result<writer_stopped> stop();
 
   void commit_message() {
+    if (lingers()) {
+      std::this_thread::sleep_for(linger_step);
+      self_->send(self_, commit_due{});
+      return;
+    }
     commit_queued_ = false;
     commit();
   }
@@ -69,6 +76,7 @@ class writer_state {
   [[nodiscard]] storage::namespace_store& store() const noexcept { return space().store(); }
 
   [[nodiscard]] bool must_wait();
+  [[nodiscard]] bool lingers() const;
   void apply(std::shared_ptr<const write_job> job);
   void schedule_commit();
   void schedule_maintenance();
@@ -84,6 +92,9 @@ class writer_state {
   std::deque<std::shared_ptr<const write_job>> queue_;    // waiting for room in a tail
   std::unique_ptr<write_group> group_;                    // in the open transaction
   std::deque<std::shared_ptr<write_group>> unconfirmed_;  // on disk, in the order of commits
+  std::size_t last_batches_ = 0;                          // of the group before
+  std::chrono::steady_clock::duration last_commit_{};     // how long it took
+  std::chrono::steady_clock::time_point group_started_;
   bool commit_queued_ = false;
   bool interval_armed_ = false;
   bool maintenance_armed_ = false;
@@ -147,20 +158,34 @@ void writer_state::apply(std::shared_ptr<const write_job> job) {
 
 void writer_state::schedule_commit() {
   if (group_->awaited()) {
-    if (!std::exchange(commit_queued_, true))
-      self_->send(self_, commit_due{});
+    if (std::exchange(commit_queued_, true))
+      return;
+    group_started_ = std::chrono::steady_clock::now();
+    self_->send(self_, commit_due{});
   } else if (!std::exchange(interval_armed_, true)) {
     self_->delayed_send(self_, options_.interval, interval_due{});
   }
 }
 
+// Sleeping is what this thread may do: nobody else runs on it.
+bool writer_state::lingers() const {
+  if (!options_.detached || stopping_ || group_->batches() >= last_batches_)
+    return false;
+  const auto patience =
+      std::min<std::chrono::steady_clock::duration>(options_.linger, last_commit_ / 2);
+  return std::chrono::steady_clock::now() - group_started_ < patience;
+}
+
 void writer_state::commit() {
   if (group_->empty())
     return;
+  const auto started = std::chrono::steady_clock::now();
   if (auto done = store().commit(); !done) {
     drop_group(done.error());
     return;
   }
+  last_batches_ = group_->batches();
+  last_commit_ = std::chrono::steady_clock::now() - started;
   announce();
   schedule_maintenance();
 }

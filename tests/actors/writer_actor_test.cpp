@@ -146,7 +146,8 @@ TEST_CASE("everything that has arrived goes into one commit, and is acknowledged
     REQUIRE((*outcome)->durable_lsn == 20);
   REQUIRE(bench.shards[0]->seen.size() == 1);
   REQUIRE(bench.shards[0]->seen[0]->added.size() == 20);
-  REQUIRE(bench.shards[0]->seen[0]->vectors.rows() == 20);
+  for (const auto& batch : bench.shards[0]->seen[0]->added)
+    REQUIRE(batch.vectors.rows() == batch.rows.size());
 }
 
 TEST_CASE("a group is capped by batches and by bytes") {
@@ -189,15 +190,17 @@ TEST_CASE("rows go to the shard that their number names, with their vectors") {
   for (std::size_t shard = 0; shard < 3; ++shard) {
     REQUIRE(bench.shards[shard]->seen.size() == 1);
     const auto& changes = *bench.shards[shard]->seen[0];
-    REQUIRE(changes.vectors.rows() == changes.added.size());
-    rows += changes.added.size();
-    for (std::size_t index = 0; index < changes.added.size(); ++index) {
-      const auto row = changes.added[index];
-      REQUIRE(row % 3 == shard);
-      const auto expected =
-          row <= 5 ? random_vectors(5, dimension, 0) : random_vectors(4, dimension, 1);
-      REQUIRE(std::ranges::equal(changes.vectors.view().row(index),
-                                 expected.view().row(row <= 5 ? row - 1 : row - 6)));
+    REQUIRE(changes.added.size() == 2);
+    for (std::size_t batch = 0; batch < 2; ++batch) {
+      const auto& [added, vectors] = changes.added[batch];
+      REQUIRE(vectors.rows() == added.size());
+      rows += added.size();
+      const auto expected = random_vectors(batch == 0 ? 5 : 4, dimension, batch);
+      for (std::size_t index = 0; index < added.size(); ++index) {
+        REQUIRE(added[index] % 3 == shard);
+        REQUIRE(std::ranges::equal(vectors.view().row(index),
+                                   expected.view().row(added[index] - (batch == 0 ? 1 : 6))));
+      }
     }
   }
   REQUIRE(rows == 9);

@@ -1,7 +1,10 @@
 // Durable ingest: vectors per second by batch size and client count, of plain LMDB, of the embedded
 // runtime and of the daemon over its socket, in one run. Prints one JSON object per line.
 //
-//   ingest_bench DIRECTORY HEARTHD [SECONDS_PER_CELL]
+//   ingest_bench DIRECTORY HEARTHD [SECONDS_PER_CELL [BATCH CLIENTS [SYSTEM]]]
+//
+// With BATCH and CLIENTS only that cell, with SYSTEM (lmdb, embedded, daemon) only that one: for a
+// profiler.
 //
 // Plain LMDB puts one value per vector (keys appended in order) and syncs each commit of
 // batch x clients vectors: the commits that a perfect group commit of the same clients would do.
@@ -16,6 +19,7 @@
 #include <memory>
 #include <random>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -146,25 +150,26 @@ double over_socket(const fs::path& directory, const char* hearthd, cell shape, d
   return rate;
 }
 
-void measure_speed(const fs::path& root, const char* hearthd, double seconds) {
+void measure_cell(const fs::path& root, const char* hearthd, cell shape, double seconds,
+                  std::string_view only) {
   const auto rows = random_rows(4096, speed_dimension);
-  std::size_t serial = 0;
-  for (const cell shape : {cell{1, 1}, cell{1, 16}, cell{1, 64}, cell{16, 1}, cell{16, 16},
-                           cell{128, 1}, cell{128, 8}, cell{1024, 1}, cell{1024, 4}}) {
-    const auto next = [&] { return root / std::to_string(serial++); };
-    const auto report = [&](const char* system, const fs::path& directory, double rate) {
-      std::printf("{\"system\": \"%s\", \"batch\": %zu, \"clients\": %zu, \"rows_per_s\": %.1f}\n",
-                  system, shape.batch, shape.clients, rate);
-      std::fflush(stdout);
-      fs::remove_all(directory);
-    };
-    auto directory = next();
-    report("lmdb", directory, plain_lmdb(directory, shape, seconds, rows));
-    directory = next();
-    report("embedded", directory, embedded(directory, shape, seconds, rows));
-    directory = next();
-    report("daemon", directory, over_socket(directory, hearthd, shape, seconds, rows));
-  }
+  const auto measure = [&](std::string_view system, const auto& run) {
+    if (!only.empty() && only != system)
+      return;
+    const auto directory = root / system;
+    const double rate = run(directory);
+    std::printf("{\"system\": \"%s\", \"batch\": %zu, \"clients\": %zu, \"rows_per_s\": %.1f}\n",
+                system.data(), shape.batch, shape.clients, rate);
+    std::fflush(stdout);
+    fs::remove_all(directory);
+  };
+  measure("lmdb",
+          [&](const auto& directory) { return plain_lmdb(directory, shape, seconds, rows); });
+  measure("embedded",
+          [&](const auto& directory) { return embedded(directory, shape, seconds, rows); });
+  measure("daemon", [&](const auto& directory) {
+    return over_socket(directory, hearthd, shape, seconds, rows);
+  });
 }
 
 void measure_size(const fs::path& root) {
@@ -199,9 +204,17 @@ void measure_size(const fs::path& root) {
 
 int main(int argc, char** argv) {
   if (argc < 3)
-    die("usage: ingest_bench DIRECTORY HEARTHD [SECONDS_PER_CELL]");
+    die("usage: ingest_bench DIRECTORY HEARTHD [SECONDS_PER_CELL [BATCH CLIENTS [SYSTEM]]]");
   const fs::path root = argv[1];
-  measure_speed(root, argv[2], argc > 3 ? std::atof(argv[3]) : 2.0);
+  const double seconds = argc > 3 ? std::atof(argv[3]) : 2.0;
+  if (argc > 5) {
+    const cell one{std::strtoul(argv[4], nullptr, 10), std::strtoul(argv[5], nullptr, 10)};
+    measure_cell(root, argv[2], one, seconds, argc > 6 ? argv[6] : "");
+    return 0;
+  }
+  for (const cell shape : {cell{1, 1}, cell{1, 16}, cell{1, 64}, cell{16, 1}, cell{16, 16},
+                           cell{128, 1}, cell{128, 8}, cell{1024, 1}, cell{1024, 4}})
+    measure_cell(root, argv[2], shape, seconds, "");
   measure_size(root);
   return 0;
 }
