@@ -3,8 +3,10 @@
 #include <pybind11/pybind11.h>
 
 #include <chrono>
-#include <future>
+#include <condition_variable>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <utility>
 
 #include "core/database.hpp"
@@ -15,25 +17,47 @@ namespace hearth::python {
 
 namespace py = pybind11;
 
+/// The outcome of a call that one thread waits for. std::future would do, but its timed wait costs
+/// twice the system calls.
+template <class T>
+class awaited {
+ public:
+  void set(result<T> outcome) {
+    {
+      const std::scoped_lock lock(mutex_);
+      outcome_.emplace(std::move(outcome));
+    }
+    arrived_.notify_one();
+  }
+  [[nodiscard]] bool wait_for(std::chrono::milliseconds patience) {
+    std::unique_lock lock(mutex_);
+    return arrived_.wait_for(lock, patience, [this] { return outcome_.has_value(); });
+  }
+  /// After wait_for() answered true.
+  [[nodiscard]] result<T> take() { return *std::move(outcome_); }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::optional<result<T>> outcome_;
+};
+
 /// Starts a call and waits for its outcome with the GIL released. Signal handlers run meanwhile, so
 /// that Ctrl-C ends the wait; the call itself goes on in the daemon.
 template <class T, class Start>
 [[nodiscard]] result<T> wait_without_gil(Start&& start) {
   // How late a signal may be noticed.
   constexpr std::chrono::milliseconds signal_check{100};
-  std::promise<result<T>> promise;
-  auto future = promise.get_future();
+  const auto answer = std::make_shared<awaited<T>>();
   const py::gil_scoped_release unlocked;
   std::forward<Start>(start)(
-      completion<T>([promise = std::move(promise)](result<T> outcome) mutable {
-        promise.set_value(std::move(outcome));
-      }));
-  while (future.wait_for(signal_check) == std::future_status::timeout) {
+      completion<T>([answer](result<T> outcome) { answer->set(std::move(outcome)); }));
+  while (!answer->wait_for(signal_check)) {
     const py::gil_scoped_acquire locked;
     if (PyErr_CheckSignals() != 0)
       throw py::error_already_set();
   }
-  return future.get();
+  return answer->take();
 }
 
 /// Runs `start(completion<T>)`. Without a queue: waits and returns convert(value), or throws

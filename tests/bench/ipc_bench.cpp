@@ -3,6 +3,7 @@
 // `./dev bench ipc`; docs/benchmarks.md explains the numbers.
 //
 //   ipc_bench [--json FILE] [--calls N]
+//   ipc_bench --serve DIRECTORY    serves DIRECTORY/bench.sock until it is killed, for other clients
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -271,6 +272,16 @@ T or_abort(result<T> outcome) {
   return std::move(*outcome);
 }
 
+// Serves until the process ends; writes a byte to `ready` when clients can come.
+void serve_instantly(const std::filesystem::path& directory, int ready) {
+  ipc::server_options options;
+  options.socket = directory / "bench.sock";
+  const auto server =
+      or_abort(ipc::server::start(std::make_shared<instant_store>(), directory, options));
+  if (::write(ready, "y", 1) == 1)
+    ::pause();
+}
+
 std::vector<measurement> measure_mode(bool pinned, std::size_t calls,
                                       const std::filesystem::path& directory) {
   // A 384-d query and 10 hits take about this much on the wire.
@@ -283,15 +294,7 @@ std::vector<measurement> measure_mode(bool pinned, std::size_t calls,
   int ready[2];
   if (::pipe(ready) < 0)
     std::abort();
-  const auto socket = directory / "bench.sock";
-  const child_process daemon([&] {
-    ipc::server_options options;
-    options.socket = socket;
-    const auto server =
-        or_abort(ipc::server::start(std::make_shared<instant_store>(), directory, options));
-    if (::write(ready[1], "y", 1) == 1)
-      ::pause();
-  });
+  const child_process daemon([&] { serve_instantly(directory, ready[1]); });
   char ok = 0;
   if (::read(ready[0], &ok, 1) != 1)
     std::abort();
@@ -300,7 +303,7 @@ std::vector<measurement> measure_mode(bool pinned, std::size_t calls,
 
   connect_options options;
   options.autostart = false;
-  options.socket = socket;
+  options.socket = directory / "bench.sock";
   const auto store = or_abort(connect(directory, options));
   const auto bench = or_abort(store->open_namespace("bench"));
   search_query query;
@@ -335,6 +338,10 @@ std::string to_json(const std::vector<measurement>& all) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 3 && std::string_view(argv[1]) == "--serve") {
+    serve_instantly(argv[2], STDOUT_FILENO);
+    return 0;
+  }
   std::string json;
   std::size_t calls = 20'000;
   for (int i = 1; i + 1 < argc; i += 2) {
