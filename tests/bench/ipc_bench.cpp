@@ -3,7 +3,8 @@
 // `./dev bench ipc`; docs/benchmarks.md explains the numbers.
 //
 //   ipc_bench [--json FILE] [--calls N]
-//   ipc_bench --serve DIRECTORY    serves DIRECTORY/bench.sock until it is killed, for other clients
+//   ipc_bench --serve DIRECTORY    serves DIRECTORY/bench.sock until it is killed, for other
+//   clients
 #include <sched.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
