@@ -1,79 +1,43 @@
 // Kernels for AVX-512F. Compiled with -mavx512f -mfma; called only where the CPU has it.
 #include <immintrin.h>
 
+#include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
 namespace hearth::engine::index {
 namespace {
 
-constexpr std::size_t lanes = 16;
-constexpr std::size_t stride = 4 * lanes;
+struct avx512_lanes {
+  using values = __m512;
+  static constexpr std::size_t count = 16;
 
-__mmask16 first_lanes(std::size_t count) noexcept {
-  return static_cast<__mmask16>((1u << count) - 1u);
-}
-
-// Spelled out rather than _mm512_reduce_add_ps, whose header trips -Wmaybe-uninitialized in g++ 12.
-float sum_of(__m512 s0, __m512 s1, __m512 s2, __m512 s3) noexcept {
-  const __m512 sum = _mm512_add_ps(_mm512_add_ps(s0, s1), _mm512_add_ps(s2, s3));
-  alignas(64) float values[lanes];
-  _mm512_store_ps(values, sum);
-  const __m256 eight = _mm256_add_ps(_mm256_load_ps(values), _mm256_load_ps(values + 8));
-  __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
-  four = _mm_add_ps(four, _mm_movehl_ps(four, four));
-  four = _mm_add_ss(four, _mm_movehdup_ps(four));
-  return _mm_cvtss_f32(four);
-}
-
-__m512 add_squared_difference(__m512 a, __m512 b, __m512 sum) noexcept {
-  const __m512 difference = _mm512_sub_ps(a, b);
-  return _mm512_fmadd_ps(difference, difference, sum);
-}
-
-float l2_squared(const float* a, const float* b, std::size_t n) noexcept {
-  __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-  std::size_t i = 0;
-  for (; i + stride <= n; i += stride) {
-    s0 = add_squared_difference(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
-    s1 = add_squared_difference(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), s1);
-    s2 = add_squared_difference(_mm512_loadu_ps(a + i + 32), _mm512_loadu_ps(b + i + 32), s2);
-    s3 = add_squared_difference(_mm512_loadu_ps(a + i + 48), _mm512_loadu_ps(b + i + 48), s3);
+  static values zero() noexcept { return _mm512_setzero_ps(); }
+  static values load(const float* from) noexcept { return _mm512_loadu_ps(from); }
+  /// The first `number` values, zeros behind them; their memory is not touched.
+  static values load_first(const float* from, std::size_t number) noexcept {
+    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << number) - 1u), from);
   }
-  for (; i + lanes <= n; i += lanes)
-    s0 = add_squared_difference(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
-  if (i < n) {
-    const __mmask16 mask = first_lanes(n - i);
-    s1 = add_squared_difference(_mm512_maskz_loadu_ps(mask, a + i),
-                                _mm512_maskz_loadu_ps(mask, b + i), s1);
+  static values add(values a, values b) noexcept { return _mm512_add_ps(a, b); }
+  static values subtract(values a, values b) noexcept { return _mm512_sub_ps(a, b); }
+  static values multiply_add(values a, values b, values c) noexcept {
+    return _mm512_fmadd_ps(a, b, c);
   }
-  return sum_of(s0, s1, s2, s3);
-}
-
-float dot(const float* a, const float* b, std::size_t n) noexcept {
-  __m512 s0 = _mm512_setzero_ps(), s1 = s0, s2 = s0, s3 = s0;
-  std::size_t i = 0;
-  for (; i + stride <= n; i += stride) {
-    s0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
-    s1 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 16), _mm512_loadu_ps(b + i + 16), s1);
-    s2 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 32), _mm512_loadu_ps(b + i + 32), s2);
-    s3 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i + 48), _mm512_loadu_ps(b + i + 48), s3);
+  // Spelled out rather than _mm512_reduce_add_ps, whose header trips -Wmaybe-uninitialized in
+  // g++ 12.
+  static float sum(values all) noexcept {
+    alignas(64) float each[count];
+    _mm512_store_ps(each, all);
+    const __m256 eight = _mm256_add_ps(_mm256_load_ps(each), _mm256_load_ps(each + 8));
+    __m128 four = _mm_add_ps(_mm256_castps256_ps128(eight), _mm256_extractf128_ps(eight, 1));
+    four = _mm_add_ps(four, _mm_movehl_ps(four, four));
+    four = _mm_add_ss(four, _mm_movehdup_ps(four));
+    return _mm_cvtss_f32(four);
   }
-  for (; i + lanes <= n; i += lanes)
-    s0 = _mm512_fmadd_ps(_mm512_loadu_ps(a + i), _mm512_loadu_ps(b + i), s0);
-  if (i < n) {
-    const __mmask16 mask = first_lanes(n - i);
-    s1 =
-        _mm512_fmadd_ps(_mm512_maskz_loadu_ps(mask, a + i), _mm512_maskz_loadu_ps(mask, b + i), s1);
-  }
-  return sum_of(s0, s1, s2, s3);
-}
-
-float squared_norm(const float* a, std::size_t n) noexcept {
-  return dot(a, a, n);
-}
+};
 
 }  // namespace
 
-const kernel_table avx512_kernels{"avx512", l2_squared, dot, squared_norm};
+const kernel_table avx512_kernels{"avx512", l2_squared<avx512_lanes>, dot<avx512_lanes>,
+                                  squared_norm<avx512_lanes>};
 
 }  // namespace hearth::engine::index

@@ -1,0 +1,71 @@
+#pragma once
+// The float32 loops that the vector instruction sets share. `Lanes` names one set's registers and
+// instructions. All of it has internal linkage on purpose: each translation unit has its own
+// machine flags, and the linker must not keep one copy for all.
+#include <cstddef>
+
+namespace hearth::engine::index {
+namespace {
+
+struct squared_difference {
+  template <class Lanes>
+  static typename Lanes::values add(typename Lanes::values a, typename Lanes::values b,
+                                    typename Lanes::values sum) noexcept {
+    const auto difference = Lanes::subtract(a, b);
+    return Lanes::multiply_add(difference, difference, sum);
+  }
+};
+
+struct product {
+  template <class Lanes>
+  static typename Lanes::values add(typename Lanes::values a, typename Lanes::values b,
+                                    typename Lanes::values sum) noexcept {
+    return Lanes::multiply_add(a, b, sum);
+  }
+};
+
+/// The sum of Term over n pairs. Four sums hide the latency of the FMA (4 cycles, two per cycle)
+/// well enough for loads from L2.
+template <class Lanes, class Term>
+float sum_of_pairs(const float* a, const float* b, std::size_t n) noexcept {
+  constexpr std::size_t lanes = Lanes::count;
+  constexpr std::size_t stride = 4 * lanes;
+  const auto add = [&](std::size_t at, typename Lanes::values sum) {
+    return Term::template add<Lanes>(Lanes::load(a + at), Lanes::load(b + at), sum);
+  };
+  auto s0 = Lanes::zero();
+  auto s1 = s0;
+  auto s2 = s0;
+  auto s3 = s0;
+  std::size_t i = 0;
+  for (; i + stride <= n; i += stride) {
+    s0 = add(i, s0);
+    s1 = add(i + lanes, s1);
+    s2 = add(i + 2 * lanes, s2);
+    s3 = add(i + 3 * lanes, s3);
+  }
+  for (; i + lanes <= n; i += lanes)
+    s0 = add(i, s0);
+  if (i < n)
+    s1 = Term::template add<Lanes>(Lanes::load_first(a + i, n - i), Lanes::load_first(b + i, n - i),
+                                   s1);
+  return Lanes::sum(Lanes::add(Lanes::add(s0, s1), Lanes::add(s2, s3)));
+}
+
+template <class Lanes>
+float l2_squared(const float* a, const float* b, std::size_t n) noexcept {
+  return sum_of_pairs<Lanes, squared_difference>(a, b, n);
+}
+
+template <class Lanes>
+float dot(const float* a, const float* b, std::size_t n) noexcept {
+  return sum_of_pairs<Lanes, product>(a, b, n);
+}
+
+template <class Lanes>
+float squared_norm(const float* a, std::size_t n) noexcept {
+  return dot<Lanes>(a, a, n);
+}
+
+}  // namespace
+}  // namespace hearth::engine::index
