@@ -5,6 +5,8 @@
 #include <functional>
 #include <utility>
 
+#include "core/limits.hpp"
+
 namespace hearth::actors {
 
 namespace {
@@ -75,7 +77,7 @@ std::shared_ptr<read_job> make_get_job(namespace_lease space, get_query query,
       std::move(space), std::move(answer),
       [query = std::move(query)](open_namespace& opened) -> result<get_result> {
         HEARTH_TRY(const auto view, opened.store().read());
-        return view->get(query);
+        return view->get(query, limits::message_bytes);
       });
 }
 

@@ -18,6 +18,8 @@ constexpr int scan_rounds = 4;
 /// A read view pins old pages; long scans go on in a new one. Shorter than what storage allows a
 /// scan, after which a view no longer is what it was when it was opened.
 constexpr auto view_age = 400ms;
+/// What candidates may take that are looked up only to see whether they are live.
+constexpr std::size_t candidate_bytes = 8 * limits::message_bytes;
 /// Rows whose vectors are read from storage at a time.
 constexpr std::size_t late_rows_at_once = 1024;
 
@@ -130,14 +132,14 @@ result<search_result> search_run::finish() {
     if (!view) {
       HEARTH_TRY(view, space_.store().read());
     }
+    if (view->lsn() > as_of_.load())
+      HEARTH_CHECK(add_late_rows(*view));
     search_result answer;
     HEARTH_TRY(bool complete, resolve(*view, needed(*view), answer));
     if (complete)
       return answer;
 
-    HEARTH_TRY(const auto dropped, keep_live(*view));
-    if (!dropped.empty() && view->lsn() > as_of_.load())
-      HEARTH_CHECK(add_late_rows(*view, dropped));
+    HEARTH_CHECK(keep_live(*view));
     const auto missing = falling_short(*view);
     if (missing.empty() || round == index_rounds + scan_rounds) {
       for (auto& candidates : found_)
@@ -190,32 +192,29 @@ result<bool> search_run::resolve(storage::read_view& view, std::size_t need,
     }
     answer.offsets.push_back(rows.size());
   }
-  HEARTH_TRY(const auto there, view.resolve(rows, query_.fields, answer.hits));
+  HEARTH_TRY(const auto there,
+             view.resolve(rows, query_.fields, limits::message_bytes, answer.hits));
   return std::ranges::find(there, false) == there.end();
 }
 
-// Drops candidates that the view does not have; answers which queries lost any.
-result<std::vector<std::size_t>> search_run::keep_live(storage::read_view& view) {
+// Drops candidates that the view does not have.
+result<void> search_run::keep_live(storage::read_view& view) {
   std::vector<row_id> rows;
   for (const auto& candidates : found_) {
     for (const auto& candidate : candidates)
       rows.push_back(candidate.row);
   }
   record_columns only_ids;
-  HEARTH_TRY(const auto there, view.resolve(rows, field_set{}, only_ids));
-  query_numbers dropped;
+  HEARTH_TRY(const auto there, view.resolve(rows, field_set{}, candidate_bytes, only_ids));
   std::size_t next = 0;
-  for (std::size_t query = 0; query < found_.size(); ++query) {
-    const auto gone = std::erase_if(found_[query], [&](const neighbor&) { return !there[next++]; });
-    if (gone > 0)
-      dropped.push_back(query);
-  }
-  return dropped;
+  for (auto& candidates : found_)
+    std::erase_if(candidates, [&](const neighbor&) { return !there[next++]; });
+  return {};
 }
 
-// Candidates from batches that were committed after the indexes were read: the new row of a record
-// whose old row was just dropped is among them.
-result<void> search_run::add_late_rows(storage::read_view& view, const query_numbers& queries) {
+// Candidates from batches that replaced rows after the indexes were read. The old row of such a
+// record may have left an index before the new one came: then neither was found.
+result<void> search_run::add_late_rows(storage::read_view& view) {
   const auto after = as_of_.load();
   const auto changes = view.changes(after, view.lsn() - after);
   if (!changes) {
@@ -224,17 +223,16 @@ result<void> search_run::add_late_rows(storage::read_view& view, const query_num
     return std::unexpected(changes.error());
   }
   std::vector<row_id> late;
-  for (const auto& change : *changes)
-    late.insert(late.end(), change.added.begin(), change.added.end());
-  std::vector<float> wanted_vectors;
-  std::vector<std::size_t> bounds;
-  for (const auto query : queries) {
-    const auto vector = query_.vectors.view().row(query);
-    wanted_vectors.insert(wanted_vectors.end(), vector.begin(), vector.end());
-    bounds.push_back(wanted(query));
+  for (const auto& change : *changes) {
+    if (!change.removed.empty())
+      late.insert(late.end(), change.added.begin(), change.added.end());
   }
-  storage_scan nearest(matrix_view(wanted_vectors.data(), queries.size(), config_->dimension),
-                       bounds, config_->distance);
+  if (late.empty())
+    return {};
+  std::vector<std::size_t> bounds(found_.size());
+  for (std::size_t query = 0; query < found_.size(); ++query)
+    bounds[query] = wanted(query);
+  storage_scan nearest(query_.vectors.view(), bounds, config_->distance);
   std::vector<float> vectors;
   for (std::size_t first = 0; first < late.size(); first += late_rows_at_once) {
     const std::span rows =
@@ -244,8 +242,8 @@ result<void> search_run::add_late_rows(storage::read_view& view, const query_num
     nearest.offer(rows, matrix_view(vectors.data(), rows.size(), config_->dimension),
                   [&, index = std::size_t{0}](row_id) mutable { return there[index++]; });
   }
-  for (std::size_t index = 0; index < queries.size(); ++index)
-    merge_nearest(found_[queries[index]], nearest.take(index), bounds[index]);
+  for (std::size_t query = 0; query < found_.size(); ++query)
+    merge_nearest(found_[query], nearest.take(query), bounds[query]);
   return {};
 }
 

@@ -15,12 +15,12 @@ namespace hearth::actors {
 
 /// Why the answer is right. Candidates come from the indexes as of some LSN `a` or later
 /// (open_namespace::visible_lsn, read first); they are resolved in one read view that is opened
-/// afterwards. Hence every acknowledged row is a candidate, and every hit is a live record at its
-/// true distance. A candidate that the view no longer has was removed meanwhile: by an erase, or by
-/// an update whose new row may have come too late for the indexes. Then the rows that the change
-/// table names between `a` and the view are looked at as well, and if fewer than k remain, the
-/// indexes are asked for more; the last rounds scan storage, which falls short only of rows that go
-/// while a scan takes more than one view.
+/// afterwards, so every hit is a live record at its true distance. A record that is updated
+/// meanwhile may be missed in both places: its old row leaves an index before that is read, its new
+/// row enters after. Therefore the rows of updates that the change table names between `a` and the
+/// view are candidates too. Candidates that the view no longer has are dropped, and if fewer than k
+/// remain, the indexes are asked for more; the last rounds scan storage, which falls short only of
+/// rows that go while a scan takes more than one view.
 class search_run {
  public:
   /// The query was validated. Both outlive the run.
@@ -42,8 +42,8 @@ class search_run {
   void search_shard(std::size_t shard, const query_numbers& queries, scan_plan& plan);
   [[nodiscard]] result<view_ptr> scan(const query_numbers& queries, const scan_plan& plan,
                                       view_ptr view);
-  [[nodiscard]] result<query_numbers> keep_live(storage::read_view& view);
-  [[nodiscard]] result<void> add_late_rows(storage::read_view& view, const query_numbers& queries);
+  [[nodiscard]] result<void> keep_live(storage::read_view& view);
+  [[nodiscard]] result<void> add_late_rows(storage::read_view& view);
   [[nodiscard]] result<bool> resolve(storage::read_view& view, std::size_t need,
                                      search_result& answer) const;
   [[nodiscard]] std::size_t needed(const storage::read_view& view) const;

@@ -110,7 +110,9 @@ class shard_state {
       tail_->erase(changes->removed);
       if (indexer_) {
         stale_ += changes->removed.size();
-        self_->send(indexer_, erase_rows{{changes, &changes->removed}});
+        // Only the numbers: the indexer may be behind by many commits with their vectors.
+        self_->send(indexer_,
+                    erase_rows{std::make_shared<const std::vector<row_id>>(changes->removed)});
       }
     }
     ++changes_seen_;
@@ -320,10 +322,14 @@ void shard_state::index_more() {
 }
 
 void shard_state::save() {
+  // A shard that was retired may be behind what is visible. In this order: retiring comes first.
+  const auto covered = indexed_lsn();
+  if (!slot().owned_by(options_.epoch))
+    return;
   saving_ = true;
   dirty_ = moving_ || !waiting_.empty();
   waits_ = 0;
-  self_->send(indexer_, write_snapshot{indexed_lsn()});
+  self_->send(indexer_, write_snapshot{covered});
 }
 
 shard_actor::behavior_type shard(shard_actor::stateful_pointer<shard_state> self,

@@ -70,6 +70,11 @@ class shard_slot {
     state_.store(index_state::failed, std::memory_order_relaxed);
   }
 
+  [[nodiscard]] bool owned_by(std::uint64_t epoch) const {
+    const std::lock_guard lock(guard_);
+    return epoch == epoch_;
+  }
+
   [[nodiscard]] index_state state() const noexcept {
     return state_.load(std::memory_order_relaxed);
   }

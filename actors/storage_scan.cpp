@@ -4,6 +4,13 @@
 
 namespace hearth::actors {
 
+namespace {
+
+/// The root of the smallest number whose float32 has all its bits, and then some.
+constexpr float shortest_length = 1e-18F;
+
+}  // namespace
+
 storage_scan::storage_scan(matrix_view queries, std::span<const std::size_t> bounds,
                            distance_kind distance)
     : queries_(queries), distance_(distance), kernels_(engine::index::kernels()) {
@@ -47,9 +54,10 @@ float storage_scan::distance(std::size_t query, std::span<const float> vector,
   case distance_kind::cosine:
     break;
   }
-  // The square of a tiny or huge length leaves float32: infinity or NaN sends it to precise().
+  // The square of a tiny or huge length leaves float32, or keeps few of its bits: NaN sends it to
+  // precise().
   const float lengths = norms_[query] * vector_norm;
-  if (!std::isnormal(lengths))
+  if (!std::isnormal(lengths) || norms_[query] < shortest_length || vector_norm < shortest_length)
     return std::numeric_limits<float>::quiet_NaN();
   const float cosine = kernels_.dot(asked, vector.data(), vector.size()) / lengths;
   return std::isfinite(cosine) ? std::clamp(1.0F - cosine, 0.0F, 2.0F) : cosine;

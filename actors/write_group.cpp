@@ -8,7 +8,7 @@ void write_group::add(std::shared_ptr<const write_job> job, const storage::appli
   if (batches_++ == 0)
     first_lsn_ = applied.result.lsn;
   last_lsn_ = applied.result.lsn;
-  bytes_ += job->bytes;
+  bytes_ += job->bytes + applied.rewritten_bytes;
   add_rows(applied.changes);
   if (job->batch.ack == durability::sync)
     waiting_.push_back({std::move(job), applied.result});

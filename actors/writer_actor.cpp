@@ -45,6 +45,7 @@ class writer_state {
 
   void connect(const connect_shard& message) {
     shards_[message.index] = {message.shard, message.epoch};
+    apply_queued();  // the tail that writes waited for may have gone with the shard before
   }
 
   void apply_queued();
@@ -259,8 +260,10 @@ void writer_state::flush(std::shared_ptr<const flush_job> job) {
   }
   const auto target = job->lsn == 0 ? accepted : job->lsn;
   if (store().durable_lsn() < target) {
-    group_->add(job);
-    commit();
+    if (!group_->empty()) {
+      group_->add(job);
+      commit();
+    }
     if (store().durable_lsn() < target)
       job->answer.settle(std::unexpected(store().read_only_reason().value_or(
           error{errc::internal, "the commit did not reach the lsn", {}, 0})));

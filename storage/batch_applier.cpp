@@ -12,6 +12,9 @@ namespace hearth::storage {
 
 namespace {
 
+/// What one update may read and write again. LMDB keeps all of it in memory until the commit.
+constexpr std::size_t most_rewritten_bytes = std::size_t{256} << 20;
+
 bool less(byte_span a, byte_span b) noexcept {
   const auto shared = std::min(a.size(), b.size());
   const int order = shared == 0 ? 0 : std::memcmp(a.data(), b.data(), shared);
@@ -127,7 +130,14 @@ result<void> batch_applier::check_existence(const target& item) const {
 }
 
 // The old record is read again when it is rewritten; by then it is too late to refuse.
-result<void> batch_applier::check_update(const target& item) const {
+result<void> batch_applier::check_update(const target& item) {
+  HEARTH_TRY(const auto stored, transaction_.get(tables_.records, encode_row(item.existing.row)));
+  rewritten_bytes_ += stored ? stored->size() : 0;
+  if (rewritten_bytes_ > most_rewritten_bytes)
+    return fail(errc::limit_exceeded,
+                core::format("the batch updates records of more than {}, which are written anew",
+                             format_bytes(most_rewritten_bytes)),
+                "split it into smaller batches");
   const bool merges = !batch_.metadata.empty() && batch_.merge == metadata_mode::merge;
   HEARTH_TRY(const auto record,
              load_record(transaction_, tables_, item.existing.row, {merges, false}));
@@ -197,6 +207,7 @@ result<applied_batch> batch_applier::execute() {
   applied.result.lsn = state_.lsn;
   applied.result.affected = batch_.kind == write_kind::erase ? erased : batch_.rows();
   applied.result.assigned = std::move(assigned_);
+  applied.rewritten_bytes = rewritten_bytes_;
   return applied;
 }
 

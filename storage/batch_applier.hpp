@@ -52,7 +52,7 @@ class batch_applier {
   [[nodiscard]] result<void> make_targets();
   [[nodiscard]] result<void> look_up();
   [[nodiscard]] result<void> check_existence(const target& item) const;
-  [[nodiscard]] result<void> check_update(const target& item) const;
+  [[nodiscard]] result<void> check_update(const target& item);
   [[nodiscard]] value_map updated_metadata(const value_map& old, std::size_t index) const;
 
   [[nodiscard]] result<void> insert_records();
@@ -73,7 +73,8 @@ class batch_applier {
   std::vector<record_id> assigned_;
   std::vector<std::byte> keys_;
   std::vector<target> targets_;
-  row_id first_row_ = 0;  // of the new rows, one per record in batch order; 0: none
+  std::size_t rewritten_bytes_ = 0;  // of stored records, by an update
+  row_id first_row_ = 0;             // of the new rows, one per record in batch order; 0: none
   std::vector<std::byte> buffer_;
 };
 

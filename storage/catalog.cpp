@@ -217,9 +217,13 @@ result<void> lmdb_catalog::finish_interrupted() {
     }
   }
   for (const auto number : numbers) {
-    HEARTH_CHECK(remove_pending(number));
-    log_->info(events::namespace_removed, core::format("{} was left half made or half removed",
-                                                       directory_of(number).string()));
+    const auto directory = directory_of(number).string();
+    if (const auto removed = remove_pending(number); removed)
+      log_->info(events::namespace_removed,
+                 core::format("{} was left half made or half removed", directory));
+    else  // it is nobody's namespace: the others need not wait for it
+      log_->warning(events::namespace_removed, core::format("{}: {}; the next opening tries again",
+                                                            directory, to_string(removed.error())));
   }
   return {};
 }
@@ -243,6 +247,10 @@ result<std::unique_ptr<catalog>> catalog::open(const std::filesystem::path& stor
   options.map_bytes = catalog_map_bytes;
   const auto size = std::filesystem::file_size(directory / "data.mdb", code);
   options.create = size == 0 || code == std::errc::no_such_file_or_directory;
+  if (options.create && !std::filesystem::is_empty(absolute / "namespaces", code))
+    return fail(errc::corruption,
+                core::format("{} has namespaces but no catalog that names them", absolute.string()),
+                "restore the store from a backup");
   HEARTH_TRY(auto environment, lmdb::environment::open(directory, options));
   HEARTH_TRY(auto transaction, environment->begin_write());
   HEARTH_TRY(const auto names, transaction.statistics(lmdb::table_names));

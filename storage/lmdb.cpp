@@ -1,8 +1,10 @@
 #include "storage/lmdb.hpp"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -19,8 +21,10 @@ namespace {
 constexpr std::size_t pooled_readers = 64;
 constexpr std::uint64_t smallest_map = std::uint64_t{1} << 30;
 constexpr std::uint64_t map_growth = 4;
-// Scans renew their snapshot every half second; who holds one while asking for another waits in vain.
+// Scans renew their snapshot every half second; who holds one while asking for another waits in
+// vain.
 constexpr std::chrono::seconds growth_patience{1};
+constexpr std::chrono::seconds growth_pause{5};
 // LMDB answers a short write with EIO; with less than this left, the disk is the reason.
 constexpr std::uint64_t full_disk_bytes = std::uint64_t{1} << 20;
 
@@ -48,6 +52,21 @@ bool disk_is_full(const std::filesystem::path& directory) noexcept {
   struct statvfs state {};
   return ::statvfs(directory.c_str(), &state) == 0 &&
          std::uint64_t{state.f_bavail} * state.f_frsize < full_disk_bytes;
+}
+
+// LMDB maps its table of readers from a file with holes in it; on a full disk the first reader
+// would be a SIGBUS. Closed again before LMDB locks the file: closing later would drop its locks.
+result<void> reserve_reader_table(const std::filesystem::path& file, unsigned readers) {
+  constexpr std::size_t reader_bytes = 64;
+  const auto bytes = static_cast<off_t>((readers + 2) * reader_bytes);
+  const int fd = ::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+  if (fd < 0)
+    return std::unexpected(posix_error(errno, core::format("open {}", file.string())));
+  const int code = ::posix_fallocate(fd, 0, bytes);
+  ::close(fd);
+  if (code != 0 && code != EOPNOTSUPP && code != EINVAL)
+    return std::unexpected(posix_error(code, core::format("write {}", file.string())));
+  return {};
 }
 
 }  // namespace
@@ -235,10 +254,11 @@ result<std::shared_ptr<environment>> environment::open(const std::filesystem::pa
 
 // Asks for less address space while the system refuses: RLIMIT_AS, or very many open environments.
 result<void> environment::open_handle(const environment_options& options) {
+  HEARTH_CHECK(reserve_reader_table(directory_ / "lock.mdb", options.max_readers));
   const auto needed = std::max(smallest_map, 2 * file_bytes());
   largest_map_ = options.map_bytes;
-  map_bytes_ = std::min(options.map_bytes,
-                        std::max(options.first_map_bytes, map_growth * file_bytes()));
+  map_bytes_ =
+      std::min(options.map_bytes, std::max(options.first_map_bytes, map_growth * file_bytes()));
   for (;;) {
     int code = mdb_env_create(&handle_);
     if (code != MDB_SUCCESS)
@@ -250,8 +270,12 @@ result<void> environment::open_handle(const environment_options& options) {
       code = mdb_env_set_maxreaders(handle_, options.max_readers);
     if (code == MDB_SUCCESS)
       code = mdb_env_open(handle_, directory_.c_str(), MDB_NOTLS, 0600);
-    if (code == MDB_SUCCESS)
+    if (code == MDB_SUCCESS) {
+      MDB_envinfo state{};
+      if (mdb_env_info(handle_, &state) == MDB_SUCCESS)
+        map_bytes_ = state.me_mapsize;  // a larger file has a larger map
       return {};
+    }
     mdb_env_close(std::exchange(handle_, nullptr));  // as LMDB asks after a failed open
     if (code != ENOMEM || map_bytes_ / 4 < needed)
       return std::unexpected(error_from(code, "open"));
@@ -259,13 +283,33 @@ result<void> environment::open_handle(const environment_options& options) {
   }
 }
 
-bool environment::nearly_full() const noexcept {
+// How much of the map no page has been in yet.
+std::uint64_t environment::unused_bytes() const noexcept {
   MDB_envinfo state{};
   MDB_stat pages{};
-  if (unusable_ || map_bytes_ >= largest_map_ || mdb_env_info(handle_, &state) != MDB_SUCCESS ||
+  if (unusable_ || mdb_env_info(handle_, &state) != MDB_SUCCESS ||
       mdb_env_stat(handle_, &pages) != MDB_SUCCESS)
-    return false;
-  return (state.me_last_pgno + 1) * pages.ms_psize > map_bytes_ / 4 * 3;
+    return map_bytes_;
+  return map_bytes_ - (state.me_last_pgno + 1) * pages.ms_psize;
+}
+
+// From three quarters on the map grows at the first moment without a transaction; from seven
+// eighths on readers are held up for that, now and then.
+void environment::grow_if_needed(std::unique_lock<std::mutex>& lock) {
+  if (map_bytes_ >= largest_map_ || unused_bytes() > map_bytes_ / 4)
+    return;
+  const auto now = std::chrono::steady_clock::now();
+  if (transactions_ > 0) {
+    if (unused_bytes() > map_bytes_ / 8 || now < next_growth_)
+      return;
+    growth_waits_ = true;
+    changed_.wait_for(lock, growth_patience, [&] { return transactions_ == 0; });
+    growth_waits_ = false;
+    changed_.notify_all();
+  }
+  if (transactions_ == 0)
+    grow_map();
+  next_growth_ = now + growth_pause;
 }
 
 // LMDB gives the old map back before it asks for the new one, and cannot go on without a map: so
@@ -282,7 +326,6 @@ void environment::grow_map() noexcept {
   else
     unusable_ = true;
 }
-
 
 environment::~environment() {
   for (auto* reader : pool_)
@@ -333,13 +376,7 @@ result<read_transaction> environment::begin_read() {
 result<write_transaction> environment::begin_write() {
   {
     std::unique_lock lock(mutex_);
-    if (nearly_full()) {
-      growth_waits_ = true;
-      if (changed_.wait_for(lock, growth_patience, [&] { return transactions_ == 0; }))
-        grow_map();
-      growth_waits_ = false;
-      changed_.notify_all();
-    }
+    grow_if_needed(lock);
     ++transactions_;
   }
   MDB_txn* writer = nullptr;

@@ -8,6 +8,7 @@
 #include <lmdb.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -145,8 +146,8 @@ class cursor {
 
 struct environment_options {
   std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< the largest file possible
-  /// Address space taken at once. It quadruples, up to map_bytes, as the file comes close: a process
-  /// has 128 TiB of it for all its environments.
+  /// Address space taken at once. It quadruples, up to map_bytes, as the file comes close: a
+  /// process has 128 TiB of it for all its environments.
   std::uint64_t first_map_bytes = std::uint64_t{16} << 30;
   unsigned max_tables = 16;
   unsigned max_readers = 1024;
@@ -166,7 +167,7 @@ class environment : public std::enable_shared_from_this<environment> {
   /// busy when every reader slot is taken.
   [[nodiscard]] result<read_transaction> begin_read();
   /// Waits for the writing transaction of another thread or process. Grows a map that is nearly
-  /// full, if the snapshots that are open end within a second; or else the next one tries again.
+  /// full, if no snapshot is open, and may wait a second for that; or else a later one does.
   [[nodiscard]] result<write_transaction> begin_write();
 
   /// Frees reader slots of processes that died; answers how many.
@@ -185,7 +186,8 @@ class environment : public std::enable_shared_from_this<environment> {
   friend class write_transaction;
   explicit environment(std::filesystem::path directory) : directory_(std::move(directory)) {}
   [[nodiscard]] result<void> open_handle(const environment_options& options);
-  [[nodiscard]] bool nearly_full() const noexcept;
+  [[nodiscard]] std::uint64_t unused_bytes() const noexcept;
+  void grow_if_needed(std::unique_lock<std::mutex>& lock);
   void grow_map() noexcept;
   /// Counts a snapshot, after giving a map that waits to grow its chance; leave() counts it off.
   void enter_read(std::unique_lock<std::mutex>& lock);
@@ -204,6 +206,7 @@ class environment : public std::enable_shared_from_this<environment> {
   std::size_t transactions_ = 0;
   bool growth_waits_ = false;
   std::atomic<bool> unusable_ = false;  // lost its map
+  std::chrono::steady_clock::time_point next_growth_;
   std::condition_variable changed_;  // the two above
 };
 

@@ -10,6 +10,8 @@ namespace hearth::storage {
 namespace {
 
 constexpr std::size_t trimmed_at_once = 4096;
+// A chunk of which nothing is left costs no writing, but its pages are freed one by one.
+constexpr std::size_t least_rewrite_cost = std::size_t{64} << 10;
 
 }  // namespace
 
@@ -75,7 +77,7 @@ result<lmdb_namespace_store::upkeep> lmdb_namespace_store::seal_and_compact() {
     if (plan->empty())
       continue;
     HEARTH_TRY(const auto bytes, vectors.rewrite(*plan));
-    written += bytes;
+    written += std::max(bytes, least_rewrite_cost);
     done.wrote = true;
   }
   done.more = !candidates_.empty() || state_.tail_rows >= rows_per_chunk(dimension_);

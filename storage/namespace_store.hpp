@@ -30,6 +30,7 @@ struct row_changes {
 struct applied_batch {
   write_result result;
   row_changes changes;
+  std::size_t rewritten_bytes = 0;  ///< of records that an update wrote again, beyond the batch
 };
 
 struct store_identity {
@@ -51,14 +52,18 @@ class read_view {
   [[nodiscard]] virtual std::uint64_t record_count() const = 0;
   [[nodiscard]] virtual std::uint64_t vector_count() const = 0;
 
-  [[nodiscard]] virtual result<get_result> get(const get_query& query) = 0;
+  /// limit_exceeded when the answer outgrows `max_bytes`.
+  [[nodiscard]] virtual result<get_result> get(const get_query& query, std::size_t max_bytes) = 0;
   /// `max_bytes` ends a page early (never before its first record).
   [[nodiscard]] virtual result<scan_page> scan(const scan_query& query, std::size_t max_bytes) = 0;
 
   /// The record of each row as of this snapshot, with its columns appended to `out`; rows that no
-  /// longer exist are skipped. Answers, for each row, whether it was there.
-  [[nodiscard]] virtual result<std::vector<bool>>
-  resolve(std::span<const row_id> rows, const field_set& fields, record_columns& out) = 0;
+  /// longer exist are skipped. Answers, for each row, whether it was there; limit_exceeded when the
+  /// columns outgrow `max_bytes`.
+  [[nodiscard]] virtual result<std::vector<bool>> resolve(std::span<const row_id> rows,
+                                                          const field_set& fields,
+                                                          std::size_t max_bytes,
+                                                          record_columns& out) = 0;
 
   /// Copies vectors of rows (rising order) to `out`; answers whether each was there.
   [[nodiscard]] virtual result<std::vector<bool>> vectors(std::span<const row_id> rows,

@@ -67,6 +67,12 @@ class column_builder {
   std::vector<float> vectors_;
 };
 
+std::unexpected<error> too_much(std::size_t limit) {
+  return fail(errc::limit_exceeded,
+              core::format("the records asked for take more than {}", format_bytes(limit)),
+              "ask for fewer rows or fewer columns at a time");
+}
+
 // Cursors are ids as text, so that they pass unchanged wherever text passes.
 std::string make_cursor(const record_id& id) {
   return id.is_number() ? core::format("n{}", id.number()) : "s" + id.text();
@@ -94,10 +100,10 @@ class lmdb_read_view final : public read_view {
   std::uint64_t record_count() const override { return state_.records; }
   std::uint64_t vector_count() const override { return state_.vectors; }
 
-  result<get_result> get(const get_query& query) override;
+  result<get_result> get(const get_query& query, std::size_t max_bytes) override;
   result<scan_page> scan(const scan_query& query, std::size_t max_bytes) override;
   result<std::vector<bool>> resolve(std::span<const row_id> rows, const field_set& fields,
-                                    record_columns& out) override;
+                                    std::size_t max_bytes, record_columns& out) override;
   result<std::vector<bool>> vectors(std::span<const row_id> rows, float* out) override;
   result<void>
   for_each_vector(row_id after,
@@ -125,8 +131,9 @@ class lmdb_read_view final : public read_view {
   read_view_options options_;
 };
 
-result<get_result> lmdb_read_view::get(const get_query& query) {
+result<get_result> lmdb_read_view::get(const get_query& query, std::size_t max_bytes) {
   get_result answer;
+  std::size_t bytes = 0;
   HEARTH_TRY(auto vectors, open_vectors());
   column_builder columns(answer.found, query.fields, options_.dimension);
   for (const auto& id : query.ids) {
@@ -139,6 +146,9 @@ result<get_result> lmdb_read_view::get(const get_query& query) {
     HEARTH_TRY(auto record, load_record(snapshot_, tables_, entry->row, columns.parts()));
     if (record.id != id)
       return corrupt(core::format("the record of row {}", entry->row));
+    bytes += columns.bytes_of(record);
+    if (bytes > max_bytes)
+      return too_much(max_bytes);
     HEARTH_CHECK(columns.add(std::move(record), entry->row, vectors));
   }
   columns.finish();
@@ -201,8 +211,10 @@ result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_
 }
 
 result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
-                                                  const field_set& fields, record_columns& out) {
+                                                  const field_set& fields, std::size_t max_bytes,
+                                                  record_columns& out) {
   std::vector<bool> there;
+  std::size_t bytes = 0;
   there.reserve(rows.size());
   HEARTH_TRY(auto vectors, open_vectors());
   column_builder columns(out, fields, options_.dimension);
@@ -212,6 +224,9 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
     if (!data)
       continue;
     HEARTH_TRY(auto record, decode_record(row, *data, columns.parts()));
+    bytes += columns.bytes_of(record);
+    if (bytes > max_bytes)
+      return too_much(max_bytes);
     HEARTH_CHECK(columns.add(std::move(record), row, vectors));
   }
   columns.finish();

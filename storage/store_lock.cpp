@@ -25,12 +25,11 @@ class flock_store_lock final : public store_lock {
   flock_store_lock(const flock_store_lock&) = delete;
   flock_store_lock& operator=(const flock_store_lock&) = delete;
 
-  [[nodiscard]] result<void> write_pid(const std::filesystem::path& file) const {
+  // For a better message to others only: a full disk is no reason not to serve what is there.
+  void write_pid() const {
     const auto line = std::to_string(::getpid()) + "\n";
-    if (::ftruncate(fd_, 0) != 0 ||
-        ::pwrite(fd_, line.data(), line.size(), 0) != static_cast<ssize_t>(line.size()))
-      return std::unexpected(posix_error(errno, core::format("write {}", file.string())));
-    return {};
+    std::ignore = ::ftruncate(fd_, 0);
+    std::ignore = ::pwrite(fd_, line.data(), line.size(), 0);
   }
 
  private:
@@ -71,7 +70,7 @@ result<std::unique_ptr<store_lock>> store_lock::acquire(const std::filesystem::p
                 "connect to that process, or stop it");
   }
   auto held = std::make_unique<flock_store_lock>(fd);
-  HEARTH_CHECK(held->write_pid(file));
+  held->write_pid();
   return held;
 }
 

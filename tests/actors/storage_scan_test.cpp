@@ -55,6 +55,14 @@ TEST_CASE("a scan agrees with the flat index where float32 ends") {
                     scaled(random_vectors(3, 8, 4), factor), 40);
 }
 
+TEST_CASE("a scan agrees with the flat index where squared lengths lose their bits") {
+  const auto factor = GENERATE(1e-21F, 3e-23F);
+  compare_with_flat(distance_kind::cosine, scaled(random_vectors(40, 8, 3), factor),
+                    random_vectors(3, 8, 4), 40);
+  compare_with_flat(distance_kind::cosine, random_vectors(40, 8, 3),
+                    scaled(random_vectors(3, 8, 4), factor), 40);
+}
+
 TEST_CASE("zero vectors have cosine distance 1") {
   const matrix zeros(std::vector<float>(8), 1, 8);
   compare_with_flat(distance_kind::cosine, random_vectors(20, 8, 5), zeros, 20);

@@ -381,6 +381,35 @@ TEST_CASE("upkeep follows writes, step by step, and keeps the history that snaps
   REQUIRE(bench.traced("maintain") == 3);
 }
 
+TEST_CASE("writes that waited for a tail go on when another shard takes its place") {
+  writer_options options;
+  options.fresh_rows = 1;
+  writer_bench bench(options);
+  bench.space->shard(0).count(bench.epochs[0], 5, 0, 0);
+  bench.write();
+  bench.system.run();
+  REQUIRE(bench.settled() == 0);
+  bench.space->shard(0).retire(bench.epochs[0]);  // new index parameters
+  const auto epoch = bench.space->shard(0).take_over();
+  caf::anon_send(bench.writer, connect_shard{0, bench.shard_actors[0], epoch});
+  bench.system.run();
+  REQUIRE(bench.settled() == 1);
+}
+
+TEST_CASE("a flush behind a failed commit keeps no hold on the namespace") {
+  writer_bench bench;
+  bench.store->fail_next_commit = true;
+  bench.write(1, durability::interval);
+  bench.system.run();
+  bench.system.advance(10s);
+  for (int i = 0; i < 2; ++i) {
+    const auto flushed = bench.flush(0);
+    REQUIRE(flushed);
+    REQUIRE(code_of(*flushed) == errc::read_only);
+  }
+  REQUIRE(bench.space->calls().idle());
+}
+
 TEST_CASE("stopping commits what was accepted, even past the bounds, and then quits") {
   writer_options options;
   options.fresh_rows = 1;

@@ -218,3 +218,16 @@ TEST_CASE("one process at a time serves a store, and the others learn which") {
   REQUIRE(::waitpid(child, nullptr, 0) == child);
   REQUIRE(store_lock::acquire(store).has_value());
 }
+
+TEST_CASE("a store whose catalog is gone is not taken for a new one") {
+  const temporary_directory home;
+  need(open(home.path())->create("docs", config_of(2)));
+  for (const bool truncated : {true, false}) {
+    const auto file = home.path() / "catalog" / "data.mdb";
+    if (truncated)
+      std::filesystem::resize_file(file, 0);
+    else
+      std::filesystem::remove(file);
+    REQUIRE(code_of(catalog::open(home.path(), null_logger())) == errc::corruption);
+  }
+}

@@ -38,7 +38,7 @@ inline std::uint64_t check_after_crash(const namespace_store& store, std::uint64
   REQUIRE(vectors.size() == view->record_count());
   for (std::uint64_t n = 0; n < written; ++n) {
     const auto batch = crash_batch(n);
-    const auto got = need(view->get({batch.ids, {true, true, true}}));
+    const auto got = need(view->get({batch.ids, {true, true, true}}, limits::message_bytes));
     REQUIRE(got.found.size() == (n + 3 < written ? 5 : 10));
     for (std::size_t i = 0; i < got.found.size(); ++i) {
       const auto place = got.found.ids[i].number() - n * 10;

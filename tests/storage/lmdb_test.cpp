@@ -54,14 +54,15 @@ TEST_CASE("a map grows with its file while others read") {
         const auto at_least = written.load();
         const auto view = store->read();
         std::size_t rows = 0;
-        const auto seen = view ? (*view)->for_each_vector(
-                                     0,
-                                     [&](std::span<const row_id> block, matrix_view vectors) {
-                                       for (std::size_t row = 0; row < vectors.rows(); ++row)
-                                         rows += vectors.row(row)[0] >= 0 ? 1 : 0;
-                                       return block.size() == vectors.rows();
-                                     })
-                               : result<void>(std::unexpect, view.error());
+        const auto seen =
+            view
+                ? (*view)->for_each_vector(0,
+                                           [&](std::span<const row_id> block, matrix_view vectors) {
+                                             for (std::size_t row = 0; row < vectors.rows(); ++row)
+                                               rows += vectors.row(row)[0] >= 0 ? 1 : 0;
+                                             return block.size() == vectors.rows();
+                                           })
+                : result<void>(std::unexpect, view.error());
         if (!seen || rows < at_least)
           ++torn;
       }

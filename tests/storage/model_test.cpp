@@ -194,7 +194,8 @@ class workload {
     record_columns resolved;
     need(view->for_each_vector(0, [&](std::span<const row_id> rows, matrix_view block) {
       const auto at = resolved.size();
-      REQUIRE(std::ranges::all_of(need(view->resolve(rows, {}, resolved)), std::identity()));
+      REQUIRE(
+          std::ranges::all_of(need(view->resolve(rows, {}, no_limit, resolved)), std::identity()));
       for (std::size_t i = 0; i < rows.size(); ++i) {
         live.insert(rows[i]);
         REQUIRE(std::ranges::equal(block.row(i), *model_.at(resolved.ids[at + i]).vector));

@@ -27,6 +27,43 @@ std::array<std::uint64_t, 2> colliding_hash(std::string_view) {
   return {1, 2};
 }
 
+TEST_CASE("answers that outgrow their bound are limit_exceeded, however small the question") {
+  const temporary_directory home;
+  auto store = create(home.path() / "docs", 4);
+  auto batch = batch_of(write_kind::add, {"a"}, vectors_of(1, 4, 1));
+  batch.texts = {std::string(100'000, 'x')};
+  write(*store, batch);
+  const auto view = need(store->read());
+  const field_set texts{.texts = true};
+  const std::vector<record_id> often(100, "a");
+  REQUIRE(need(view->get({often, texts}, std::size_t{11} << 20)).found.size() == 100);
+  REQUIRE(code_of(view->get({often, texts}, std::size_t{1} << 20)) == errc::limit_exceeded);
+  REQUIRE(need(view->get({often, {}}, std::size_t{1} << 20)).found.size() == 100);
+  const std::vector<row_id> rows(100, 1);
+  record_columns columns;
+  REQUIRE(code_of(view->resolve(rows, texts, std::size_t{1} << 20, columns)) ==
+          errc::limit_exceeded);
+}
+
+TEST_CASE("an update that would rewrite too much is refused and changes nothing") {
+  const temporary_directory home;
+  auto store = create(home.path() / "docs", 4);
+  constexpr std::size_t count = 17;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto batch = batch_of(write_kind::add, numbers(i, 1), vectors_of(1, 4, i));
+    batch.texts = {std::string(limits::text_bytes, 'x')};
+    write(*store, batch);
+  }
+  auto update = batch_of(write_kind::update, numbers(0, count));
+  update.metadata.assign(count, value_map{{"seen", true}});
+  REQUIRE(code_of(store->apply(update)) == errc::limit_exceeded);
+  update.ids = numbers(0, 2);
+  update.metadata.resize(2);
+  const auto applied = write(*store, update);
+  REQUIRE(applied.rewritten_bytes >= 2 * limits::text_bytes);
+  REQUIRE(applied.result.lsn == count + 1);
+}
+
 }  // namespace
 
 TEST_CASE("records come back as they were written, in this process and the next") {
@@ -364,9 +401,9 @@ TEST_CASE("rows resolve to the records of the snapshot") {
 
   record_columns out;
   const std::vector<row_id> rows{3, 2, 99, 1};
-  REQUIRE(need(before->resolve(rows, everything, out)) ==
+  REQUIRE(need(before->resolve(rows, everything, no_limit, out)) ==
           std::vector<bool>{true, true, false, true});
-  REQUIRE(need(after->resolve(rows, everything, out)) ==
+  REQUIRE(need(after->resolve(rows, everything, no_limit, out)) ==
           std::vector<bool>{true, false, false, true});
   REQUIRE(out.ids == std::vector<record_id>{"c", "b", "a", "c", "a"});
   REQUIRE(out.vectors.rows() == 5);
@@ -375,7 +412,7 @@ TEST_CASE("rows resolve to the records of the snapshot") {
     REQUIRE(out.metadata[place] == batch.metadata[row]);
   }
   record_columns bare;
-  need(after->resolve(rows, {}, bare));
+  need(after->resolve(rows, {}, no_limit, bare));
   REQUIRE(bare.ids.size() == 2);
   REQUIRE(bare.versions.size() == 2);
   REQUIRE(bare.metadata.empty());

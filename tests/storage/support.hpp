@@ -6,6 +6,7 @@
 
 #include <cstring>
 #include <fstream>
+#include <limits>
 #include <numeric>
 #include <random>
 #include <string>
@@ -14,6 +15,8 @@
 #include "storage/namespace_store_impl.hpp"
 
 namespace hearth::storage::test {
+
+inline constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
 
 /// A directory of its own for one test, removed afterwards.
 class temporary_directory {
@@ -103,7 +106,7 @@ inline applied_batch write(namespace_store& store, const write_batch& batch) {
 }
 
 inline get_result get(const namespace_store& store, std::vector<record_id> ids) {
-  return need(need(store.read())->get({std::move(ids), {true, true, true}}));
+  return need(need(store.read())->get({std::move(ids), {true, true, true}}, no_limit));
 }
 
 /// Every live row and its vector, by for_each_vector.

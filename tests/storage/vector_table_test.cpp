@@ -248,8 +248,8 @@ TEST_CASE("a damaged vector is corruption that names its row, wherever it is mov
     REQUIRE(code_of(view->vectors(std::vector<row_id>{4}, out.data())) == errc::corruption);
     REQUIRE(need(view->vectors(std::vector<row_id>{5}, out.data())) == std::vector<bool>{true});
     REQUIRE(out == row_of(vectors, 4));
-    REQUIRE(code_of(view->get({{record_id(4)}, {true, true, true}})) == errc::corruption);
-    REQUIRE(view->get({{record_id(4)}, {false, true, true}}).has_value());
+    REQUIRE(code_of(view->get({{record_id(4)}, {true, true, true}}, no_limit)) == errc::corruption);
+    REQUIRE(view->get({{record_id(4)}, {false, true, true}}, no_limit).has_value());
   };
   check();
   maintain_all(*store);  // seals the tail, damaged vector and all
@@ -383,7 +383,7 @@ TEST_CASE("snapshots do not change while another thread writes") {
             failures += number != static_cast<float>(last);
           return true;
         });
-        const auto got = (*view)->get({ids, {true, true, true}});
+        const auto got = (*view)->get({ids, {true, true, true}}, no_limit);
         if (!scanned || !got || rows != ids.size() || got->found.size() != ids.size() ||
             !std::ranges::all_of(got->found.versions, [&](lsn_t at) { return at == last; }))
           ++failures;
