@@ -85,7 +85,8 @@ kj::Promise<void> run(const shared_context& session, Context context, std::size_
   auto slot = session->begin_call();
   if (!slot)
     return refuse(context, slot.error());
-  context.releaseParams();
+  // The parameters stay until the reply: their share of the connection's budget stands for what was
+  // read from them.
   context.allowCancellation();
 
   auto go = [session, context, slot = std::move(*slot), start = std::move(start),
