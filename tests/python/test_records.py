@@ -391,3 +391,16 @@ def test_columns_must_fit_together(ns: hearth.Namespace) -> None:
     with pytest.raises(hearth.LimitExceeded, match=r"texts\[0\]"):
         ns.upsert(["a"], texts=["x" * (16 * 1024 * 1024 + 1)])
     assert ns.count() == 0
+
+
+def test_an_answer_too_large_for_a_message_is_refused_before_it_is_built(
+    make_namespace: MakeNamespace,
+) -> None:
+    ns = make_namespace(dimension=2)
+    ns.upsert(ids=[1], vectors=[[1, 2]], texts=["x" * 1_000_000])
+    before = ns.info().count
+    with pytest.raises(hearth.LimitExceeded, match="more than 80 MiB"):
+        ns.get([1] * 1_000_000)  # would be a terabyte
+    with pytest.raises(hearth.LimitExceeded, match="more than 80 MiB"):
+        ns.search_batch(np.zeros((1000, 2), np.float32), k=1, include=["texts"])
+    assert ns.info().count == before
