@@ -19,6 +19,9 @@ class completion_box final : public loop_task,
                              public std::enable_shared_from_this<completion_box<T>> {
  public:
   explicit completion_box(std::shared_ptr<inbox> inbox) : inbox_(std::move(inbox)) {}
+  ~completion_box() noexcept override = default;
+  completion_box(const completion_box&) = delete;
+  completion_box& operator=(const completion_box&) = delete;
 
   /// Loop thread; once, before the call starts.
   [[nodiscard]] kj::Promise<void> promise() {

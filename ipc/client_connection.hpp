@@ -132,7 +132,7 @@ class client_connection::typed_call final : public call_task<T> {
       this->settle(std::unexpected(std::move(sent).error()));
       return kj::READY_NOW;
     }
-    return sent->then([this](auto&& reply) { receive(reply); });
+    return sent->then([this](auto&& reply) { this->receive(reply); });
   }
 
   template <class Reply>

@@ -190,9 +190,9 @@ result<void> outcome_of(int status, const captured_output& output, const fs::pat
 
 result<fs::path> find_daemon(const connect_options& options) {
   const char* variable = std::getenv("HEARTH_DAEMON");  // NOLINT: read once per start
-  const fs::path named = !options.daemon.empty() ? options.daemon
-                         : variable != nullptr   ? fs::path(variable)
-                                                 : fs::path();
+  fs::path named = !options.daemon.empty() ? options.daemon
+                   : variable != nullptr   ? fs::path(variable)
+                                           : fs::path();
   if (!named.empty()) {
     if (is_executable(named))
       return named;

@@ -18,8 +18,8 @@ class listen_socket {
   /// Takes over a socket that listens already (socket activation); its file stays at the end.
   [[nodiscard]] static result<listen_socket> adopt(int fd);
 
-  listen_socket(listen_socket&&) = default;
-  listen_socket& operator=(listen_socket&&) = default;
+  listen_socket(listen_socket&&) noexcept = default;
+  listen_socket& operator=(listen_socket&&) noexcept = default;
 
   [[nodiscard]] int fd() const noexcept { return fd_.get(); }
   [[nodiscard]] const std::filesystem::path& path() const noexcept { return path_; }

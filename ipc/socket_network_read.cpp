@@ -154,7 +154,8 @@ void socket_network::count_calls(capnp::rpc::Message::Reader message) {
 kj::Promise<socket_network::maybe_message> socket_network::fill_buffer() {
   check_aborted();
   if (buffer_ == nullptr)
-    buffer_.reset(new capnp::word[buffer_bytes / sizeof(capnp::word)]);  // uninitialised on purpose
+    // Uninitialised on purpose. NOLINTNEXTLINE(modernize-make-unique)
+    buffer_.reset(new capnp::word[buffer_bytes / sizeof(capnp::word)]);
   auto* bytes = reinterpret_cast<std::byte*>(buffer_.get());
   if (read_ > 0) {
     std::memmove(bytes, bytes + read_, filled_ - read_);

@@ -30,7 +30,6 @@ void add_setting_flags(CLI::App& app, global_options& options) {
     const std::string help = core::format("{} [{}]", row.help, variable_name(row));
     CLI::Option* option = nullptr;
     if (std::holds_alternative<bool settings::*>(row.member)) {
-      const auto name = core::format("--no-{}", flag_name(row).substr(2));
       option = app.add_flag_callback(
           "--no-" + flag_name(row).substr(2), [keep] { keep("false"); }, "Switch off: " + help);
     } else {
@@ -118,7 +117,8 @@ result<const configuration*> invocation::config() {
     // A daemon that is started on the way takes its settings from the environment, and looks at
     // them from another directory. No thread runs yet.
     if (const auto& socket = config_->values().socket; !socket.empty())
-      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(), 1);
+      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(),
+             1);  // NOLINT(concurrency-mt-unsafe)
   }
   return config_.get();
 }

@@ -126,26 +126,26 @@ class interruption {
  public:
   interruption() {
     for (std::size_t i = 0; i < numbers.size(); ++i)
-      before_[i] = std::signal(numbers[i], [](int number) { caught_ = number; });
+      before_[i] = std::signal(numbers[i], [](int number) { caught = number; });
   }
   ~interruption() {
     for (std::size_t i = 0; i < numbers.size(); ++i)
       std::signal(numbers[i], before_[i]);
-    if (const int number = caught_.exchange(0); number != 0)
+    if (const int number = caught.exchange(0); number != 0)
       std::raise(number);
   }
   interruption(const interruption&) = delete;
   interruption& operator=(const interruption&) = delete;
 
   static result<void> check() {
-    if (caught_ != 0)
+    if (caught != 0)
       return fail(errc::cancelled, "interrupted");
     return {};
   }
 
  private:
   static constexpr std::array numbers{SIGINT, SIGTERM};
-  static inline std::atomic<int> caught_ = 0;
+  static inline std::atomic<int> caught = 0;
   std::array<void (*)(int), numbers.size()> before_{};
 };
 

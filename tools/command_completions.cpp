@@ -72,6 +72,7 @@ void collect(const CLI::App& app, const std::string& path, std::vector<node>& no
 
 std::string words_of(const node& current, const node& root) {
   std::vector<std::string> words;
+  words.reserve(current.commands.size());
   for (const auto& [name, help] : current.commands)
     words.push_back(name);
   for (const auto* from : {&current, &root})

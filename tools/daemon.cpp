@@ -11,6 +11,7 @@
 #include <cstdio>
 #include <cstring>
 #include <optional>
+#include <system_error>
 
 #include "actors/runtime.hpp"
 #include "core/format.hpp"
@@ -36,10 +37,12 @@ class signal_reader {
     for (const int number : {SIGTERM, SIGINT, SIGHUP})
       sigaddset(&set, number);
     if (const int failed = pthread_sigmask(SIG_BLOCK, &set, nullptr); failed != 0)
-      return fail(errc::internal, core::format("pthread_sigmask: {}", std::strerror(failed)));
+      return fail(errc::internal,
+                  core::format("pthread_sigmask: {}", std::generic_category().message(failed)));
     const int fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
     if (fd < 0)
-      return fail(errc::internal, core::format("signalfd: {}", std::strerror(errno)));
+      return fail(errc::internal,
+                  core::format("signalfd: {}", std::generic_category().message(errno)));
     return signal_reader(fd);
   }
 

@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <system_error>
 #include <utility>
 
 #include "core/format.hpp"
@@ -17,7 +18,7 @@ namespace hearth::tools {
 namespace {
 
 std::unexpected<error> system_failure(const char* call) {
-  return fail(errc::internal, core::format("{}: {}", call, std::strerror(errno)));
+  return fail(errc::internal, core::format("{}: {}", call, std::generic_category().message(errno)));
 }
 
 void write_all(int fd, std::string_view bytes) noexcept {
@@ -50,7 +51,7 @@ void write_all(int fd, std::string_view bytes) noexcept {
   const int code = static_cast<unsigned char>(report.front());
   if (report.size() > 1)
     std::fprintf(stderr, "hearthd: %s\n", report.c_str() + 1);
-  std::exit(code);
+  std::exit(code);  // NOLINT(concurrency-mt-unsafe): no other thread runs yet
 }
 
 }  // namespace

@@ -70,6 +70,7 @@ void hnsw_index::leave_tree(slot_id node) {
     if (slot == joined.front())
       continue;
     std::vector<candidate> nearest;
+    nearest.reserve(joined.size());
     for (const slot_id other : joined)
       nearest.push_back({pairs_(slot, other), other});
     std::sort(nearest.begin(), nearest.end());
