@@ -46,6 +46,21 @@ class visited_set {
   std::uint16_t stamp_ = 0;
 };
 
+/// Room for one row of codes, which start at multiples of 64.
+class aligned_row {
+ public:
+  [[nodiscard]] std::byte* of(std::size_t bytes) {
+    lines_.resize((bytes + sizeof(line) - 1) / sizeof(line));
+    return reinterpret_cast<std::byte*>(lines_.data());
+  }
+
+ private:
+  struct alignas(64) line {
+    std::byte bytes[64];
+  };
+  std::vector<line> lines_;
+};
+
 /// The working memory of one search; each thread keeps one and uses it for every index.
 struct search_scratch {
   visited_set visited;
@@ -53,6 +68,7 @@ struct search_scratch {
   std::vector<candidate> best;      ///< max-heap: the ef nearest admitted
   std::vector<slot_id> unseen;
   std::vector<float> query;
+  aligned_row coded_query;
 
   [[nodiscard]] static search_scratch& of_this_thread() {
     thread_local search_scratch mine;
@@ -65,7 +81,6 @@ struct search_scratch {
 template <class Distance>
 struct graph_view {
   const hnsw_graph& graph;
-  const vector_store& vectors;
   const Distance& distance;
   slot_id bound;
 };
@@ -78,7 +93,7 @@ template <class Distance>
     moved = false;
     view.graph.for_each_link(from.slot, layer, [&](slot_id slot) {
       if (slot < view.bound)
-        view.vectors.prefetch(slot);
+        view.distance.prefetch(slot);
     });
     candidate nearest = from;
     view.graph.for_each_link(from.slot, layer, [&](slot_id slot) {
@@ -101,7 +116,10 @@ template <class Distance>
 template <class Distance, class Admit>
 [[nodiscard]] bool search_layer(const graph_view<Distance>& view, candidate from, std::size_t ef,
                                 std::uint32_t layer, search_scratch& scratch, Admit&& admit) {
-  auto& [visited, frontier, best, unseen, query] = scratch;
+  auto& visited = scratch.visited;
+  auto& frontier = scratch.frontier;
+  auto& best = scratch.best;
+  auto& unseen = scratch.unseen;
   visited.clear(view.bound);
   frontier.clear();
   best.clear();
@@ -138,7 +156,7 @@ template <class Distance, class Admit>
     unseen.clear();
     view.graph.for_each_link(nearest.slot, layer, [&](slot_id slot) {
       if (slot < view.bound && visited.insert(slot)) {
-        view.vectors.prefetch(slot);
+        view.distance.prefetch(slot);
         unseen.push_back(slot);
       }
     });

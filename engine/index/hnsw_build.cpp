@@ -19,7 +19,8 @@ std::uint64_t mix(std::uint64_t x) noexcept {
 }  // namespace
 
 hnsw_index::hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params)
-    : params_(params), vectors_(dimension, distance), pairs_(vectors_), graph_(params.m) {}
+    : params_(params), vectors_(dimension, distance), pairs_(vectors_), graph_(params.m),
+      next_training_(first_training(dimension)) {}
 
 result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vectors) {
   HEARTH_CHECK(check_insert(rows_, dimension(), rows, vectors));
@@ -29,14 +30,20 @@ result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vector
     rows_.reserve(rows.size());
     vectors_.reserve(bound);
     graph_.reserve(bound);
+    if (!generations_.empty())
+      generations_.back()->reserve(bound);
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} more vectors", rows.size()));
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const slot_id slot = rows_.take();
     vectors_.put(slot, vectors.row(i));
+    if (!generations_.empty())
+      generations_.back()->put(slot, vectors_.at(slot));
     link(slot, level_of(rows[i]));
     rows_.show(slot, rows[i]);
+    if (size() >= next_training_)
+      train_codes(bound);
   }
   return {};
 }
@@ -77,7 +84,7 @@ std::vector<std::vector<candidate>> hnsw_index::find_neighbors(slot_id node,
   auto& scratch = search_scratch::of_this_thread();
   const auto entry = graph_.entry();
   const pair_distance distance{pairs_, node};
-  const graph_view<pair_distance> view{graph_, vectors_, distance, rows_.bound()};
+  const graph_view<pair_distance> view{graph_, distance, rows_.bound()};
   candidate from{distance(entry.slot), entry.slot};
   for (std::uint32_t layer = entry.level; layer > level; --layer)
     from = descend(view, from, layer);

@@ -50,6 +50,8 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::size_t size() const noexcept override { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
+  /// How many rows train the codes of vectors of this dimension first.
+  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension) noexcept;
   [[nodiscard]] std::vector<std::byte> serialize() const override;
 
   /// Makes an index from what serialize() wrote. Every number is checked before it is used:
@@ -72,8 +74,10 @@ class hnsw_index final : public vector_index {
  private:
   // Searching (hnsw_search.cpp).
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
-  [[nodiscard]] bool search_graph(const query_distance& distance, std::size_t ef,
-                                  search_scratch& scratch) const;
+  [[nodiscard]] bool search_graph(const query_distance& distance, const float* query,
+                                  std::size_t ef, search_scratch& scratch) const;
+  template <class Distance>
+  [[nodiscard]] bool walk(const Distance& distance, std::size_t ef, search_scratch& scratch) const;
   [[nodiscard]] std::vector<neighbor> take_best(const query_distance& distance, std::size_t k,
                                                 std::vector<candidate>& best) const;
 
@@ -87,6 +91,15 @@ class hnsw_index final : public vector_index {
   void link_back(slot_id node, std::uint32_t layer, slot_id target);
   void choose_links(slot_id node, std::uint32_t layer, std::span<const slot_id> additional,
                     slot_id excluded);
+
+  // Short codes (hnsw_codes.cpp).
+  /// With room for slots [0, room).
+  void train_codes(slot_id room);
+  void publish_codes(std::unique_ptr<code_store> codes);
+  void save_codes(std::span<const slot_id> slots, section_writer& sections) const;
+  /// What save_codes() wrote, checked, with row i in slot i. Nothing if there were no codes.
+  [[nodiscard]] result<std::unique_ptr<code_store>> read_codes(section_reader& sections,
+                                                               std::size_t rows) const;
 
   // The spanning tree (hnsw_tree.cpp).
   [[nodiscard]] std::size_t tree_limit() const noexcept { return graph_.capacity(0) * 3 / 4; }
@@ -112,7 +125,14 @@ class hnsw_index final : public vector_index {
   vector_store vectors_;
   pair_space pairs_;
   hnsw_graph graph_;
-  std::atomic<std::size_t> leaving_{0};  // hidden rows whose nodes are still linked
+  // The rows that come may be unlike the first ones: codes are learned again when there are this
+  // many times more.
+  static constexpr std::size_t training_growth = 16;
+  std::vector<std::unique_ptr<code_store>> generations_;  // readers may still be in an older one
+  std::atomic<const code_store*> codes_{nullptr};
+  std::size_t next_training_;
+  std::atomic<std::size_t> code_row_bytes_{0};  // of all generations
+  std::atomic<std::size_t> leaving_{0};         // hidden rows whose nodes are still linked
   mutable std::atomic<std::uint64_t> scans_{0};
 };
 

@@ -29,7 +29,7 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   if (k == 0 || live == 0)
     return {};
   ef = std::max(ef, k);
-  if (ef > live / rows_per_candidate || !search_graph(distance, ef, scratch))
+  if (ef > live / rows_per_candidate || !search_graph(distance, values, ef, scratch))
     return scan(distance, k);
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
@@ -39,11 +39,33 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   return found;
 }
 
-bool hnsw_index::search_graph(const query_distance& distance, std::size_t ef,
+// Walks on codes where there are any; what comes back has its place by the vectors themselves.
+bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t ef,
                               search_scratch& scratch) const {
+  const auto* codes = codes_.load(std::memory_order_acquire);
+  if (codes == nullptr)
+    return walk(distance, ef, scratch);
+  std::byte* const row = scratch.coded_query.of(codes->codes().row_bytes());
+  codes->codes().encode(query, row);
+  if (!walk(code_distance(*codes, row), ef, scratch))
+    return false;
+  auto& best = scratch.best;
+  constexpr std::size_t ahead = 4;
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    if (i + ahead < best.size())
+      distance.prefetch(best[i + ahead].slot);
+    best[i].distance = distance(best[i].slot);
+    if (!std::isfinite(best[i].distance)) [[unlikely]]
+      return false;
+  }
+  return true;
+}
+
+template <class Distance>
+bool hnsw_index::walk(const Distance& distance, std::size_t ef, search_scratch& scratch) const {
   // In this order: the entry point lies below the bound.
   const auto entry = graph_.entry();
-  const graph_view<query_distance> view{graph_, vectors_, distance, rows_.bound()};
+  const graph_view<Distance> view{graph_, distance, rows_.bound()};
   if (entry.slot == no_slot)
     return false;
   candidate from{distance(entry.slot), entry.slot};
@@ -87,7 +109,8 @@ bool hnsw_index::contains(row_id row) const {
 
 std::size_t hnsw_index::memory_bytes() const noexcept {
   const slot_id slots = rows_.bound();
-  return rows_.memory_bytes() + slots * vectors_.stride() + graph_.memory_bytes(slots);
+  return rows_.memory_bytes() + graph_.memory_bytes(slots) +
+         slots * (vectors_.stride() + code_row_bytes_.load(std::memory_order_relaxed));
 }
 
 }  // namespace hearth::engine::index

@@ -32,7 +32,7 @@ result<graph_sections> read_sections(section_reader& sections) {
   HEARTH_TRY(read.link_counts, sections.next<std::uint16_t>(section_tag::link_counts));
   HEARTH_TRY(read.links, sections.next<slot_id>(section_tag::links));
   HEARTH_TRY(const auto entry, sections.next<slot_id>(section_tag::entry));
-  if (entry.size() != 1 || !sections.at_end())
+  if (entry.size() != 1)
     return corrupt("more or less than one graph");
   read.entry = entry.front();
   return read;
@@ -183,6 +183,7 @@ std::vector<std::byte> hnsw_index::serialize() const {
   sections.add<std::uint16_t>(section_tag::link_counts, out.link_counts);
   sections.add<slot_id>(section_tag::links, out.links);
   sections.add<slot_id>(section_tag::entry, {&out.entry, 1});
+  save_codes(slots, sections);
   return std::move(sections).take();
 }
 
@@ -196,7 +197,11 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
   HEARTH_CHECK(check_parents(read, loaded->tree_limit()));
 
   const auto count = static_cast<slot_id>(read.size());
+  std::unique_ptr<code_store> codes;
   try {
+    HEARTH_TRY(codes, loaded->read_codes(sections, count));
+    if (!sections.at_end())
+      return corrupt("more than one graph");
     loaded->rows_.reserve(count);
     loaded->vectors_.reserve(count);
     loaded->graph_.reserve(count);
@@ -220,6 +225,10 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
     loaded->graph_.set_links(node, layer, targets);
     return true;
   });
+  if (codes != nullptr)
+    loaded->publish_codes(std::move(codes));
+  while (loaded->next_training_ <= count)
+    loaded->next_training_ *= training_growth;
   if (count > 0)
     loaded->graph_.set_entry({read.entry, read.levels[read.entry]});
   for (slot_id slot = 0; slot < count; ++slot)

@@ -13,7 +13,7 @@ namespace hearth::engine::index {
 namespace {
 
 constexpr std::array<char, 8> magic{'H', 'E', 'A', 'R', 'T', 'H', 'I', 'X'};
-constexpr std::uint32_t format_version = 1;
+constexpr std::uint32_t format_version = 2;
 
 /// The first bytes of the file, little-endian, without holes.
 struct file_header {

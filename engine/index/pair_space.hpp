@@ -2,6 +2,7 @@
 // The space in which a graph is built: distances between two stored vectors.
 #include <limits>
 
+#include "engine/index/codes/code_store.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
@@ -18,17 +19,29 @@ class pair_space {
  public:
   explicit pair_space(const vector_store& vectors) noexcept : vectors_(vectors) {}
 
+  /// From here on distances are those of the codes. The writing thread alone uses this space.
+  void use(const code_store* codes) noexcept { codes_ = codes; }
+
   /// Never NaN for finite vectors; infinite where float32 ends.
   [[nodiscard]] float operator()(slot_id a, slot_id b) const noexcept {
+    if (codes_ != nullptr)
+      return codes_->distance(a, b);
     if (vectors_.distance() != distance_kind::dot)
       return squared(a, b);
     const float dot = vectors_.kernel().dot(vectors_.at(a), vectors_.at(b), vectors_.dimension());
     // Infinities of both signs met in the sum: a vector whose place is unknown is far away.
     return dot != dot ? std::numeric_limits<float>::infinity() : -dot;
   }
+  void prefetch(slot_id slot) const noexcept {
+    if (codes_ != nullptr)
+      codes_->prefetch(slot);
+    else
+      vectors_.prefetch(slot);
+  }
   /// What a copy of the vector in `slot` would have as its distance to it.
   [[nodiscard]] float to_copy(slot_id slot) const noexcept {
-    return vectors_.distance() == distance_kind::dot ? (*this)(slot, slot) : 0.0f;
+    return codes_ != nullptr || vectors_.distance() == distance_kind::dot ? (*this)(slot, slot)
+                                                                          : 0.0f;
   }
   /// True if the two vectors cannot be told apart.
   [[nodiscard]] bool same(slot_id a, slot_id b) const noexcept { return squared(a, b) == 0; }
@@ -39,6 +52,7 @@ class pair_space {
   }
 
   const vector_store& vectors_;
+  const code_store* codes_ = nullptr;
 };
 
 /// Distances from one stored vector, in the form that a graph search takes.
@@ -47,6 +61,7 @@ struct pair_distance {
   slot_id base;
 
   [[nodiscard]] float operator()(slot_id slot) const noexcept { return space(base, slot); }
+  void prefetch(slot_id slot) const noexcept { space.prefetch(slot); }
 };
 
 }  // namespace hearth::engine::index

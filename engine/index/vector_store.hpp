@@ -57,6 +57,7 @@ class query_distance {
   [[nodiscard]] float operator()(slot_id slot) const noexcept {
     return offset_ + scale_ * sum_(query_, vectors_.at(slot), vectors_.dimension());
   }
+  void prefetch(slot_id slot) const noexcept { vectors_.prefetch(slot); }
   /// The reported distance, computed in float64: finite for all finite vectors.
   [[nodiscard]] double exact(slot_id slot) const noexcept;
   /// What operator() gave, as distance_kind defines it.

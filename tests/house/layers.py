@@ -37,6 +37,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
 # Dependency (a pattern for the text between < and >) -> the folders that may include it.
 HOMES: dict[str, set[str]] = {
     r"lmdb\.h": {"storage"},
+    r"Eigen/.*": {"engine"},
     r"caf/.+": {"actors"},
     r"(capnp|kj)/.+": {"schema", "ipc"},
     r"(fmt|spdlog)/.+": {"core"},

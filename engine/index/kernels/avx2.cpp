@@ -1,6 +1,7 @@
 // Kernels for AVX2 with FMA. Compiled with -mavx2 -mfma; called only where the CPU has both.
 #include <immintrin.h>
 
+#include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
@@ -35,6 +36,6 @@ struct avx2_lanes {
 }  // namespace
 
 const kernel_table avx2_kernels{"avx2", l2_squared<avx2_lanes>, dot<avx2_lanes>,
-                                squared_norm<avx2_lanes>};
+                                squared_norm<avx2_lanes>, code_l2_squared_avx2};
 
 }  // namespace hearth::engine::index

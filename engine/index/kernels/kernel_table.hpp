@@ -3,6 +3,7 @@
 // are compiled with their own machine flags, so this header holds no inline code and no standard
 // container: an inline function compiled for AVX-512 could be the copy the linker keeps for all.
 #include <cstddef>
+#include <cstdint>
 
 namespace hearth::engine::index {
 
@@ -17,12 +18,17 @@ struct kernel_table {
   float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a^2)
   float (*squared_norm)(const float* a, std::size_t n) noexcept;
+  /// sum((a - b)^2) of the codes in two rows of short_codes: 7-bit values behind the first four
+  /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
+  std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
+                                   std::size_t bytes) noexcept;
 };
 
 extern const kernel_table scalar_kernels;
 #if defined(__x86_64__)
-extern const kernel_table avx2_kernels;    ///< needs AVX2 and FMA
-extern const kernel_table avx512_kernels;  ///< needs AVX-512F
+extern const kernel_table avx2_kernels;        ///< needs AVX2 and FMA
+extern const kernel_table avx512_kernels;      ///< needs AVX-512F
+extern const kernel_table avx512vnni_kernels;  ///< needs AVX-512F, BW and VNNI
 #endif
 
 }  // namespace hearth::engine::index

@@ -6,7 +6,7 @@ namespace hearth::engine::index {
 namespace {
 
 struct usable_tables {
-  std::array<const kernel_table*, 3> tables{};
+  std::array<const kernel_table*, 4> tables{};
   std::size_t count = 0;
 
   usable_tables() noexcept {
@@ -18,8 +18,11 @@ struct usable_tables {
     const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
     if (avx2)
       add(avx2_kernels);
-    if (avx2 && __builtin_cpu_supports("avx512f"))
+    const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
+    if (avx512)
       add(avx512_kernels);
+    if (avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni"))
+      add(avx512vnni_kernels);
 #endif
   }
 

@@ -41,8 +41,17 @@ float squared_norm(const float* a, std::size_t n) noexcept {
   return dot(a, a, n);
 }
 
+std::uint32_t code_l2_squared(const std::byte* a, const std::byte* b, std::size_t bytes) noexcept {
+  std::uint32_t sum = 0;
+  for (std::size_t i = 4; i < bytes; ++i) {
+    const int difference = static_cast<int>(a[i]) - static_cast<int>(b[i]);
+    sum += static_cast<std::uint32_t>(difference * difference);
+  }
+  return sum;
+}
+
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar", l2_squared, dot, squared_norm};
+const kernel_table scalar_kernels{"scalar", l2_squared, dot, squared_norm, code_l2_squared};
 
 }  // namespace hearth::engine::index

@@ -261,6 +261,8 @@ struct forged_graph {
     out.add<std::uint16_t>(section_tag::link_counts, counts);
     out.add<slot_id>(section_tag::links, links);
     out.add<slot_id>(section_tag::entry, {&entry, 1});
+    out.add<float>(section_tag::code_model, {});
+    out.add<std::byte>(section_tag::code_rows, {});
     const auto bytes = std::move(out).take();
     section_reader sections(bytes);
     return hnsw_index::load(sections, header.dimension, header.distance, header.params,

@@ -1,0 +1,55 @@
+#pragma once
+// The short codes of an index, one row per slot.
+#include <algorithm>
+
+#include "engine/index/codes/short_codes.hpp"
+#include "engine/index/slot_segments.hpp"
+
+namespace hearth::engine::index {
+
+/// Thread rule: as vector_store.
+class code_store {
+ public:
+  explicit code_store(short_codes trained)
+      : codes_(std::move(trained)), rows_(codes_.row_bytes()) {}
+
+  void reserve(std::uint64_t slots) { rows_.reserve(slots); }
+  void put(slot_id slot, const float* vector) noexcept { codes_.encode(vector, rows_.at(slot)); }
+  /// A row that encode() wrote once; false if it did not.
+  [[nodiscard]] bool load(slot_id slot, std::span<const std::byte> row) noexcept {
+    std::ranges::copy(row, rows_.at(slot));
+    return codes_.is_row(rows_.at(slot));
+  }
+  [[nodiscard]] const std::byte* at(slot_id slot) const noexcept { return rows_.at(slot); }
+  [[nodiscard]] const short_codes& codes() const noexcept { return codes_; }
+  [[nodiscard]] float distance(slot_id a, slot_id b) const noexcept {
+    return codes_.distance(at(a), at(b));
+  }
+  void prefetch(slot_id slot) const noexcept {
+    const std::byte* row = at(slot);
+    for (std::size_t offset = 0; offset < codes_.row_bytes(); offset += 64)
+      __builtin_prefetch(row + offset);
+  }
+
+ private:
+  const short_codes codes_;
+  slot_segments rows_;
+};
+
+/// The distance from one coded query to slots, in the order of reported distances.
+class code_distance {
+ public:
+  code_distance(const code_store& store, const std::byte* query) noexcept
+      : store_(store), query_(query) {}
+
+  [[nodiscard]] float operator()(slot_id slot) const noexcept {
+    return store_.codes().distance(query_, store_.at(slot));
+  }
+  void prefetch(slot_id slot) const noexcept { store_.prefetch(slot); }
+
+ private:
+  const code_store& store_;
+  const std::byte* query_;
+};
+
+}  // namespace hearth::engine::index

@@ -1,0 +1,98 @@
+// When an index learns short codes of its vectors.
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "engine/index/hnsw_index.hpp"
+#include "engine/index/snapshot_sections.hpp"
+
+namespace hearth::engine::index {
+namespace {
+
+// Shorter vectors are as short as their codes would be.
+constexpr std::uint32_t least_dimension = 64;
+constexpr std::size_t sample_rows = 4096;
+
+}  // namespace
+
+std::size_t hnsw_index::first_training(std::uint32_t dimension) noexcept {
+  return dimension < least_dimension ? std::numeric_limits<std::size_t>::max() : sample_rows;
+}
+
+// Codes all vectors before searches see the new codes. Graph links keep: they are near either way.
+void hnsw_index::train_codes(slot_id room) {
+  next_training_ *= training_growth;
+  const slot_id bound = rows_.bound();
+  const std::size_t stride = std::max<std::size_t>(size() / sample_rows, 1);
+  std::vector<float> values;
+  values.reserve(sample_rows * dimension());
+  std::size_t seen = 0;
+  for (slot_id slot = 0; slot < bound && values.size() < sample_rows * dimension(); ++slot)
+    if (rows_.visible(slot) && seen++ % stride == 0)
+      values.insert(values.end(), vectors_.at(slot), vectors_.at(slot) + dimension());
+  auto trained = short_codes::train(
+      matrix_view(values.data(), values.size() / dimension(), dimension()), vectors_.distance());
+  if (!trained)
+    return;  // values beyond what float32 can square: the vectors themselves serve
+  auto next = std::make_unique<code_store>(*std::move(trained));
+  next->reserve(room);
+  for (slot_id slot = 0; slot < bound; ++slot)
+    next->put(slot, vectors_.at(slot));
+  publish_codes(std::move(next));
+}
+
+void hnsw_index::publish_codes(std::unique_ptr<code_store> codes) {
+  generations_.push_back(std::move(codes));
+  const auto* const newest = generations_.back().get();
+  code_row_bytes_ += newest->codes().row_bytes();
+  pairs_.use(newest);
+  codes_.store(newest, std::memory_order_release);
+}
+
+void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sections) const {
+  std::vector<float> model;
+  std::vector<std::byte> rows;
+  if (!generations_.empty()) {
+    const auto& store = *generations_.back();
+    const auto& trained = store.codes().trained();
+    model = {trained.lowest, trained.step};
+    model.insert(model.end(), trained.mean.begin(), trained.mean.end());
+    model.insert(model.end(), trained.components.begin(), trained.components.end());
+    rows.reserve(slots.size() * store.codes().row_bytes());
+    for (const slot_id slot : slots)
+      rows.insert(rows.end(), store.at(slot), store.at(slot) + store.codes().row_bytes());
+  }
+  sections.add<float>(section_tag::code_model, model);
+  sections.add<std::byte>(section_tag::code_rows, rows);
+}
+
+result<std::unique_ptr<code_store>> hnsw_index::read_codes(section_reader& sections,
+                                                           std::size_t rows) const {
+  HEARTH_TRY(const auto model, sections.next<float>(section_tag::code_model));
+  HEARTH_TRY(const auto bytes, sections.next<std::byte>(section_tag::code_rows));
+  if (model.empty() && bytes.empty())
+    return nullptr;
+  const auto wrong = fail(errc::corruption, "snapshot: codes that do not fit the vectors");
+  const std::size_t dim = dimension();
+  const std::size_t fixed = 2 + dim;
+  if (model.size() <= fixed || (model.size() - fixed) % dim != 0 ||
+      (model.size() - fixed) / dim > dim ||
+      !std::ranges::all_of(model, [](float number) { return std::isfinite(number); }) ||
+      !(model[1] > 0))
+    return wrong;
+  const auto mean = model.begin() + 2;
+  const auto components = mean + static_cast<std::ptrdiff_t>(dim);
+  auto store = std::make_unique<code_store>(short_codes(
+      {{mean, components}, {components, model.end()}, model[0], model[1]}, vectors_.distance()));
+  const std::size_t row_bytes = store->codes().row_bytes();
+  if (bytes.size() != rows * row_bytes)
+    return wrong;
+  store->reserve(rows);
+  for (std::size_t row = 0; row < rows; ++row)
+    if (!store->load(static_cast<slot_id>(row),
+                     std::span(bytes).subspan(row * row_bytes, row_bytes)))
+      return wrong;
+  return store;
+}
+
+}  // namespace hearth::engine::index

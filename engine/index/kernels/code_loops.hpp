@@ -1,0 +1,39 @@
+#pragma once
+// The loop over 7-bit codes for AVX2, which CPUs with AVX-512F alone use too. Internal linkage, as
+// in float_loops.hpp.
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace hearth::engine::index {
+namespace {
+
+// Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
+inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
+                                          std::size_t bytes) noexcept {
+  const __m256i ones = _mm256_set1_epi16(1);
+  const auto squares = [&](std::size_t at) {
+    const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(a + at));
+    const __m256i y = _mm256_load_si256(reinterpret_cast<const __m256i*>(b + at));
+    return _mm256_abs_epi8(_mm256_sub_epi8(x, y));
+  };
+  const auto summed = [&](__m256i difference) {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(difference, difference), ones);
+  };
+  const __m256i behind_header = _mm256_setr_epi32(0, -1, -1, -1, -1, -1, -1, -1);
+  __m256i s0 = summed(_mm256_and_si256(squares(0), behind_header));
+  __m256i s1 = summed(squares(32));
+  for (std::size_t i = 64; i < bytes; i += 64) {
+    s0 = _mm256_add_epi32(s0, summed(squares(i)));
+    s1 = _mm256_add_epi32(s1, summed(squares(i + 32)));
+  }
+  const __m256i eight = _mm256_add_epi32(s0, s1);
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
+  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(four));
+}
+
+}  // namespace
+}  // namespace hearth::engine::index
