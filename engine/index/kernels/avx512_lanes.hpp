@@ -1,6 +1,7 @@
 #pragma once
 // Sixteen float32 values for float_loops.hpp. Included only where AVX-512F is compiled for;
 // internal linkage, as there.
+#if defined(__AVX512F__)
 #include <immintrin.h>
 
 #include <cstddef>
@@ -28,3 +29,5 @@ struct avx512_lanes {
 
 }  // namespace
 }  // namespace hearth::engine::index
+
+#endif  // __AVX512F__

@@ -1,6 +1,7 @@
 #pragma once
 // The loop over 7-bit codes for AVX2, which CPUs with AVX-512F alone use too. Internal linkage, as
 // in float_loops.hpp.
+#if defined(__AVX2__)
 #include <immintrin.h>
 
 #include <cstddef>
@@ -37,3 +38,5 @@ inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b
 
 }  // namespace
 }  // namespace hearth::engine::index
+
+#endif  // __AVX2__
