@@ -77,7 +77,8 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query,
                                   std::size_t ef, search_scratch& scratch) const;
   template <class Distance>
-  [[nodiscard]] bool walk(const Distance& distance, std::size_t ef, search_scratch& scratch) const;
+  [[nodiscard]] bool walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
+                          std::size_t ef, search_scratch& scratch) const;
   [[nodiscard]] std::vector<neighbor> take_best(const query_distance& distance, std::size_t k,
                                                 std::vector<candidate>& best) const;
 

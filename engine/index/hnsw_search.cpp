@@ -42,12 +42,19 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.
 bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t ef,
                               search_scratch& scratch) const {
+  // In this order: the entry point lies below the bound, and every slot below the bound is in codes
+  // that are read later. Older ones may lack the newest slots.
+  const auto entry = graph_.entry();
+  const slot_id bound = rows_.bound();
   const auto* codes = codes_.load(std::memory_order_acquire);
+  if (entry.slot == no_slot)
+    return false;
   if (codes == nullptr)
-    return walk(distance, ef, scratch);
+    return walk(graph_view<query_distance>{graph_, distance, bound}, entry, ef, scratch);
   std::byte* const row = scratch.coded_query.of(codes->codes().row_bytes());
   codes->codes().encode(query, row);
-  if (!walk(code_distance(*codes, row), ef, scratch))
+  const code_distance coded(*codes, row);
+  if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
     return false;
   auto& best = scratch.best;
   constexpr std::size_t ahead = 4;
@@ -62,13 +69,9 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
 }
 
 template <class Distance>
-bool hnsw_index::walk(const Distance& distance, std::size_t ef, search_scratch& scratch) const {
-  // In this order: the entry point lies below the bound.
-  const auto entry = graph_.entry();
-  const graph_view<Distance> view{graph_, distance, rows_.bound()};
-  if (entry.slot == no_slot)
-    return false;
-  candidate from{distance(entry.slot), entry.slot};
+bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
+                      std::size_t ef, search_scratch& scratch) const {
+  candidate from{view.distance(entry.slot), entry.slot};
   for (std::uint32_t layer = entry.level; layer > 0; --layer)
     from = descend(view, from, layer);
   if (!std::isfinite(from.distance))
