@@ -32,7 +32,7 @@ void add_setting_flags(CLI::App& app, global_options& options) {
     if (std::holds_alternative<bool settings::*>(row.member)) {
       const auto name = core::format("--no-{}", flag_name(row).substr(2));
       option = app.add_flag_callback(
-          "--no-" + flag_name(row).substr(2), [keep] { keep("false"); }, "Switch off: " + help);
+          name, [keep] { keep("false"); }, "Switch off: " + help);
     } else {
       option =
           app.add_option_function<std::string>(flag_name(row), keep, help)
@@ -118,7 +118,7 @@ result<const configuration*> invocation::config() {
     // A daemon that is started on the way takes its settings from the environment, and looks at
     // them from another directory. No thread runs yet.
     if (const auto& socket = config_->values().socket; !socket.empty())
-      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(), 1);
+      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(), 1);  // NOLINT: see above
   }
   return config_.get();
 }
@@ -136,7 +136,7 @@ result<std::filesystem::path> invocation::store_path() {
   return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 
-result<std::shared_ptr<store_handle>> invocation::connect(store_use use) {
+result<std::shared_ptr<store_handle>> invocation::connect(store_use use, bool reconnect) {
   HEARTH_TRY(const auto path, store_path());
   std::error_code ignored;
   if (use == store_use::existing && !std::filesystem::exists(path, ignored))
@@ -150,6 +150,7 @@ result<std::shared_ptr<store_handle>> invocation::connect(store_use use) {
   options.daemon = values.daemon;
   options.socket = values.socket;
   options.call_timeout = std::chrono::milliseconds(values.call_timeout_ms);
+  options.reconnect = reconnect;
   return ipc::connect(path, options);
 }
 

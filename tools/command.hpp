@@ -53,8 +53,9 @@ class invocation {
   /// The store that is meant, absolute: --store, HEARTH_STORE, configuration, ./store.
   [[nodiscard]] result<std::filesystem::path> store_path();
   /// Connects to its daemon, starting one if that is allowed. not_found if a store that has to
-  /// exist does not.
-  [[nodiscard]] result<std::shared_ptr<store_handle>> connect(store_use use = store_use::existing);
+  /// exist does not. Without `reconnect` a lost connection stays lost.
+  [[nodiscard]] result<std::shared_ptr<store_handle>> connect(store_use use = store_use::existing,
+                                                              bool reconnect = true);
   /// The namespace `name` of that store, which has to exist.
   [[nodiscard]] result<std::shared_ptr<namespace_handle>> open(const std::string& name);
 
