@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -190,9 +191,9 @@ result<void> outcome_of(int status, const captured_output& output, const fs::pat
 
 result<fs::path> find_daemon(const connect_options& options) {
   const char* variable = std::getenv("HEARTH_DAEMON");  // NOLINT: read once per start
-  const fs::path named = !options.daemon.empty() ? options.daemon
-                         : variable != nullptr   ? fs::path(variable)
-                                                 : fs::path();
+  fs::path named = !options.daemon.empty() ? options.daemon
+                   : variable != nullptr   ? fs::path(variable)
+                                           : fs::path();
   if (!named.empty()) {
     if (is_executable(named))
       return named;
@@ -239,14 +240,25 @@ result<void> launch_daemon(const fs::path& daemon, const fs::path& directory,
 }
 
 result<kj::AutoCloseFd> try_connect(const fs::path& directory, const connect_options& options) {
-  const auto places = options.socket.empty()
-                          ? socket_places(directory, current_socket_environment())
-                          : std::vector<fs::path>{options.socket};
+  const auto environment = current_socket_environment();
+  const auto places = options.socket.empty() ? socket_places(directory, environment)
+                                             : std::vector<fs::path>{options.socket};
+  std::optional<error> refused;
   for (const auto& place : places) {
     auto connected = connect_socket(place);
-    if (connected.has_value() || connected.error().code != errc::not_found)
+    if (connected.has_value())
       return connected;
+    auto& failure = connected.error();
+    if (failure.code == errc::permission_denied && options.socket.empty()) {
+      // After su, XDG_RUNTIME_DIR still names the other user's directory.
+      if (!refused && !is_foreign_place(place, environment))
+        refused = std::move(failure);
+    } else if (failure.code != errc::not_found) {
+      return connected;
+    }
   }
+  if (refused)
+    return std::unexpected(*std::move(refused));
   return fail(errc::not_found, core::format("no daemon serves {}", directory.string()),
               "start one: hearthd --daemon --store <directory>");
 }

@@ -22,7 +22,8 @@ namespace hearth::ipc {
                                          std::chrono::steady_clock::time_point deadline);
 
 /// Tries once to connect, at every place where the store's socket can be. Does not block.
-/// Errors: not_found (no daemon), busy (backlog full), permission_denied.
+/// Errors: not_found (no daemon), busy (backlog full), permission_denied (at a place that is not
+/// another user's runtime directory, and nobody answers elsewhere).
 [[nodiscard]] result<kj::AutoCloseFd> try_connect(const std::filesystem::path& directory,
                                                   const connect_options& options);
 
