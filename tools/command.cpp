@@ -139,7 +139,9 @@ result<std::filesystem::path> invocation::store_path() {
 result<std::shared_ptr<store_handle>> invocation::connect(store_use use, bool reconnect) {
   HEARTH_TRY(const auto path, store_path());
   std::error_code ignored;
-  if (use == store_use::existing && !std::filesystem::exists(path, ignored))
+  // A daemon that is started makes a store of any directory.
+  if (use == store_use::existing && std::filesystem::status(path / "catalog", ignored).type() ==
+                                        std::filesystem::file_type::not_found)
     return fail(errc::not_found, core::format("there is no store at {}", path.string()),
                 "name one with --store or HEARTH_STORE; `hearth namespace create` and `hearth "
                 "import` make one");
