@@ -172,8 +172,10 @@ void invocation::warn(std::string message) {
 }
 
 void invocation::note(const std::string& line) {
-  if (!options_.json && !options_.quiet)
-    out_ << line << '\n';
+  if (options_.json || options_.quiet)
+    return;
+  out_.flush();  // a terminal shows both, in this order
+  err_ << line << '\n';
 }
 
 void invocation::take_warnings(json& document) {

@@ -64,7 +64,8 @@ class invocation {
   /// A remark that does not change the result. With --json it goes into the result's "warnings"
   /// (see take_warnings), otherwise to standard error; --quiet does not silence it.
   void warn(std::string message);
-  /// A line of news for people; not with --json or --quiet.
+  /// A line of news for people, on standard error: a script reads results only. Not with --json or
+  /// --quiet.
   void note(const std::string& line);
   /// Moves the warnings so far into `document["warnings"]`, if there are any.
   void take_warnings(json& document);

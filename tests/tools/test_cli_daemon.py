@@ -28,7 +28,7 @@ def test_the_daemon_is_started_looked_at_and_stopped(shell: Shell) -> None:
     assert shell.json("daemon", "stop") == {"stopped": True}
     wait_until(lambda: not alive(pid))
     assert shell.json("daemon", "stop") == {"stopped": False}
-    assert shell.ok("daemon", "stop").out == "not running\n"
+    assert shell.ok("daemon", "stop").err == "not running\n"
     assert not Path(started["socket"]).exists()
     log = shell.ok("daemon", "logs").out
     assert "H100 daemon_serving" in log and "H102 daemon_stopped" in log
