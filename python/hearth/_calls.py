@@ -184,11 +184,15 @@ class Write:
 
     def explain(self, error: BaseException) -> None:
         """Says in `error` how far the call came, if it was split."""
-        if self._committed == 0 or not isinstance(error, HearthError):
+        if self._committed == 0:
+            return
+        if not isinstance(error, HearthError):
+            error.add_note(f"{self._committed} rows of the call are committed")
             return
         error.rows_committed = self._committed
-        if "row" in error.message or "[" in error.message:
-            # The daemon counts rows from the start of the batch.
+        sent = self.job.position > self._committed
+        if sent and ("row" in error.message or "[" in error.message):
+            # The daemon counts rows from the start of the batch; what is refused before, does not.
             error.message += f"; its rows start at row {self.job.batch_start} of the call"
 
     def result(self) -> WriteResult:

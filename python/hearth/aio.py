@@ -23,7 +23,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hearth import _calls, _native
 from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
-from hearth.errors import HearthError, make_error
+from hearth.errors import make_error
 from hearth.results import (
     BatchHits,
     Hits,
@@ -107,7 +107,7 @@ class AsyncNamespace:
         while write.unfinished:
             try:
                 write.add(await self._link.call(native.write, write.job))
-            except HearthError as error:
+            except Exception as error:
                 write.explain(error)
                 raise
         return write.result()
