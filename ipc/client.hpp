@@ -11,8 +11,9 @@ namespace hearth::ipc {
 struct connect_options {
   bool autostart = true;           ///< start hearthd if nobody serves the store
   std::filesystem::path daemon{};  ///< empty: $HEARTH_DAEMON, next to this executable/library, PATH
-  std::filesystem::path socket{};  ///< empty: the store's default socket path
-  std::chrono::milliseconds start_timeout{30'000};
+  /// Empty: the store's default socket path. A daemon that is started listens there, too.
+  std::filesystem::path socket{};
+  std::chrono::milliseconds start_timeout{30'000};  ///< of connect(): starting, and the login
   std::chrono::milliseconds call_timeout{120'000};  ///< then errc::timeout; the connection stays
   bool reconnect = true;  ///< after a lost connection, the next call connects again
 };

@@ -43,6 +43,10 @@ void client_connection::connect(completion<std::monostate> done) {
     using call_task::call_task;
 
    private:
+    // Starting a daemon has a limit of its own, and says more when it is over.
+    std::chrono::milliseconds patience() override {
+      return link().options().start_timeout + link().options().call_timeout;
+    }
     kj::Promise<void> perform() override {
       settle(std::monostate());
       return kj::READY_NOW;

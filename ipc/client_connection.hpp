@@ -74,7 +74,7 @@ class client_connection::call_task : public loop_task,
                                            settle(std::unexpected(this->link().failure()));
                                            return kj::READY_NOW;
                                          });
-    const auto timeout = link.options().call_timeout;
+    const auto timeout = patience();
     auto limited = work.exclusiveJoin(
         link.timer().afterDelay(timeout.count() * kj::MILLISECONDS).then([this, timeout] {
           settle(fail(errc::timeout, core::format("no answer within {} ms", timeout.count()),
@@ -90,6 +90,10 @@ class client_connection::call_task : public loop_task,
  protected:
   /// Loop thread, with a live session.
   [[nodiscard]] virtual kj::Promise<void> perform() = 0;
+  /// How long all of it may take.
+  [[nodiscard]] virtual std::chrono::milliseconds patience() {
+    return link().options().call_timeout;
+  }
   [[nodiscard]] client_link& link() noexcept { return *connection_->link_; }
 
   void settle(result<T> outcome) noexcept {

@@ -12,6 +12,7 @@
 #include <array>
 #include <cerrno>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -128,7 +129,9 @@ class captured_output {
   bool ended_ = false;
 };
 
-result<pid_t> spawn(const fs::path& daemon, const fs::path& directory, int stderr_fd) {
+// `socket` may be empty.
+result<pid_t> spawn(const fs::path& daemon, const fs::path& directory, const fs::path& socket,
+                    int stderr_fd) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
@@ -147,12 +150,15 @@ result<pid_t> spawn(const fs::path& daemon, const fs::path& directory, int stder
   posix_spawnattr_setsigdefault(&attributes, &all);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 
-  std::string program = daemon.string();
-  std::string store = directory.string();
-  std::string flag_daemon = "--daemon";
-  std::string flag_store = "--store";
-  const std::array<char*, 5> arguments{program.data(), flag_daemon.data(), flag_store.data(),
-                                       store.data(), nullptr};
+  std::error_code ignored;
+  std::vector<std::string> words{daemon.string(), "--daemon", "--store", directory.string()};
+  if (!socket.empty())
+    words.insert(words.end(), {"--socket", fs::absolute(socket, ignored).string()});
+  std::vector<char*> arguments;
+  arguments.reserve(words.size() + 1);
+  for (auto& word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
   pid_t pid = 0;
   const int number =
       ::posix_spawn(&pid, daemon.c_str(), &actions, &attributes, arguments.data(), environ);
@@ -213,9 +219,9 @@ result<fs::path> find_daemon(const connect_options& options) {
 }
 
 result<void> launch_daemon(const fs::path& daemon, const fs::path& directory,
-                           steady_clock::time_point deadline) {
+                           const fs::path& socket, steady_clock::time_point deadline) {
   HEARTH_TRY(auto output, captured_output::create());
-  HEARTH_TRY(const pid_t pid, spawn(daemon, directory, output.write_end()));
+  HEARTH_TRY(const pid_t pid, spawn(daemon, directory, socket, output.write_end()));
   output.close_write_end();
   for (auto patience = first_backoff;; patience = std::min(patience * 2, longest_backoff)) {
     int status = 0;
@@ -239,14 +245,25 @@ result<void> launch_daemon(const fs::path& daemon, const fs::path& directory,
 }
 
 result<kj::AutoCloseFd> try_connect(const fs::path& directory, const connect_options& options) {
-  const auto places = options.socket.empty()
-                          ? socket_places(directory, current_socket_environment())
-                          : std::vector<fs::path>{options.socket};
+  const auto environment = current_socket_environment();
+  const auto places = options.socket.empty() ? socket_places(directory, environment)
+                                             : std::vector<fs::path>{options.socket};
+  std::optional<error> refused;
   for (const auto& place : places) {
     auto connected = connect_socket(place);
-    if (connected.has_value() || connected.error().code != errc::not_found)
+    if (connected.has_value())
       return connected;
+    auto& failure = connected.error();
+    if (failure.code == errc::permission_denied && options.socket.empty()) {
+      // After su, XDG_RUNTIME_DIR still names the other user's directory.
+      if (!refused && !is_foreign_place(place, environment))
+        refused = std::move(failure);
+    } else if (failure.code != errc::not_found) {
+      return connected;
+    }
   }
+  if (refused)
+    return std::unexpected(*std::move(refused));
   return fail(errc::not_found, core::format("no daemon serves {}", directory.string()),
               "start one: hearthd --daemon --store <directory>");
 }
@@ -266,7 +283,7 @@ result<kj::AutoCloseFd> connect_or_start(const fs::path& directory,
         return fail(errc::unavailable, last.message, last.hint);
       if (steady_clock::now() >= launch_again) {
         HEARTH_TRY(const auto daemon, find_daemon(options));
-        const auto launched = launch_daemon(daemon, directory, deadline);
+        const auto launched = launch_daemon(daemon, directory, options.socket, deadline);
         if (!launched && launched.error().code != errc::busy)
           return std::unexpected(launched.error());
         // Busy: somebody else's daemon is on its way up, or the last one on its way down. In the

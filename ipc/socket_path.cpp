@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <cstdlib>
 #include <span>
+#include <string_view>
 #include <system_error>
 
 #include "core/checksum.hpp"
@@ -21,6 +22,7 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::size_t shown_name_bytes = 32;
+constexpr std::string_view name_in_store = "hearthd.sock";
 
 fs::path resolved(const fs::path& store) {
   std::error_code ignored;
@@ -62,7 +64,7 @@ std::vector<place> places(const fs::path& store, const socket_environment& envir
   const auto user = environment.run_user / std::to_string(environment.uid);
   if (user != environment.runtime_directory)
     add(user);
-  all.push_back({path / "run", path / "run" / "hearthd.sock", true});
+  all.push_back({path / "run", path / "run" / name_in_store, true});
   std::erase_if(all,
                 [](const place& one) { return one.socket.native().size() > socket_path_bytes; });
   return all;
@@ -109,6 +111,14 @@ std::vector<fs::path> socket_places(const fs::path& store, const socket_environm
   for (const auto& one : places(store, environment))
     sockets.push_back(one.socket);
   return sockets;
+}
+
+bool is_foreign_place(const fs::path& place, const socket_environment& environment) {
+  if (place.filename() == name_in_store)
+    return false;
+  struct stat status {};
+  return ::stat(place.parent_path().parent_path().c_str(), &status) < 0 ||
+         status.st_uid != environment.uid;
 }
 
 result<fs::path> socket_path(const fs::path& store, const socket_environment& environment) {

@@ -28,6 +28,10 @@ inline constexpr std::size_t socket_path_bytes = 107;
 [[nodiscard]] std::vector<std::filesystem::path>
 socket_places(const std::filesystem::path& store, const socket_environment& environment);
 
+/// Whether `place`, one of socket_places(), is in a runtime directory that is not this user's.
+[[nodiscard]] bool is_foreign_place(const std::filesystem::path& place,
+                                    const socket_environment& environment);
+
 /// socket_path() in a given environment.
 [[nodiscard]] result<std::filesystem::path> socket_path(const std::filesystem::path& store,
                                                         const socket_environment& environment);

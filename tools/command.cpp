@@ -30,8 +30,9 @@ void add_setting_flags(CLI::App& app, global_options& options) {
     const std::string help = core::format("{} [{}]", row.help, variable_name(row));
     CLI::Option* option = nullptr;
     if (std::holds_alternative<bool settings::*>(row.member)) {
+      const auto name = core::format("--no-{}", flag_name(row).substr(2));
       option = app.add_flag_callback(
-          "--no-" + flag_name(row).substr(2), [keep] { keep("false"); }, "Switch off: " + help);
+          name, [keep] { keep("false"); }, "Switch off: " + help);
     } else {
       option =
           app.add_option_function<std::string>(flag_name(row), keep, help)
@@ -117,8 +118,7 @@ result<const configuration*> invocation::config() {
     // A daemon that is started on the way takes its settings from the environment, and looks at
     // them from another directory. No thread runs yet.
     if (const auto& socket = config_->values().socket; !socket.empty())
-      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(),
-             1);  // NOLINT(concurrency-mt-unsafe)
+      setenv("HEARTH_SOCKET", std::filesystem::absolute(socket).c_str(), 1);  // NOLINT: see above
   }
   return config_.get();
 }
@@ -136,10 +136,12 @@ result<std::filesystem::path> invocation::store_path() {
   return absolute.has_filename() ? absolute : absolute.parent_path();
 }
 
-result<std::shared_ptr<store_handle>> invocation::connect(store_use use) {
+result<std::shared_ptr<store_handle>> invocation::connect(store_use use, bool reconnect) {
   HEARTH_TRY(const auto path, store_path());
   std::error_code ignored;
-  if (use == store_use::existing && !std::filesystem::exists(path, ignored))
+  // A daemon that is started makes a store of any directory.
+  if (use == store_use::existing && std::filesystem::status(path / "catalog", ignored).type() ==
+                                        std::filesystem::file_type::not_found)
     return fail(errc::not_found, core::format("there is no store at {}", path.string()),
                 "name one with --store or HEARTH_STORE; `hearth namespace create` and `hearth "
                 "import` make one");
@@ -150,6 +152,7 @@ result<std::shared_ptr<store_handle>> invocation::connect(store_use use) {
   options.daemon = values.daemon;
   options.socket = values.socket;
   options.call_timeout = std::chrono::milliseconds(values.call_timeout_ms);
+  options.reconnect = reconnect;
   return ipc::connect(path, options);
 }
 
@@ -169,8 +172,10 @@ void invocation::warn(std::string message) {
 }
 
 void invocation::note(const std::string& line) {
-  if (!options_.json && !options_.quiet)
-    out_ << line << '\n';
+  if (options_.json || options_.quiet)
+    return;
+  out_.flush();  // a terminal shows both, in this order
+  err_ << line << '\n';
 }
 
 void invocation::take_warnings(json& document) {

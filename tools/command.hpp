@@ -53,8 +53,9 @@ class invocation {
   /// The store that is meant, absolute: --store, HEARTH_STORE, configuration, ./store.
   [[nodiscard]] result<std::filesystem::path> store_path();
   /// Connects to its daemon, starting one if that is allowed. not_found if a store that has to
-  /// exist does not.
-  [[nodiscard]] result<std::shared_ptr<store_handle>> connect(store_use use = store_use::existing);
+  /// exist does not. Without `reconnect` a lost connection stays lost.
+  [[nodiscard]] result<std::shared_ptr<store_handle>> connect(store_use use = store_use::existing,
+                                                              bool reconnect = true);
   /// The namespace `name` of that store, which has to exist.
   [[nodiscard]] result<std::shared_ptr<namespace_handle>> open(const std::string& name);
 
@@ -63,7 +64,8 @@ class invocation {
   /// A remark that does not change the result. With --json it goes into the result's "warnings"
   /// (see take_warnings), otherwise to standard error; --quiet does not silence it.
   void warn(std::string message);
-  /// A line of news for people; not with --json or --quiet.
+  /// A line of news for people, on standard error: a script reads results only. Not with --json or
+  /// --quiet.
   void note(const std::string& line);
   /// Moves the warnings so far into `document["warnings"]`, if there are any.
   void take_warnings(json& document);

@@ -184,6 +184,8 @@ result<figures> ingest(namespace_handle& target, const bench_data& data, std::ui
         break;
       if (written.error().code != errc::busy)
         return std::unexpected(written.error());
+      if (auto interrupted = interruption::check(); !interrupted)
+        return std::unexpected(std::move(interrupted).error());
       std::this_thread::sleep_for(
           std::chrono::milliseconds(std::max(10U, written.error().retry_after_ms)));
     }

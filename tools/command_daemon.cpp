@@ -1,5 +1,6 @@
 // `hearth daemon start|stop|status|logs|socket`.
 #include <CLI/CLI.hpp>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <deque>
@@ -132,26 +133,35 @@ result<int> status(invocation& call, const std::monostate&) {
   return code;
 }
 
-// Prints what is appended to the file, across rotations, until the process is interrupted.
-result<int> follow(invocation& call, const std::filesystem::path& file, std::ifstream& stream) {
+// Prints what is appended to the file, across rotations, until the process is interrupted. `opened`
+// is the file that `stream` reads.
+result<int> follow(invocation& call, const std::filesystem::path& file, struct stat opened,
+                   std::ifstream& stream) {
   std::string line;
   for (;;) {
+    // Before the look at the name: what is written before a rotation is in the old file.
+    struct stat named {};
+    const bool there = ::stat(file.c_str(), &named) == 0;
+    stream.clear();
     while (std::getline(stream, line))
       call.out() << line << '\n';
     if (!call.out().flush())
       return exit_ok;  // nobody reads any more
-    const auto read_to = stream.tellg();
-    stream.clear();
-    std::error_code failure;
-    const auto size = std::filesystem::file_size(file, failure);
-    if (!failure && read_to >= 0 && size < static_cast<std::uint64_t>(read_to))
+    stream.clear();    // or tellg() does not answer
+    const bool renamed = named.st_ino != opened.st_ino || named.st_dev != opened.st_dev;
+    if (there && (renamed || named.st_size < stream.tellg())) {
       stream = std::ifstream(file);
+      opened = named;
+      continue;
+    }
     std::this_thread::sleep_for(std::chrono::milliseconds(250));
   }
 }
 
 result<int> logs(invocation& call, const logs_options& options) {
   HEARTH_TRY(const auto file, log_file_of(call));
+  struct stat opened {};
+  ::stat(file.c_str(), &opened);
   std::ifstream stream(file);
   if (!stream)
     return fail(errc::not_found, core::format("there is no log at {}", file.string()),
@@ -171,8 +181,7 @@ result<int> logs(invocation& call, const logs_options& options) {
     call.out() << entry << '\n';
   if (!options.follow)
     return exit_ok;
-  stream.clear();
-  return follow(call, file, stream);
+  return follow(call, file, opened, stream);
 }
 
 result<int> print_socket(invocation& call, const std::monostate&) {

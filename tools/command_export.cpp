@@ -76,11 +76,26 @@ result<void> for_each_page(namespace_handle& target, field_set fields, Use use) 
   return {};
 }
 
+// An infinity would become null, and be lost.
+result<void> check_json(const record_columns& rows, std::size_t row) {
+  if (row >= rows.metadata.size())
+    return {};
+  if (const auto field = infinite_field(rows.metadata[row], "metadata"))
+    return fail(errc::unsupported,
+                core::format("record {}: {} is infinite, which JSON cannot hold",
+                             id_to_text(rows.ids[row]), *field),
+                "change that record, or export with --fields vector,text");
+  return {};
+}
+
 result<exported> write_jsonl(namespace_handle& target, field_set fields, std::ostream& out) {
   exported total;
   HEARTH_CHECK(for_each_page(target, fields, [&](const record_columns& rows) -> result<void> {
-    for (std::size_t i = 0; i < rows.size(); ++i)
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (auto sayable = check_json(rows, i); !sayable)
+        return sayable;
       out << dump_json(record_to_json(rows, i)) << '\n';
+    }
     total.rows += rows.size();
     if (!out)
       return fail(errc::io_error, "the output cannot be written to");

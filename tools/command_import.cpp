@@ -93,7 +93,8 @@ result<int> import(invocation& call, const import_command_options& options) {
   std::shared_ptr<store_handle> store;
   const open_target open =
       [&](std::uint32_t dimension) -> result<std::shared_ptr<namespace_handle>> {
-    HEARTH_TRY(store, call.connect(store_use::creating));
+    const bool reconnect = import_settings.ack == durability::sync;
+    HEARTH_TRY(store, call.connect(store_use::creating, reconnect));
     return open_for_import(call, *store, options, dimension);
   };
   const bool visible = !call.as_json() && !call.options().quiet && isatty(STDERR_FILENO) == 1;

@@ -1,6 +1,7 @@
 #include "tools/importer.hpp"
 
 #include <algorithm>
+#include <deque>
 #include <future>
 #include <string_view>
 #include <thread>
@@ -22,6 +23,11 @@ struct pending_batch {
 
   [[nodiscard]] bool with_vectors() const { return !rows.front().vector.empty(); }
   [[nodiscard]] bool with_ids() const { return rows.front().id.has_value(); }
+};
+
+struct acknowledged_batch {
+  lsn_t lsn = 0;
+  std::uint64_t end_row = 0;  // of the source: the first one after the batch
 };
 
 std::size_t bytes_of(const import_row& row) {
@@ -69,11 +75,12 @@ class importer {
     auto settled = settle();
     if (!settled)
       return std::unexpected(std::move(settled).error());
+    if (failed_)
+      return std::unexpected(std::move(outcome).error());
+    if (auto flushed = flush(); !flushed)
+      return std::unexpected(resumable(std::move(flushed).error(), read_));
     if (!outcome)
-      return std::unexpected(failed_ ? std::move(outcome).error()
-                                     : resumable(std::move(outcome).error(), read_));
-    if (target_)
-      HEARTH_CHECK(target_->flush(report_.lsn));
+      return std::unexpected(resumable(std::move(outcome).error(), read_));
     return report_;
   }
 
@@ -200,11 +207,29 @@ class importer {
   }
 
   // A write that was refused for lack of room is sent again. One whose connection broke may have
-  // happened: sending it again is harmless only if the rows have ids.
+  // happened: sending it again is harmless only if the rows have ids, and only if a daemon that
+  // died took no acknowledged batches with it.
   bool may_retry(const error& failure) const {
     if (failure.code == errc::busy)
       return true;
-    return failure.code == errc::unavailable && !in_flight_.ids.empty();
+    return failure.code == errc::unavailable && !in_flight_.ids.empty() && !deferred();
+  }
+
+  // Batches are acknowledged before they are on disk.
+  bool deferred() const { return options_.ack == durability::interval; }
+
+  result<void> flush() {
+    if (!target_)
+      return {};
+    HEARTH_TRY(const auto durable, target_->flush(report_.lsn));
+    note_durable(durable);
+    return {};
+  }
+
+  void note_durable(lsn_t durable) {
+    for (; !acknowledged_.empty() && acknowledged_.front().lsn <= durable;
+         acknowledged_.pop_front())
+      durable_rows_ = acknowledged_.front().end_row;
   }
 
   // Waits for the batch in flight, if there is one.
@@ -217,12 +242,18 @@ class importer {
         report_.rows += in_flight_rows_;
         ++report_.batches;
         report_.lsn = outcome->lsn;
+        acknowledged_.push_back({outcome->lsn, in_flight_first_ + in_flight_rows_});
+        note_durable(outcome->durable_lsn);
         return {};
       }
       auto failure = std::move(outcome).error();
       if (!may_retry(failure) || std::chrono::steady_clock::now() > give_up) {
         failed_ = true;
         failure.message = in_flight_place_ + ": " + failure.message;
+        // What can still be saved need not be sent again. It is not asked of a lost connection.
+        if (deferred() && failure.code != errc::unavailable) {
+          [[maybe_unused]] const auto saved = flush();
+        }
         return std::unexpected(resumable(std::move(failure), in_flight_first_));
       }
       std::this_thread::sleep_for(
@@ -233,8 +264,11 @@ class importer {
     return {};
   }
 
-  // Says in the hint how to go on at `next`, the first row of the source that is not written.
+  // Says in the hint how to go on at `next`, the first row of the source that is not written, or
+  // before it, where acknowledged rows may not be on disk.
   error resumable(error failure, std::uint64_t next) const {
+    if (deferred())
+      next = std::min(next, std::max(durable_rows_, options_.skip));
     if (next == 0)
       return failure;
     if (!failure.hint.empty())
@@ -257,6 +291,8 @@ class importer {
   std::uint64_t in_flight_first_ = 0;
   std::string in_flight_place_;
   std::future<result<write_result>> answer_;
+  std::deque<acknowledged_batch> acknowledged_;  // not known to be on disk
+  std::uint64_t durable_rows_ = 0;               // of the source, from its start
   bool failed_ = false;
 };
 

@@ -32,8 +32,10 @@ using open_target =
     std::function<result<std::shared_ptr<namespace_handle>>(std::uint32_t dimension)>;
 
 /// Reads `source` to its end. While one batch is being committed the next one is read. Answers when
-/// everything is on disk. An error names the row; its hint says how to go on from there
-/// (`--skip N`). `progress` is called after each row that completes a batch.
+/// everything is on disk. An error names the row; its hint says how to go on (`--skip N`) from the
+/// first row that is not on disk. With durability::interval `open` must answer a namespace that
+/// does not reconnect: another daemon does not know what the lost one had only acknowledged.
+/// `progress` is called after each row that completes a batch.
 [[nodiscard]] result<import_report> import_rows(row_source& source, const open_target& open,
                                                 const import_options& options,
                                                 const std::function<void(std::uint64_t)>& progress);

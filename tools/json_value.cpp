@@ -79,7 +79,26 @@ bool has_control_characters(std::string_view text) {
   return false;
 }
 
+std::optional<std::string> infinite_value(const value& item, const std::string& field) {
+  if (const auto* number = item.get_if<double>(); number != nullptr && !std::isfinite(*number))
+    return field;
+  if (const auto* members = item.get_if<value_map>())
+    return infinite_field(*members, field);
+  if (const auto* items = item.get_if<value_list>())
+    for (std::size_t i = 0; i < items->size(); ++i)
+      if (auto found = infinite_value((*items)[i], field + "[" + std::to_string(i) + "]"))
+        return found;
+  return std::nullopt;
+}
+
 }  // namespace
+
+std::optional<std::string> infinite_field(const value_map& metadata, const std::string& field) {
+  for (const auto& [key, item] : metadata)
+    if (auto found = infinite_value(item, field + "." + key))
+      return found;
+  return std::nullopt;
+}
 
 result<json> parse_json(std::string_view text) {
   try {

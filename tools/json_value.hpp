@@ -1,6 +1,7 @@
 #pragma once
 // JSON and text forms of ids, metadata and vectors: how the command line and its files spell them.
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,10 @@ using json = nlohmann::ordered_json;
 [[nodiscard]] json to_json(const record_id& id);
 [[nodiscard]] json to_json(const value& item);
 [[nodiscard]] json to_json(const value_map& metadata);
+/// The first field whose number is infinite, which JSON cannot say: "metadata.a[2]", where `field`
+/// is "metadata".
+[[nodiscard]] std::optional<std::string> infinite_field(const value_map& metadata,
+                                                        const std::string& field);
 /// The shortest decimals that read back as the same float32 values.
 [[nodiscard]] json to_json(std::span<const float> values);
 /// The double that prints as the shortest decimal of `number`.

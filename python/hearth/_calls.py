@@ -41,6 +41,8 @@ HIT_COLUMNS = ("metadata", "texts")
 ALL_COLUMNS = ("vectors", "metadata", "texts")
 
 UINT32_MAX = 2**32 - 1
+#: Deeper metadata is refused anyway, and may contain itself.
+COPIED_LEVELS = 64
 
 
 def is_single(ids: object) -> bool:
@@ -87,6 +89,32 @@ def _column(name: str, column: object, single: bool) -> list[Any] | None:
     return list(column)
 
 
+def copied(value: Any, depth: int = 0) -> Any:
+    """`value` as it is now: arrays, lists and dicts that the caller may change are copied."""
+    if depth > COPIED_LEVELS:
+        return value
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    if isinstance(value, list | tuple):
+        return [copied(each, depth + 1) for each in value]
+    if isinstance(value, dict):
+        return {key: copied(each, depth + 1) for key, each in value.items()}
+    return value
+
+
+def query_copy(query: ArrayLike) -> ArrayLike:
+    """A query, or several, as an array of its own."""
+    try:
+        return np.array(query)
+    except ValueError:  # the native module refuses it as well, in words of its own
+        return query
+
+
+def included(include: Iterable[str]) -> Iterable[str]:
+    """The columns asked for; a lone string is refused by the native module."""
+    return include if isinstance(include, str) else tuple(include)
+
+
 def count_argument(name: str, value: object, lowest: int = 1) -> int:
     """`value` as an integer that fits the wire."""
     number = operator.index(value)  # type: ignore[arg-type]
@@ -112,22 +140,23 @@ class Write:
         mode: str = "merge",
         batch_rows: int | None = None,
         progress: Progress | None = None,
-        copy_vectors: bool = False,
+        copy: bool = False,
     ) -> None:
         for name, value in (("durability", durability), ("mode", mode)):
             if not isinstance(value, str):
                 raise TypeError(f"{name} must be a str, not {type(value).__name__}")
         single = is_single(ids)
         column = None if ids is None else id_column([ids] if single else ids)  # type: ignore[arg-type]
+        records = _column("metadata", metadata, single)
         self.job = _native.WriteJob(
             kind,
             column,
             vectors,
-            _column("metadata", metadata, single),
+            copied(records) if copy else records,
             _column("texts", texts, single),
             durability,
             mode,
-            copy_vectors,
+            copy,
             None if batch_rows is None else count_argument("batch_rows", batch_rows),
         )
         self._progress = progress
@@ -155,11 +184,15 @@ class Write:
 
     def explain(self, error: BaseException) -> None:
         """Says in `error` how far the call came, if it was split."""
-        if self._committed == 0 or not isinstance(error, HearthError):
+        if self._committed == 0:
+            return
+        if not isinstance(error, HearthError):
+            error.add_note(f"{self._committed} rows of the call are committed")
             return
         error.rows_committed = self._committed
-        if "row" in error.message or "[" in error.message:
-            # The daemon counts rows from the start of the batch.
+        sent = self.job.position > self._committed
+        if sent and ("row" in error.message or "[" in error.message):
+            # The daemon counts rows from the start of the batch; what is refused before, does not.
             error.message += f"; its rows start at row {self.job.batch_start} of the call"
 
     def result(self) -> WriteResult:

@@ -7,7 +7,7 @@
 Calls run in the client's own event-loop thread and wake the asyncio loop through a file descriptor:
 no thread per call, and any number of calls may be in flight. Cancelling the awaiting task drops the
 answer; a write that was sent happens all the same. Arguments are copied before a call returns its
-awaitable, so arrays may be changed while it is in flight.
+awaitable, so arrays, lists and dicts may be changed at once; a bad argument is refused there, too.
 """
 
 from __future__ import annotations
@@ -15,15 +15,15 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Generator, Iterable, Sequence
 from types import TracebackType
-from typing import Any, NoReturn, Self, TypeVar, cast, overload
+from typing import Any, NoReturn, Self, TypeAlias, TypeVar, cast, overload
 
 from numpy.typing import ArrayLike, NDArray
 
 from hearth import _calls, _native
 from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
-from hearth.errors import HearthError, make_error
+from hearth.errors import make_error
 from hearth.results import (
     BatchHits,
     Hits,
@@ -37,6 +37,9 @@ from hearth.results import (
 )
 
 T = TypeVar("T")
+
+#: What a call returns: to be awaited, or made a task of.
+Call: TypeAlias = Coroutine[Any, Any, T]
 
 
 class _Link:
@@ -104,12 +107,12 @@ class AsyncNamespace:
         while write.unfinished:
             try:
                 write.add(await self._link.call(native.write, write.job))
-            except HearthError as error:
+            except Exception as error:
                 write.explain(error)
                 raise
         return write.result()
 
-    async def add(
+    def add(
         self,
         ids: Ids | None = None,
         vectors: ArrayLike | None = None,
@@ -119,9 +122,9 @@ class AsyncNamespace:
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
-    ) -> WriteResult:
+    ) -> Call[WriteResult]:
         """See `hearth.Namespace.add`."""
-        return await self._write(
+        return self._write(
             Write(
                 "add",
                 ids,
@@ -131,11 +134,11 @@ class AsyncNamespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
-                copy_vectors=True,
+                copy=True,
             )
         )
 
-    async def upsert(
+    def upsert(
         self,
         ids: Ids | None = None,
         vectors: ArrayLike | None = None,
@@ -145,9 +148,9 @@ class AsyncNamespace:
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
-    ) -> WriteResult:
+    ) -> Call[WriteResult]:
         """See `hearth.Namespace.upsert`."""
-        return await self._write(
+        return self._write(
             Write(
                 "upsert",
                 ids,
@@ -157,11 +160,11 @@ class AsyncNamespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
-                copy_vectors=True,
+                copy=True,
             )
         )
 
-    async def update(
+    def update(
         self,
         ids: Ids,
         vectors: ArrayLike | None = None,
@@ -172,9 +175,9 @@ class AsyncNamespace:
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
-    ) -> WriteResult:
+    ) -> Call[WriteResult]:
         """See `hearth.Namespace.update`."""
-        return await self._write(
+        return self._write(
             Write(
                 "update",
                 ids,
@@ -185,13 +188,16 @@ class AsyncNamespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
-                copy_vectors=True,
+                copy=True,
             )
         )
 
-    async def delete(self, ids: Ids, *, durability: str = "sync") -> int:
+    def delete(self, ids: Ids, *, durability: str = "sync") -> Call[int]:
         """See `hearth.Namespace.delete`."""
-        return (await self._write(Write("delete", ids, durability=durability))).affected
+        return self._delete(Write("delete", ids, durability=durability))
+
+    async def _delete(self, write: Write) -> int:
+        return (await self._write(write)).affected
 
     async def flush(self, lsn: int = 0) -> int:
         """See `hearth.Namespace.flush`."""
@@ -200,29 +206,34 @@ class AsyncNamespace:
     # ---- reading -------------------------------------------------------------------------------
 
     @overload
-    async def get(self, ids: Id, *, include: Iterable[str] = ...) -> Record: ...  # type: ignore[overload-overlap]
+    def get(self, ids: Id, *, include: Iterable[str] = ...) -> Call[Record]: ...  # type: ignore[overload-overlap]
     @overload
-    async def get(
+    def get(
         self, ids: Sequence[Id] | NDArray[Any], *, include: Iterable[str] = ...
-    ) -> Records: ...
+    ) -> Call[Records]: ...
 
-    async def get(self, ids: Ids, *, include: Iterable[str] = ALL_COLUMNS) -> Record | Records:
+    def get(
+        self, ids: Ids, *, include: Iterable[str] = ALL_COLUMNS
+    ) -> Call[Record] | Call[Records]:
         """See `hearth.Namespace.get`."""
-        native = self._open()
+        columns = _calls.included(include)
         if _calls.is_single(ids):
-            wanted = cast(Id, ids)
-            answer = await self._link.call(native.get, [wanted], include)
-            return _calls.single_record(answer, wanted, self._name)
-        column = _calls.id_column(cast(Sequence[Id], ids))
-        return _calls.records_from(*await self._link.call(native.get, column, include))
+            return self._get_one(cast(Id, ids), columns)
+        return self._get(_calls.copied(_calls.id_column(cast(Sequence[Id], ids))), columns)
+
+    async def _get_one(self, wanted: Id, include: Iterable[str]) -> Record:
+        answer = await self._link.call(self._open().get, [wanted], include)
+        return _calls.single_record(answer, wanted, self._name)
+
+    async def _get(self, column: object, include: Iterable[str]) -> Records:
+        return _calls.records_from(*await self._link.call(self._open().get, column, include))
 
     def scan(
         self, *, batch_size: int = 1000, include: Iterable[str] = ALL_COLUMNS
     ) -> AsyncIterator[Records]:
         """`async for page in ns.scan()`. See `hearth.Namespace.scan`."""
         limit = _calls.count_argument("batch_size", batch_size)
-        columns = tuple(include) if not isinstance(include, str) else include
-        return self._scan(self._open(), limit, columns)
+        return self._scan(self._open(), limit, _calls.included(include))
 
     async def _scan(
         self, native: _native.Namespace, limit: int, include: Iterable[str]
@@ -244,7 +255,7 @@ class AsyncNamespace:
         """See `hearth.Namespace.info`."""
         return _calls.namespace_info_from(await self._link.call(self._open().info))
 
-    async def search(
+    def search(
         self,
         query: ArrayLike | None = None,
         k: int = 10,
@@ -253,17 +264,21 @@ class AsyncNamespace:
         ef: int | None = None,
         exact: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
-    ) -> Hits:
+    ) -> Call[Hits]:
         """See `hearth.Namespace.search`."""
         vector = _calls.query_of(query, text, self._name, self._config)
         count = _calls.count_argument("k", k)
         candidates = 0 if ef is None else _calls.count_argument("ef", ef)
-        start = self._open().search
-        return _calls.hits_from(
-            await self._link.call(start, vector, count, candidates, exact, include, False)
-        )
+        columns = _calls.included(include)
+        return self._search(_calls.query_copy(vector), count, candidates, exact, columns)
 
-    async def search_batch(
+    async def _search(
+        self, query: ArrayLike, k: int, ef: int, exact: bool, include: Iterable[str]
+    ) -> Hits:
+        start = self._open().search
+        return _calls.hits_from(await self._link.call(start, query, k, ef, exact, include, False))
+
+    def search_batch(
         self,
         queries: ArrayLike,
         k: int = 10,
@@ -271,13 +286,19 @@ class AsyncNamespace:
         ef: int | None = None,
         exact: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
-    ) -> BatchHits:
+    ) -> Call[BatchHits]:
         """See `hearth.Namespace.search_batch`."""
         count = _calls.count_argument("k", k)
         candidates = 0 if ef is None else _calls.count_argument("ef", ef)
+        columns = _calls.included(include)
+        return self._search_batch(_calls.query_copy(queries), count, candidates, exact, columns)
+
+    async def _search_batch(
+        self, queries: ArrayLike, k: int, ef: int, exact: bool, include: Iterable[str]
+    ) -> BatchHits:
         start = self._open().search
         return _calls.batch_hits_from(
-            await self._link.call(start, queries, count, candidates, exact, include, True)
+            await self._link.call(start, queries, k, ef, exact, include, True)
         )
 
     def __repr__(self) -> str:

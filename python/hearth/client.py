@@ -13,7 +13,6 @@ from numpy.typing import ArrayLike, NDArray
 
 from hearth import _calls, _native
 from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
-from hearth.errors import HearthError
 from hearth.results import (
     BatchHits,
     Hits,
@@ -60,7 +59,7 @@ class Namespace:
         while write.unfinished:
             try:
                 write.add(native.write(write.job))
-            except HearthError as error:
+            except Exception as error:
                 write.explain(error)
                 raise
         return write.result()

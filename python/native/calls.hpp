@@ -1,6 +1,7 @@
 #pragma once
 // One call of the C++ client, either waited for or settled into an asyncio future.
 #include <pybind11/pybind11.h>
+#include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
@@ -42,6 +43,37 @@ class awaited {
   std::optional<result<T>> outcome_;
 };
 
+/// The GIL, given up for a scope. An interpreter that finalizes ends the thread of whoever asks for
+/// it back, by unwinding, which neither destructors nor Python objects here can stand: such a
+/// thread is parked instead, until the process ends.
+class released_gil {
+ public:
+  released_gil() : state_(PyEval_SaveThread()) {}
+  ~released_gil() { acquire(); }
+  released_gil(const released_gil&) = delete;
+  released_gil& operator=(const released_gil&) = delete;
+
+  /// Answers PyErr_CheckSignals(), with the GIL.
+  [[nodiscard]] int check_signals() {
+    acquire();
+    const int raised = PyErr_CheckSignals();
+    state_ = PyEval_SaveThread();
+    return raised;
+  }
+
+ private:
+  void acquire() noexcept {
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (...) {
+      for (;;)
+        ::pause();
+    }
+  }
+
+  PyThreadState* state_;
+};
+
 /// Starts a call and waits for its outcome with the GIL released. Signal handlers run meanwhile, so
 /// that Ctrl-C ends the wait; the call itself goes on in the daemon.
 template <class T, class Start>
@@ -49,13 +81,14 @@ template <class T, class Start>
   // How late a signal may be noticed.
   constexpr std::chrono::milliseconds signal_check{100};
   const auto answer = std::make_shared<awaited<T>>();
-  const py::gil_scoped_release unlocked;
+  std::optional<released_gil> unlocked(std::in_place);
   std::forward<Start>(start)(
       completion<T>([answer](result<T> outcome) { answer->set(std::move(outcome)); }));
   while (!answer->wait_for(signal_check)) {
-    const py::gil_scoped_acquire locked;
-    if (PyErr_CheckSignals() != 0)
+    if (unlocked->check_signals() != 0) {
+      unlocked.reset();  // the error is this thread's, and is fetched with the GIL
       throw py::error_already_set();
+    }
   }
   return answer->take();
 }
@@ -69,7 +102,7 @@ template <class T, class Start, class Convert>
   if (queue == nullptr)
     return convert(unwrap(wait_without_gil<T>(std::forward<Start>(start))));
   auto settle = queue->expect(std::move(future));
-  const py::gil_scoped_release unlocked;
+  const released_gil unlocked;
   std::forward<Start>(start)(completion<T>(
       [settle = std::move(settle), convert = std::move(convert)](result<T> outcome) mutable {
         settle([outcome = std::move(outcome), convert = std::move(convert)]() mutable {

@@ -36,7 +36,7 @@ class shared_handle {
   ~shared_handle() {
     if (!handle_)
       return;
-    const py::gil_scoped_release unlocked;
+    const released_gil unlocked;
     handle_.reset();
   }
 
@@ -354,7 +354,7 @@ store_object connect_store(const std::string& path, bool autostart, const std::s
   options.call_timeout = milliseconds_from(call_timeout, "call_timeout");
   options.reconnect = reconnect;
   auto store = [&] {
-    const py::gil_scoped_release unlocked;
+    const released_gil unlocked;
     return ipc::connect(path, options);
   }();
   return store_object(unwrap(std::move(store)));
@@ -363,7 +363,7 @@ store_object connect_store(const std::string& path, bool autostart, const std::s
 void shutdown_daemon(const std::string& path, double timeout) {
   const auto limit = milliseconds_from(timeout, "timeout");
   auto stopped = [&] {
-    const py::gil_scoped_release unlocked;
+    const released_gil unlocked;
     return ipc::shutdown_daemon(path, limit);
   }();
   unwrap(std::move(stopped));

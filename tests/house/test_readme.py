@@ -42,7 +42,7 @@ def test_the_shell_example_of_the_readme_runs(tmp_path: Path) -> None:
     (found,) = [json.loads(line) for line in run.stdout.splitlines() if line.startswith("{")]
     assert [hit["text"] for hit in found["hits"]] == ["a red bicycle"]
     assert "a blue boat" in run.stdout
-    assert "stopped" in run.stdout
+    assert "stopped" in run.stderr
 
 
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

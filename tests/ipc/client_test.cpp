@@ -289,18 +289,36 @@ TEST_CASE("a daemon that cannot be started is named, with its own words and its 
   }
 }
 
-TEST_CASE("the daemon gets the store's path, however odd, and nothing else") {
+TEST_CASE("the daemon gets the store's path, however odd, the socket if one is named, no more") {
   const temporary_directory directory;
   const auto store = directory.path() / "a store; $(touch x) 'quoted'";
   std::filesystem::create_directories(store);
+  const temporary_directory runtime;
+  const scoped_variable variable("XDG_RUNTIME_DIR", runtime.path());
   connect_options options;
-  options.socket = directory.path() / "s";
   options.daemon = script(directory, "printf '%s|' \"$@\" > '" + directory.path().string() +
                                          "/arguments'; exit 4");
-  REQUIRE_FALSE(connect(store, options));
-  std::string arguments;
-  std::getline(std::ifstream(directory.path() / "arguments"), arguments);
-  CHECK(arguments == "--daemon|--store|" + store.string() + "|");
+  const auto arguments = [&] {
+    REQUIRE_FALSE(connect(store, options));
+    std::string line;
+    std::getline(std::ifstream(directory.path() / "arguments"), line);
+    return line;
+  };
+  CHECK(arguments() == "--daemon|--store|" + store.string() + "|");
+  options.socket = directory.path() / "s";
+  CHECK(arguments() ==
+        "--daemon|--store|" + store.string() + "|--socket|" + options.socket.string() + "|");
+}
+
+TEST_CASE("a daemon may take longer to start than a call") {
+  const temporary_directory directory;
+  connect_options options;
+  options.socket = directory.path() / "s";
+  options.call_timeout = std::chrono::milliseconds(100);
+  options.daemon = script(directory, "sleep 0.5; echo 'hearthd: it took its time' >&2; exit 4");
+  const auto refused = connect(directory.path(), options);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().message.find("it took its time") != std::string::npos);
 }
 
 TEST_CASE("who loses the race to start a daemon connects to the winner's") {

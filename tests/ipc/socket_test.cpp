@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "core/limits.hpp"
+#include "ipc/daemon_launcher.hpp"
 #include "ipc/event_loop.hpp"
 #include "ipc/schema.hpp"
 #include "ipc/socket_network.hpp"
@@ -214,6 +215,49 @@ TEST_CASE("another user is not served, even where the file would allow it") {
   REQUIRE(::waitpid(child, &status, 0) == child);
   CHECK(WEXITSTATUS(status) == 0);
   CHECK(served.server().sessions() == 0);
+}
+
+// The error that a client of user 65534 meets, whose runtime directory is `runtime`.
+std::optional<errc> refusal_of_nobody(const fs::path& store, const fs::path& runtime) {
+  const pid_t child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    ::setenv("XDG_RUNTIME_DIR", runtime.c_str(), 1);
+    if (::setgid(65534) != 0 || ::setuid(65534) != 0)
+      ::_exit(255);
+    const auto connected = try_connect(store, {});
+    ::_exit(connected.has_value() ? 254 : static_cast<int>(connected.error().code));
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  REQUIRE(WEXITSTATUS(status) != 255);
+  if (WEXITSTATUS(status) == 254)
+    return std::nullopt;
+  return static_cast<errc>(WEXITSTATUS(status));
+}
+
+TEST_CASE("another user's runtime directory does not hide the other places, one's own is told") {
+  if (::geteuid() != 0)
+    return;  // nobody else can be impersonated
+  const temporary_directory directory;
+  const auto runtime = directory.path() / "runtime";
+  const auto store = directory.path() / "store";
+  fs::create_directories(runtime / "hearth");
+  fs::create_directories(store / "run");
+  for (const auto& each : {directory.path(), store, store / "run"})
+    REQUIRE(::chown(each.c_str(), 65534, 65534) == 0);
+
+  fs::permissions(runtime, fs::perms::owner_all);  // root's
+  CHECK(refusal_of_nobody(store, runtime) == errc::not_found);
+  REQUIRE(::chown(runtime.c_str(), 65534, 65534) == 0);
+  fs::permissions(runtime, fs::perms::none);
+  CHECK(refusal_of_nobody(store, runtime) == errc::permission_denied);
+
+  const listening_socket listening(store / "run" / "hearthd.sock");
+  REQUIRE(::chown((store / "run" / "hearthd.sock").c_str(), 65534, 65534) == 0);
+  CHECK(refusal_of_nobody(store, runtime) == std::nullopt);
+  REQUIRE(::chown(runtime.c_str(), 0, 0) == 0);
+  CHECK(refusal_of_nobody(store, runtime) == std::nullopt);
 }
 
 TEST_CASE("the server knows since when it is idle") {

@@ -154,6 +154,60 @@ def test_the_array_may_be_changed_while_the_call_is_in_flight(shared_path: Path,
     run(test)
 
 
+def test_arguments_may_be_changed_before_the_call_is_awaited(shared_path: Path, name: str) -> None:
+    async def test() -> None:
+        async with hearth.aio.connect(shared_path) as db:
+            ns = await db.namespace(name, dimension=4, distance="l2")
+            rows = rows_of(3, 4)
+            kept = rows.copy()
+            ids, texts = np.arange(3, dtype=np.uint64), ["a", "b", "c"]
+            metadata: list[Any] = [{"tags": ["old"]}, {"deep": {"n": 1}}, {}]
+            write = ns.upsert(ids, rows, metadata, texts, batch_rows=1)
+            rows[:], ids[:], texts[1] = 0, 9, "changed"
+            metadata[0]["tags"].append("new")
+            metadata[1]["deep"]["n"] = 2
+            metadata[2]["late"] = True
+            await write
+            stored = await ns.get([0, 1, 2])
+            np.testing.assert_array_equal(stored.vectors, kept)
+            assert stored.texts == ["a", "b", "c"]
+            assert stored.metadata == [{"tags": ["old"]}, {"deep": {"n": 1}}, {}]
+
+            query, listed, queries = kept[1].copy(), list(kept[2]), kept.copy()
+            wanted, columns = np.array([2], dtype=np.uint64), ["texts"]
+            calls = (
+                ns.search(query, k=1),
+                ns.search(listed, k=1),
+                ns.search_batch(queries, k=1),
+                ns.get(wanted, include=columns),
+            )
+            query[:], listed[:], queries[:], wanted[:] = kept[0], list(kept[0]), 0, 0
+            columns.append("vectors")
+            one, other, several, records = await asyncio.gather(*calls)
+            assert (one.ids[0], other.ids[0]) == (1, 2)
+            assert [int(hits.ids[0]) for hits in several] == [0, 1, 2]
+            assert records.texts == ["c"]
+
+            gone = [0, 1]
+            delete = ns.delete(gone)
+            gone.append(2)
+            assert await delete == 2
+
+    run(test)
+
+
+def test_metadata_that_contains_itself_is_refused(shared_path: Path, name: str) -> None:
+    async def test() -> None:
+        async with hearth.aio.connect(shared_path) as db:
+            ns = await db.namespace(name, dimension=4)
+            loop: dict[str, Any] = {}
+            loop["self"] = loop
+            with pytest.raises(hearth.LimitExceeded, match="nests deeper"):
+                await ns.upsert("a", metadata=loop)
+
+    run(test)
+
+
 def test_a_cancelled_task_leaves_the_store_usable(shared_path: Path, name: str) -> None:
     async def test() -> None:
         async with hearth.aio.connect(shared_path) as db:

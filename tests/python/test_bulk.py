@@ -107,6 +107,21 @@ def test_a_failed_batch_says_what_was_committed(ns: hearth.Namespace) -> None:
     assert failed_again.value.rows_committed == 6
 
 
+def test_what_is_refused_before_it_is_sent_keeps_its_row_and_says_what_was_committed(
+    ns: hearth.Namespace,
+) -> None:
+    metadata: list[dict[str, object]] = [{} for _ in range(6)]
+    metadata[4] = {"a": float("nan")}
+    with pytest.raises(hearth.InvalidArgument, match=r"metadata\[4\]") as refused:
+        ns.upsert(range(6), rows_of(6, 4), metadata, batch_rows=3)
+    assert refused.value.rows_committed == 3
+    assert "start at row" not in str(refused.value)
+    metadata[4] = {"a": object()}
+    with pytest.raises(TypeError, match=r"metadata\[4\]") as mistyped:
+        ns.upsert(range(6), rows_of(6, 4), metadata, batch_rows=3)
+    assert mistyped.value.__notes__ == ["3 rows of the call are committed"]
+
+
 def test_a_first_batch_that_fails_commits_nothing(ns: hearth.Namespace) -> None:
     rows = rows_of(10, 4)
     rows[1, 0] = np.inf

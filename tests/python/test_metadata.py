@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime
 import enum
 import math
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +173,15 @@ def test_metadata_survives_a_restart(store_path: Path) -> None:
     hearth.shutdown_daemon(store_path)
     with hearth.connect(store_path) as db:
         assert db.namespace("docs").get("m").metadata == metadata
+
+
+def test_an_export_names_the_infinite_number_that_json_cannot_hold(
+    shared_path: Path, ns: hearth.Namespace
+) -> None:
+    ns.upsert(["ok", "far"], metadata=[{"reach": 1.0}, {"reach": [math.inf]}])
+    program = Path(os.environ["HEARTH_DAEMON"]).with_name("hearth")
+    command: list[str | Path] = [program, "--store", shared_path, "export", ns.name]
+    refused = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert refused.returncode == 5
+    assert "record far: metadata.reach[0] is infinite" in refused.stderr
+    subprocess.run([*command, "--fields", "text"], capture_output=True, check=True)

@@ -308,3 +308,21 @@ def test_a_clean_shutdown_keeps_everything(store_path: Path) -> None:
         ns = db.namespace("docs")
         assert ns.count() == 500
         assert list(ns.search(rows[123], k=1).ids) == [123]
+
+
+def test_a_program_ends_while_its_daemon_threads_are_in_calls(store_path: Path) -> None:
+    program = """
+import sys, threading, time, hearth
+ns = hearth.connect(sys.argv[1]).namespace("docs", dimension=2)
+def work():
+    while True:
+        ns.count()
+for _ in range(4):
+    threading.Thread(target=work, daemon=True).start()
+time.sleep(0.1)
+"""
+    for _ in range(3):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, store_path], capture_output=True, timeout=60
+        )
+        assert ended.returncode == 0, ended.stderr

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 import resource
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -246,6 +247,17 @@ def test_a_daemon_that_cannot_start_is_reported(tmp_path: Path) -> None:
     assert refused.value.code in {"unavailable", "timeout"}
     with pytest.raises(hearth.DaemonUnavailable):
         hearth.connect(tmp_path / "store", daemon=tmp_path / "no such file", start_timeout=5)
+
+
+def test_a_daemon_is_started_on_the_socket_named_however_short_a_call_may_be(
+    store_path: Path,
+) -> None:
+    socket = store_path.parent / "other.sock"
+    hearth.connect(store_path, socket=socket, call_timeout=0.01).close()
+    with hearth.connect(store_path, socket=socket, autostart=False) as db:
+        pid = db.info().pid
+    assert socket.is_socket()
+    os.kill(pid, signal.SIGTERM)
 
 
 def test_a_store_path_may_be_relative_and_unicode(

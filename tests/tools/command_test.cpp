@@ -92,6 +92,8 @@ TEST_CASE("command line: an unknown command is named") {
 TEST_CASE("command line: a store that is not there is found out before a daemon is started") {
   const temp_dir dir;
   const auto store = (dir.path() / "none").string();
+  const auto only_a_directory = dir.path() / "downloads";
+  std::filesystem::create_directory(only_a_directory);
   for (const auto& line :
        std::vector<std::vector<std::string>>{{"namespace", "list"},
                                              {"stats"},
@@ -106,6 +108,10 @@ TEST_CASE("command line: a store that is not there is found out before a daemon 
     CHECK(answer.code == exit_not_found);
     CHECK(parse_json(answer.err)->at("error").at("code") == "not_found");
     CHECK_FALSE(std::filesystem::exists(store));
+    words = line;
+    words.insert(words.end(), {"--store", only_a_directory.string()});
+    CHECK(run(words).code == exit_not_found);
+    CHECK(std::filesystem::is_empty(only_a_directory));
   }
 }
 

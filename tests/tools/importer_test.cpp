@@ -47,6 +47,7 @@ class memory_namespace final : public namespace_handle {
   std::vector<std::size_t> batches;
   std::size_t attempts = 0;
   bool flushed = false;
+  std::optional<lsn_t> durable;  // where the disk stops; without it, it is always up to date
 
   const std::string& name() const noexcept override { return name_; }
   const namespace_config& config() const noexcept override { return config_; }
@@ -64,9 +65,13 @@ class memory_namespace final : public namespace_handle {
       records[batch.ids.empty() ? record_id{1'000'000 + records.size()} : batch.ids[i]] =
           batch.vectors.empty() ? -1.0F : batch.vectors.view().row(i)[0];
     batches.push_back(batch.rows());
-    done(write_result{batches.size(), batches.size(), batch.rows(), {}});
+    done(write_result{batches.size(), durable.value_or(batches.size()), batch.rows(), {}});
   }
   void flush(lsn_t lsn, completion<lsn_t> done) override {
+    if (durable && *durable < lsn) {
+      done(fail(errc::io_error, "the commit failed"));
+      return;
+    }
     flushed = true;
     done(lsn);
   }
@@ -254,6 +259,61 @@ TEST_CASE("importer: a write that fails for good names its first row and where t
   CHECK(report.error().message == "row 4: disk full");
   CHECK(report.error().hint.starts_with("make room; "));
   CHECK(report.error().hint.find("--skip 4") != std::string::npos);
+  CHECK(f.target->attempts == 3);
+}
+
+TEST_CASE("importer: with interval, the hint counts only the rows that reached the disk") {
+  const auto hint = [](std::optional<lsn_t> durable, std::optional<errc> refused) {
+    fixture f;
+    f.options.batch_rows = 2;
+    f.options.ack = durability::interval;
+    f.options.skip = 1;
+    for (std::uint64_t i = 0; i < 9; ++i)
+      f.source.rows.push_back(row_of(i, 1));
+    f.target->durable = durable;
+    f.target->refuse = [refused](std::size_t attempt) -> std::optional<error> {
+      if (attempt == 3 && refused)
+        return error{*refused, "refused", "", 0};
+      return std::nullopt;
+    };
+    const auto report = f.run();
+    REQUIRE_FALSE(report.has_value());
+    return report.error().hint;
+  };
+  CHECK(hint(1, errc::io_error).ends_with("--skip 3"));
+  CHECK(hint(0, errc::io_error).ends_with("--skip 1"));
+  CHECK(hint(2, std::nullopt).ends_with("--skip 5"));  // the flush at the end fails
+  CHECK(hint(std::nullopt, errc::no_space).ends_with("--skip 7"));
+}
+
+TEST_CASE("importer: with interval, a bad row is told after the rows before it are on disk") {
+  fixture f;
+  f.options.ack = durability::interval;
+  for (std::uint64_t i = 0; i < 5; ++i)
+    f.source.rows.push_back(row_of(i, 1));
+  f.source.broken_at = 3;
+  const auto report = f.run();
+  REQUIRE_FALSE(report.has_value());
+  CHECK(report.error().message == "row 3: broken");
+  CHECK(report.error().hint.ends_with("--skip 3"));
+  CHECK(f.target->flushed);
+}
+
+TEST_CASE("importer: with interval, a lost connection ends it: what was acknowledged may be gone") {
+  fixture f;
+  f.options.batch_rows = 1;
+  f.options.ack = durability::interval;
+  f.target->durable = 1;
+  f.source.rows = {row_of(1, 1), row_of(2, 1), row_of(3, 1)};
+  f.target->refuse = [](std::size_t attempt) -> std::optional<error> {
+    if (attempt == 2)
+      return error{errc::unavailable, "connection lost", "", 1};
+    return std::nullopt;
+  };
+  const auto report = f.run();
+  REQUIRE_FALSE(report.has_value());
+  CHECK(report.error().code == errc::unavailable);
+  CHECK(report.error().hint.ends_with("--skip 1"));
   CHECK(f.target->attempts == 3);
 }
 

@@ -50,6 +50,15 @@ TEST_CASE("json: metadata keeps its types both ways") {
         R"({"b":true,"f":1.0,"i":-3,"l":[1,"a"],"m":{"k":2},"n":null,"s":"x"})");
 }
 
+TEST_CASE("json: an infinite number in metadata is found, however deep") {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  CHECK(infinite_field({{"a", 1.5}, {"b", value_list{value{"x"}, value{}}}}, "metadata") ==
+        std::nullopt);
+  CHECK(infinite_field({{"a", 1.5}, {"b", infinity}}, "metadata") == "metadata.b");
+  const value_map inner{{"deep", value_list{value{1.0}, value{-infinity}}}};
+  CHECK(infinite_field({{"a", inner}}, "metadata") == "metadata.a.deep[1]");
+}
+
 TEST_CASE("json: integers past int64 are refused by name") {
   const auto document = parse_json(R"({"a": {"b": 9223372036854775808}})");
   const auto metadata = metadata_from_json(*document, "metadata");

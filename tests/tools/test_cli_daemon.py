@@ -28,12 +28,32 @@ def test_the_daemon_is_started_looked_at_and_stopped(shell: Shell) -> None:
     assert shell.json("daemon", "stop") == {"stopped": True}
     wait_until(lambda: not alive(pid))
     assert shell.json("daemon", "stop") == {"stopped": False}
-    assert shell.ok("daemon", "stop").out == "not running\n"
+    assert shell.ok("daemon", "stop").err == "not running\n"
     assert not Path(started["socket"]).exists()
     log = shell.ok("daemon", "logs").out
     assert "H100 daemon_serving" in log and "H102 daemon_stopped" in log
     assert shell.ok("daemon", "logs", "-n", 1).out.count("\n") == 1
     assert shell.json("daemon", "logs", "-n", 2)["file"] == str(shell.store / "hearthd.log")
+
+
+def test_a_log_is_followed_across_rotations(shell: Shell) -> None:
+    log = shell.write("d.log", "one\n")
+    follower = shell.start("hearth", "daemon", "logs", "-f", HEARTH_LOG_FILE=str(log))
+    assert follower.stdout
+
+    def read() -> str:
+        assert follower.stdout
+        return follower.stdout.readline()
+
+    assert read() == "one\n"
+    log.rename(shell.root / "d.log.1")
+    shell.write("d.log", "two, in a file that is longer\n")
+    assert read() == "two, in a file that is longer\n"
+    log.write_text("cut\n")
+    assert read() == "cut\n"
+    with log.open("a") as stream:
+        stream.write("more\n")
+    assert read() == "more\n"
 
 
 def test_a_started_daemon_has_left_the_terminal(shell: Shell) -> None:

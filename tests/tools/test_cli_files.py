@@ -1,9 +1,11 @@
 """Import and export end to end: every format, and what goes wrong with files."""
 
 import json
+import os
+import signal
 import subprocess
 
-from cli_shell import BIN_DIR, TIMEOUT_S, Shell, npy
+from cli_shell import BIN_DIR, TIMEOUT_S, Shell, alive, npy, wait_until
 
 
 def test_npy_with_ids_and_metadata(shell: Shell) -> None:
@@ -77,6 +79,33 @@ def test_importing_twice_changes_nothing(docs: Shell) -> None:
     after = docs.json("get", "docs", 1, 7)["records"]
     assert docs.json("count", "docs")["count"] == 4
     assert [r["vector"] for r in before] == [r["vector"] for r in after]
+
+
+def test_an_import_with_interval_fails_when_the_daemon_dies_under_it(shell: Shell) -> None:
+    rows = [json.dumps({"id": i, "vector": [i, 0]}) + "\n" for i in range(6)]
+    options = ["--format", "jsonl", "--batch", "1", "--durability", "interval", "--json"]
+    importing = subprocess.Popen(
+        [BIN_DIR / "hearth", "import", "docs", "-", *options],
+        cwd=shell.root,
+        env=shell.env | {"HEARTH_INTERVAL_MS": "60000"},
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    shell.started.append(importing)
+    assert importing.stdin
+    importing.stdin.writelines(rows[:3])
+    importing.stdin.flush()
+    wait_until(lambda: shell.hearth("namespace", "describe", "docs").code == 0)
+    pid = shell.daemon_pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not alive(pid))
+    _, err = importing.communicate("".join(rows[3:]), timeout=TIMEOUT_S)
+    assert importing.returncode == 4, err
+    error = json.loads(err)["error"]
+    assert error["code"] == "unavailable" and "--skip" not in error["hint"]
 
 
 def test_an_import_that_contradicts_the_namespace_is_refused(docs: Shell) -> None:

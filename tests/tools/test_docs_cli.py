@@ -67,13 +67,14 @@ def test_the_manual_does_what_it_says(shell: Shell) -> None:
             cwd=shell.root,
             env=shell.env | {"PATH": f"{BIN_DIR}:{shell.env['PATH']}"},
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,  # as on a terminal
             text=True,
             timeout=TIMEOUT_S,
             check=False,
         )
         where = f"docs/cli.md:{step.line}: {step.command}"
-        assert done.returncode == 0, f"{where}\n{done.stderr}"
+        assert done.returncode == 0, f"{where}\n{done.stdout}"
         if step.shown:
             shown = [same_spacing(line) for line in step.shown]
             assert re.fullmatch(pattern_of(shown), same_spacing(done.stdout)), (
