@@ -13,18 +13,36 @@ constexpr std::uint64_t m_minimum = 2;
 constexpr std::uint64_t m_maximum = 256;
 constexpr std::uint64_t ef_maximum = 65'536;
 
-result<void> validate_index(const index_params& params) {
-  HEARTH_CHECK(validation::in_range("m", params.m, m_minimum, m_maximum));
+constexpr std::uint64_t nlist_maximum = 65'536;
+
+result<void> validate_index(const index_params& params, std::uint32_t dimension) {
+  if (params.kind == index_kind::ivf_pq)
+    HEARTH_CHECK(validation::in_range("m", params.m, 0, dimension));
+  else
+    HEARTH_CHECK(validation::in_range("m", params.m, m_minimum, m_maximum));
   HEARTH_CHECK(validation::in_range("ef_construction", params.ef_construction, 1, ef_maximum));
+  HEARTH_CHECK(validation::in_range("nlist", params.nlist, 0, nlist_maximum));
+  HEARTH_CHECK(validation::in_range("nprobe", params.nprobe, 0, nlist_maximum));
+  if (params.nbits != 4 && params.nbits != 8)
+    return fail(errc::invalid_argument, core::format("nbits is {}; it is 4 or 8", params.nbits));
   return validation::in_range("ef_search", params.ef_search, 1, ef_maximum);
 }
 
 index_params apply(index_params params, const namespace_request& request) {
-  params.kind = request.kind.value_or(params.kind);
+  const auto kind = request.kind.value_or(params.kind);
+  // m means another thing to another kind, and so is not carried over.
+  if ((kind == index_kind::ivf_pq) != (params.kind == index_kind::ivf_pq))
+    params.m = kind == index_kind::ivf_pq ? 0 : index_params{}.m;
+  params.kind = kind;
   params.m = request.m.value_or(params.m);
   params.ef_construction = request.ef_construction.value_or(params.ef_construction);
   params.ef_search = request.ef_search.value_or(params.ef_search);
   params.seed = request.seed.value_or(params.seed);
+  params.quantization = request.quantization.value_or(params.quantization);
+  params.memory = request.memory.value_or(params.memory);
+  params.nlist = request.nlist.value_or(params.nlist);
+  params.nprobe = request.nprobe.value_or(params.nprobe);
+  params.nbits = request.nbits.value_or(params.nbits);
   return params;
 }
 
@@ -74,6 +92,12 @@ std::string_view to_string(index_kind kind) noexcept {
     return "flat";
   case index_kind::hnsw:
     return "hnsw";
+  case index_kind::ivf_flat:
+    return "ivf_flat";
+  case index_kind::ivf_pq:
+    return "ivf_pq";
+  case index_kind::kd_tree:
+    return "kd_tree";
   }
   return "unknown";
 }
@@ -84,6 +108,53 @@ result<index_kind> index_kind_from_string(std::string_view name) {
       return kind;
   return fail(errc::invalid_argument, core::format("index '{}' is unknown", printable(name)),
               "use flat or hnsw");
+}
+
+std::string_view to_string(quantization_kind kind) noexcept {
+  switch (kind) {
+  case quantization_kind::automatic:
+    return "auto";
+  case quantization_kind::none:
+    return "none";
+  case quantization_kind::sq8:
+    return "sq8";
+  case quantization_kind::pca:
+    return "pca";
+  case quantization_kind::rabitq:
+    return "rabitq";
+  case quantization_kind::binary:
+    return "binary";
+  }
+  return "unknown";
+}
+
+result<quantization_kind> quantization_from_string(std::string_view name) {
+  using enum quantization_kind;
+  for (const auto kind : {automatic, none, sq8, pca, rabitq, binary})
+    if (name == to_string(kind))
+      return kind;
+  return fail(errc::invalid_argument, core::format("quantization '{}' is unknown", printable(name)),
+              "use auto, none, sq8, pca, rabitq or binary");
+}
+
+std::string_view to_string(memory_kind kind) noexcept {
+  switch (kind) {
+  case memory_kind::fast:
+    return "fast";
+  case memory_kind::balanced:
+    return "balanced";
+  case memory_kind::lean:
+    return "lean";
+  }
+  return "unknown";
+}
+
+result<memory_kind> memory_from_string(std::string_view name) {
+  for (const auto kind : {memory_kind::fast, memory_kind::balanced, memory_kind::lean})
+    if (name == to_string(kind))
+      return kind;
+  return fail(errc::invalid_argument, core::format("memory '{}' is unknown", printable(name)),
+              "use fast, balanced or lean");
 }
 
 result<void> validate_namespace_name(std::string_view name) {
@@ -117,7 +188,7 @@ result<namespace_config> make_config(const namespace_request& request) {
   config.index = apply(config.index, request);
   config.shards = request.shards.value_or(config.shards);
   config.embedder = request.embedder.value_or(std::string());
-  HEARTH_CHECK(validate_index(config.index));
+  HEARTH_CHECK(validate_index(config.index, config.dimension));
   HEARTH_CHECK(validation::in_range("shards", config.shards, 1, limits::shards));
   if (config.embedder.size() > limits::embedder_bytes)
     return validation::too_large("embedder is", config.embedder.size(), limits::embedder_bytes);
@@ -136,7 +207,7 @@ result<namespace_config> reconcile(const namespace_config& existing,
   HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
   auto config = existing;
   config.index = apply(existing.index, request);
-  HEARTH_CHECK(validate_index(config.index));
+  HEARTH_CHECK(validate_index(config.index, config.dimension));
   return config;
 }
 

@@ -20,19 +20,51 @@ enum class distance_kind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(distance_kind kind) noexcept;
 [[nodiscard]] result<distance_kind> distance_from_string(std::string_view name);
 
-/// Which structure answers searches. `flat` is exact.
-enum class index_kind : std::uint8_t { flat = 1, hnsw = 2 };
+/// Which structure answers searches. `flat` and `kd_tree` are exact; the others find what they find
+/// with an effort that the caller sets (ef, nprobe).
+enum class index_kind : std::uint8_t { flat = 1, hnsw = 2, ivf_flat = 3, ivf_pq = 4, kd_tree = 5 };
 
 [[nodiscard]] std::string_view to_string(index_kind kind) noexcept;
 [[nodiscard]] result<index_kind> index_kind_from_string(std::string_view name);
 
+/// The codes on which an hnsw graph is walked and built. Answers are ranked by true distances in
+/// any case. `automatic` chooses by dimension and by what a sample shows.
+enum class quantization_kind : std::uint8_t {
+  automatic = 1,  ///< "auto"
+  none = 2,       ///< the float32 vectors themselves
+  sq8 = 3,        ///< every dimension in 8 bits
+  pca = 4,        ///< principal components in 7 bits
+  rabitq = 5,     ///< a random rotation in 4 bits
+  binary = 6,     ///< a random rotation in 1 bit
+};
+
+[[nodiscard]] std::string_view to_string(quantization_kind kind) noexcept;
+[[nodiscard]] result<quantization_kind> quantization_from_string(std::string_view name);
+
+/// What an index keeps in memory. Whatever is not there is read from storage when it is needed.
+enum class memory_kind : std::uint8_t {
+  fast = 1,      ///< float32 vectors, codes and structure
+  balanced = 2,  ///< 8-bit vectors, codes and structure
+  lean = 3,      ///< codes and structure
+};
+
+[[nodiscard]] std::string_view to_string(memory_kind kind) noexcept;
+[[nodiscard]] result<memory_kind> memory_from_string(std::string_view name);
+
 /// Parameters of the index. Changing any of them rebuilds the index and never loses a record.
 struct index_params {
   index_kind kind = index_kind::hnsw;
-  std::uint32_t m = 16;                 ///< links per node and layer (2m on layer 0); 2..256
+  /// hnsw: links per node and layer (2m on layer 0), 2..256. ivf_pq: parts of a vector that are
+  /// coded on their own, at most the dimension; 0 chooses by dimension.
+  std::uint32_t m = 16;
   std::uint32_t ef_construction = 200;  ///< candidates while building; 1..65536
   std::uint32_t ef_search = 64;         ///< default candidates while searching; 1..65536
   std::uint64_t seed = 42;
+  quantization_kind quantization = quantization_kind::automatic;  ///< hnsw
+  memory_kind memory = memory_kind::fast;                         ///< hnsw
+  std::uint32_t nlist = 0;   ///< ivf: lists, at most 65536; 0 chooses by the number of rows
+  std::uint32_t nprobe = 0;  ///< ivf: default lists to search, at most 65536; 0 chooses by nlist
+  std::uint32_t nbits = 4;   ///< ivf_pq: bits of a part's code, 4 or 8
 
   friend bool operator==(const index_params&, const index_params&) = default;
 };
@@ -60,6 +92,11 @@ struct namespace_request {
   std::optional<std::uint32_t> ef_construction{};
   std::optional<std::uint32_t> ef_search{};
   std::optional<std::uint64_t> seed{};
+  std::optional<quantization_kind> quantization{};
+  std::optional<memory_kind> memory{};
+  std::optional<std::uint32_t> nlist{};
+  std::optional<std::uint32_t> nprobe{};
+  std::optional<std::uint32_t> nbits{};
   std::optional<std::uint32_t> shards{};
   std::optional<std::string> embedder{};
 };
