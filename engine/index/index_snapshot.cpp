@@ -7,6 +7,8 @@
 #include "core/format.hpp"
 #include "engine/index/flat_index.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/ivf/ivf_flat_index.hpp"
+#include "engine/index/ivf/ivf_pq_index.hpp"
 #include "engine/index/row_loading.hpp"
 
 namespace hearth::engine::index {
@@ -106,6 +108,25 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   return index;
 }
 
+result<std::unique_ptr<vector_index>>
+load_index(section_reader& sections, const snapshot_header& expected, const fetch_vectors& fetch) {
+  const auto load = [&]<class Index>(std::type_identity<Index>) {
+    return Index::load(sections, expected.dimension, expected.distance, expected.params, fetch);
+  };
+  switch (expected.params.kind) {
+  case index_kind::flat:
+    return load_flat(sections, expected, fetch);
+  case index_kind::ivf_flat:
+    return load(std::type_identity<ivf_flat_index>());
+  case index_kind::ivf_pq:
+    return load(std::type_identity<ivf_pq_index>());
+  case index_kind::hnsw:
+  case index_kind::kd_tree:
+    break;
+  }
+  return load(std::type_identity<hnsw_index>());
+}
+
 }  // namespace
 
 std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vector_index& index) {
@@ -123,14 +144,8 @@ result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
                                         const fetch_vectors& fetch) {
   HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
   section_reader sections(file.subspan(sizeof(file_header)));
-  loaded_snapshot loaded{nullptr, lsn};
-  if (expected.params.kind == index_kind::flat) {
-    HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
-  } else {
-    HEARTH_TRY(loaded.index, hnsw_index::load(sections, expected.dimension, expected.distance,
-                                              expected.params, fetch));
-  }
-  return loaded;
+  HEARTH_TRY(auto index, load_index(sections, expected, fetch));
+  return loaded_snapshot{std::move(index), lsn};
 }
 
 }  // namespace hearth::engine::index

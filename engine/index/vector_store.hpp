@@ -54,12 +54,15 @@ class query_distance {
   /// `query` is normalized already if the distance is cosine, and outlives this.
   query_distance(const vector_store& vectors, const float* query) noexcept;
 
-  [[nodiscard]] float operator()(slot_id slot) const noexcept {
-    return offset_ + scale_ * sum_(query_, vectors_.at(slot), vectors_.dimension());
+  [[nodiscard]] float operator()(slot_id slot) const noexcept { return to(vectors_.at(slot)); }
+  /// To a vector that lies elsewhere; as put() would keep it.
+  [[nodiscard]] float to(const float* stored) const noexcept {
+    return offset_ + scale_ * sum_(query_, stored, vectors_.dimension());
   }
   void prefetch(slot_id slot) const noexcept { vectors_.prefetch(slot); }
   /// The reported distance, computed in float64: finite for all finite vectors.
-  [[nodiscard]] double exact(slot_id slot) const noexcept;
+  [[nodiscard]] double exact(slot_id slot) const noexcept { return exact_to(vectors_.at(slot)); }
+  [[nodiscard]] double exact_to(const float* stored) const noexcept;
   /// What operator() gave, as distance_kind defines it.
   [[nodiscard]] float reported(float distance) const noexcept;
 

@@ -16,6 +16,7 @@
 
 #include "core/format.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/ivf/ivf_index.hpp"
 #include "engine/index/kernels/kernels.hpp"
 #include "engine/index/vector_index.hpp"
 
@@ -27,8 +28,8 @@ using namespace hearth::engine::index;
 constexpr std::size_t k = 10;
 constexpr const char* usage =
     "usage: recall_bench --train F --test F --neighbors F --dimension D --distance l2|cosine|dot\n"
-    "                    [--index flat|hnsw] [--m 16] [--ef-construction 200] [--ef 10,20,...]\n"
-    "                    [--queries N] [--no-replace]\n"
+    "                    [--index KIND] [--m 16] [--ef-construction 200] [--ef 10,20,...]\n"
+    "                    [--nlist 0] [--nprobe 0,...] [--nbits 4] [--queries N] [--no-replace]\n"
     "  train, test: float32 rows; neighbors: int32, the same number (at least 10) for each test "
     "row\n";
 
@@ -38,6 +39,18 @@ struct options {
   [[nodiscard]] std::string text(const std::string& name, const std::string& otherwise = {}) const {
     const auto found = given.find(name);
     return found == given.end() ? otherwise : found->second;
+  }
+  /// Numbers with commas between them.
+  [[nodiscard]] std::vector<std::size_t> numbers(const std::string& name,
+                                                 const std::string& otherwise) const {
+    std::vector<std::size_t> parsed;
+    const std::string list = text(name, otherwise);
+    for (std::size_t start = 0; start < list.size();) {
+      const std::size_t end = std::min(list.find(',', start), list.size());
+      std::from_chars(list.data() + start, list.data() + end, parsed.emplace_back());
+      start = end + 1;
+    }
+    return parsed;
   }
   [[nodiscard]] std::uint32_t number(const std::string& name, std::uint32_t otherwise) const {
     const auto value = text(name);
@@ -94,9 +107,11 @@ data_set load(const options& given) {
   return data;
 }
 
-// One JSON object for `ef`: the share of the true ten nearest that was found, queries per second.
+// One JSON object for an effort: the share of the true ten nearest that was found, queries per
+// second.
 std::string measure(const vector_index& index, const data_set& data, std::size_t ef,
-                    std::size_t queries) {
+                    std::size_t nprobe, std::size_t queries) {
+  const auto* const lists = dynamic_cast<const ivf_index*>(&index);
   std::vector<double> seconds;
   std::size_t hits = 0;
   for (int round = 0; round < 3; ++round) {
@@ -105,7 +120,8 @@ std::string measure(const vector_index& index, const data_set& data, std::size_t
     for (std::size_t q = 0; q < queries; ++q) {
       const std::span<const float> query(data.test.data() + q * data.dimension, data.dimension);
       const double start = cpu_seconds();
-      const auto found = index.search(query, k, ef);
+      const auto found =
+          lists != nullptr ? lists->search_lists(query, k, ef, nprobe) : index.search(query, k, ef);
       spent += cpu_seconds() - start;
       const auto* truth = data.neighbors.data() + q * data.per_query;
       for (const auto& each : found)
@@ -116,7 +132,7 @@ std::string measure(const vector_index& index, const data_set& data, std::size_t
       break;
   }
   std::sort(seconds.begin(), seconds.end());
-  return core::format(R"({{"ef": {}, "recall": {:.5f}, "qps": {:.1f}}})", ef,
+  return core::format(R"({{"ef": {}, "nprobe": {}, "recall": {:.5f}, "qps": {:.1f}}})", ef, nprobe,
                       static_cast<double>(hits) / static_cast<double>(queries * k),
                       static_cast<double>(queries) / seconds[seconds.size() / 2]);
 }
@@ -125,14 +141,9 @@ std::string measure_all(const vector_index& index, const data_set& data, const o
   const std::size_t queries = std::min<std::size_t>(
       data.queries(), given.number("queries", static_cast<std::uint32_t>(data.queries())));
   std::vector<std::string> points;
-  std::string list = given.text("ef", "10,20,40,80,100,200,400");
-  for (std::size_t start = 0; start < list.size();) {
-    const std::size_t end = std::min(list.find(',', start), list.size());
-    std::size_t ef = k;
-    std::from_chars(list.data() + start, list.data() + end, ef);
-    points.push_back(measure(index, data, ef, queries));
-    start = end + 1;
-  }
+  for (const std::size_t nprobe : given.numbers("nprobe", "0"))
+    for (const std::size_t ef : given.numbers("ef", "10,20,40,80,100,200,400"))
+      points.push_back(measure(index, data, ef, nprobe, queries));
   return core::format("[{}]", core::join(points, ", "));
 }
 
@@ -175,7 +186,9 @@ int run(const options& given) {
     throw std::runtime_error("unknown --distance or --index");
   index_params params;
   params.kind = *kind;
-  params.m = given.number("m", 16);
+  params.m = given.number("m", *kind == index_kind::ivf_pq ? 0 : params.m);
+  params.nlist = given.number("nlist", params.nlist);
+  params.nbits = given.number("nbits", params.nbits);
   params.ef_construction = given.number("ef-construction", 200);
   const auto index = make_index(data.dimension, *distance, params);
 

@@ -2,6 +2,7 @@
 #include <immintrin.h>
 
 #include "engine/index/kernels/code_loops.hpp"
+#include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
@@ -20,6 +21,8 @@ struct avx2_lanes {
     return _mm256_maskload_ps(
         from, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(number)), index));
   }
+  static values all(float value) noexcept { return _mm256_set1_ps(value); }
+  static void store(float* to, values from) noexcept { _mm256_storeu_ps(to, from); }
   static values add(values a, values b) noexcept { return _mm256_add_ps(a, b); }
   static values subtract(values a, values b) noexcept { return _mm256_sub_ps(a, b); }
   static values multiply_add(values a, values b, values c) noexcept {
@@ -35,7 +38,12 @@ struct avx2_lanes {
 
 }  // namespace
 
-const kernel_table avx2_kernels{"avx2", l2_squared<avx2_lanes>, dot<avx2_lanes>,
-                                squared_norm<avx2_lanes>, code_l2_squared_avx2};
+const kernel_table avx2_kernels{"avx2",
+                                l2_squared<avx2_lanes>,
+                                dot<avx2_lanes>,
+                                squared_norm<avx2_lanes>,
+                                code_l2_squared_avx2,
+                                multiply<avx2_lanes>,
+                                {1, fast_scan_avx2}};
 
 }  // namespace hearth::engine::index

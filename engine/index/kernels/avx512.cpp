@@ -1,13 +1,19 @@
 // Kernels for AVX-512F. Compiled with -mavx512f -mfma; called only where the CPU has it.
 #include "engine/index/kernels/avx512_lanes.hpp"
 #include "engine/index/kernels/code_loops.hpp"
+#include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
 namespace hearth::engine::index {
 
 // Without AVX-512BW there are no 512-bit bytes.
-const kernel_table avx512_kernels{"avx512", l2_squared<avx512_lanes>, dot<avx512_lanes>,
-                                  squared_norm<avx512_lanes>, code_l2_squared_avx2};
+const kernel_table avx512_kernels{"avx512",
+                                  l2_squared<avx512_lanes>,
+                                  dot<avx512_lanes>,
+                                  squared_norm<avx512_lanes>,
+                                  code_l2_squared_avx2,
+                                  multiply<avx512_lanes>,
+                                  {1, fast_scan_avx2}};
 
 }  // namespace hearth::engine::index

@@ -6,7 +6,7 @@ namespace hearth::engine::index {
 namespace {
 
 struct usable_tables {
-  std::array<const kernel_table*, 4> tables{};
+  std::array<const kernel_table*, 5> tables{};
   std::size_t count = 0;
 
   usable_tables() noexcept {
@@ -21,8 +21,12 @@ struct usable_tables {
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
     if (avx512)
       add(avx512_kernels);
-    if (avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni"))
+    const bool vnni =
+        avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni");
+    if (vnni)
       add(avx512vnni_kernels);
+    if (vnni && __builtin_cpu_supports("avx512vbmi"))
+      add(avx512vbmi_kernels);
 #endif
   }
 

@@ -50,8 +50,43 @@ std::uint32_t code_l2_squared(const std::byte* a, const std::byte* b, std::size_
   return sum;
 }
 
+void multiply(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+              float* out) noexcept {
+  constexpr std::size_t together = 16;
+  for (std::size_t c = 0; c < columns; c += together) {
+    float sums[together] = {};
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < together; ++j)
+        sums[j] += vector[i] * matrix[i * columns + c + j];
+    for (std::size_t j = 0; j < together; ++j)
+      out[c + j] = sums[j];
+  }
+}
+
+std::uint32_t fast_scan(const fast_scan_query& query, const std::byte* codes, const float* factors,
+                        const float* biases, float limit, float* distances) noexcept {
+  constexpr std::size_t rows = 32;
+  std::uint32_t sums[rows] = {};
+  const std::uint8_t* table = query.tables;
+  for (std::size_t group = 0; group < query.groups; ++group, table += 128)
+    for (std::size_t byte = 0; byte < 4; ++byte)
+      for (std::size_t row = 0; row < rows; ++row, ++codes) {
+        const auto both = static_cast<std::uint8_t>(*codes);
+        const std::uint32_t low = table[byte * 16 + (both & 15u)];
+        sums[row] += low + table[(4 + byte) * 16 + (both >> 4)];
+      }
+  std::uint32_t below = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float value = static_cast<float>(sums[row]) * query.scale + query.base;
+    distances[row] = value * factors[row] + biases[row];
+    below |= (distances[row] < limit ? 1u : 0u) << row;
+  }
+  return below;
+}
+
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar", l2_squared, dot, squared_norm, code_l2_squared};
+const kernel_table scalar_kernels{"scalar",        l2_squared, dot,           squared_norm,
+                                  code_l2_squared, multiply,   {1, fast_scan}};
 
 }  // namespace hearth::engine::index
