@@ -36,7 +36,7 @@ struct inverted_lists::draft {
 
 inverted_lists::inverted_lists(list_layout layout, std::uint32_t lists, epoch_domain& readers)
     : layout_(std::move(layout)), row_bytes_(row_bytes_of(layout_)),
-      prefetch_bytes_(std::min<std::size_t>(block_stride(sizeof(header), layout_), 512)),
+      prefetch_bytes_(std::min<std::size_t>(block_stride(sizeof(header), layout_), 4096)),
       count_(lists), readers_(readers), blocks_(block_stride(sizeof(header), layout_)),
       lists_(std::make_unique<list_state[]>(lists)) {
   for (std::size_t list = 0; list < count_; ++list)
@@ -145,8 +145,9 @@ void inverted_lists::remove(slot_id slot) {
 
 bool inverted_lists::worth_packing(const list_state& list) const noexcept {
   const table& blocks = *list.blocks.load(std::memory_order_relaxed);
+  const std::size_t rows = list.rows.load(std::memory_order_relaxed);
   const std::size_t room = blocks.size() * layout_.block_rows;
-  return room - list.rows > list.rows / 4 + layout_.block_rows || (list.rows == 0 && room > 0);
+  return room - rows > rows / 4 + layout_.block_rows || (rows == 0 && room > 0);
 }
 
 void inverted_lists::pack() {
@@ -226,10 +227,11 @@ void inverted_lists::copy_row(block_id from, std::uint32_t from_row, block_id to
 }
 
 void inverted_lists::count_rows(list_state& list, std::ptrdiff_t change) noexcept {
-  const auto before = static_cast<double>(list.rows);
-  list.rows += static_cast<std::size_t>(change);
-  const auto after = static_cast<double>(list.rows);
-  squared_lengths_ += after * after - before * before;
+  const std::size_t before = list.rows.load(std::memory_order_relaxed);
+  const std::size_t after = before + static_cast<std::size_t>(change);
+  list.rows.store(after, std::memory_order_relaxed);
+  squared_lengths_ += static_cast<double>(after) * static_cast<double>(after) -
+                      static_cast<double>(before) * static_cast<double>(before);
 }
 
 void inverted_lists::count_memory() noexcept {

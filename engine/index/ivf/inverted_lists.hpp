@@ -52,6 +52,10 @@ class inverted_lists {
   [[nodiscard]] std::uint32_t lists() const noexcept { return static_cast<std::uint32_t>(count_); }
   [[nodiscard]] const list_layout& layout() const noexcept { return layout_; }
   [[nodiscard]] std::size_t row_bytes() const noexcept { return row_bytes_; }
+  /// About how many rows there are; exact on the writing thread.
+  [[nodiscard]] std::size_t rows_in(std::uint32_t list) const noexcept {
+    return lists_[list].rows.load(std::memory_order_relaxed);
+  }
   /// Visits the blocks of `list` in order.
   template <class Visit>
   void for_each_block(std::uint32_t list, Visit&& visit) const {
@@ -98,7 +102,7 @@ class inverted_lists {
   };
   struct list_state {
     std::atomic<const table*> blocks{nullptr};
-    std::size_t rows = 0;  // writer only
+    std::atomic<std::size_t> rows{0};
     bool thinned = false;  // writer only: it is in thinned_
   };
 

@@ -36,14 +36,11 @@ struct precise_hit {
 // Offers the rows of `list` to `best`, and answers how many there are; nothing as soon as a
 // distance is not finite.
 template <class Hit, class Distance>
-std::optional<std::size_t> offer_list(const inverted_lists& lists, std::uint32_t list,
-                                      const row_directory& rows, const Distance& distance,
-                                      nearest_of_many<Hit>& best) {
+bool offer_list(const inverted_lists& lists, std::uint32_t list, const row_directory& rows,
+                const Distance& distance, nearest_of_many<Hit>& best) {
   const std::size_t row_bytes = lists.row_bytes();
-  std::size_t seen = 0;
   bool finite = true;
   lists.for_each_block(list, [&](const inverted_lists::block_view& block) {
-    seen += static_cast<std::size_t>(std::popcount(block.live));
     for (std::uint32_t live = block.live; live != 0 && finite; live &= live - 1) {
       const auto at = static_cast<std::size_t>(std::countr_zero(live));
       const auto* const vector = reinterpret_cast<const float*>(block.payload + at * row_bytes);
@@ -55,7 +52,7 @@ std::optional<std::size_t> offer_list(const inverted_lists& lists, std::uint32_t
         best.offer(Hit{.row = *row, .distance = found});
     }
   });
-  return finite ? std::optional(seen) : std::nullopt;
+  return finite;
 }
 
 float saturated(double distance) noexcept {
@@ -152,12 +149,11 @@ std::optional<std::vector<neighbor>> ivf_flat_index::find(const structure& in, c
     const auto* const next = nearest.next();
     if (next == nullptr)
       break;
-    const auto rows = offer_list(
-        of.lists, next->list, directory(), [&](const float* vector) { return distance.to(vector); },
-        best);
-    if (!rows)
+    if (!offer_list(
+            of.lists, next->list, directory(),
+            [&](const float* vector) { return distance.to(vector); }, best))
       return std::nullopt;
-    seen += *rows;
+    seen += of.lists.rows_in(next->list);
   }
   return reported(best.finish(), distance);
 }
@@ -170,9 +166,8 @@ std::vector<neighbor> ivf_flat_index::scan(const float* query, std::size_t k) co
   bool finite = true;
   for (std::uint32_t list = 0; list < lists.lists() && finite; ++list)
     finite = offer_list(
-                 lists, list, directory(), [&](const float* vector) { return distance.to(vector); },
-                 memory.best)
-                 .has_value();
+        lists, list, directory(), [&](const float* vector) { return distance.to(vector); },
+        memory.best);
   if (finite)
     return reported(memory.best.finish(), distance);
   memory.precise.start(k);

@@ -18,6 +18,9 @@ namespace {
 constexpr std::uint32_t training_rounds = 10;
 // The rest of the variance costs more to look at than it tells.
 constexpr double wanted_energy = 0.95;
+const double we = getenv("WE") ? atof(getenv("WE")) : wanted_energy;
+const double le = getenv("LE") ? atof(getenv("LE")) : 0.88;
+const std::size_t ahead = getenv("AH") ? atoi(getenv("AH")) : 4;
 constexpr std::size_t components_per_bit = 1;  // of a part
 // Codes that say little about a vector must not be blown up.
 constexpr float largest_factor = 4;
@@ -53,14 +56,17 @@ class ivf_pq_index::coded_lists final : public structure {
  public:
   struct model {
     projection::model space;
-    std::vector<float> centroids;  // lists x components
+    std::vector<float> centroids;  // lists x the first of the components
+    std::uint32_t lists = 1;
     product_codes::model codes;
   };
 
   coded_lists(model learned, distance_kind distance, epoch_domain& readers)
-      : coded_lists(product_codes(std::move(learned.codes)),
-                    projection(std::move(learned.space)), learned.centroids, distance,
-                    readers) {}
+      : coded_lists(
+            product_codes(std::move(learned.codes)), projection(std::move(learned.space)),
+            matrix_view(learned.centroids.data(), learned.lists,
+                        static_cast<std::uint32_t>(learned.centroids.size() / learned.lists)),
+            distance, readers) {}
 
   std::uint32_t encode(const float* vector, std::byte* row) const override;
   void save(section_writer& sections) const override;
@@ -71,17 +77,15 @@ class ivf_pq_index::coded_lists final : public structure {
 
   /// Fills memory.scores with the distances to the lists, and the tables.
   void prepare(const float* query, search_memory& memory) const;
-  /// Offers the rows of `list` to memory.best, and answers how many there are.
-  std::size_t offer(const scored_list& list, search_memory& memory) const;
+  /// Offers the rows of `list` to memory.best.
+  void offer(const scored_list& list, search_memory& memory) const;
 
  private:
-  coded_lists(product_codes codes, projection space, std::span<const float> centroids,
-              distance_kind distance, epoch_domain& readers)
-      : structure(layout_for(codes), static_cast<std::uint32_t>(centroids.size() / space.to()),
-                  readers),
+  coded_lists(product_codes codes, projection space, matrix_view centroids, distance_kind distance,
+              epoch_domain& readers)
+      : structure(layout_for(codes), static_cast<std::uint32_t>(centroids.rows()), readers),
         distance_(distance), scan_(kernels().fast_scan.scan), codes_(std::move(codes)),
-        space_(std::move(space)),
-        centroids_(matrix_view(centroids.data(), centroids.size() / space_.to(), space_.to())) {}
+        space_(std::move(space)), centroids_(centroids) {}
 
   [[nodiscard]] std::uint32_t scan(const inverted_lists::block_view& block,
                                    const search_memory& memory, float limit,
@@ -103,7 +107,7 @@ std::uint32_t ivf_pq_index::coded_lists::encode(const float* vector, std::byte* 
   const float left_out = space_.apply(vector, point);
   const std::uint32_t list = centroids_.nearest(point);
   const float* const centroid = centroids_.at(list);
-  for (std::size_t d = 0; d < dimension; ++d)
+  for (std::size_t d = 0; d < centroids_.dimension(); ++d)
     point[d] -= centroid[d];
   codes_.encode(point, row + sizeof(row_head), decoded);
 
@@ -114,7 +118,8 @@ std::uint32_t ivf_pq_index::coded_lists::encode(const float* vector, std::byte* 
   if (along > 0)
     head.factor = std::min(length / along, largest_factor);
   if (distance_ != distance_kind::dot)
-    head.bias = length + left_out + 2 * head.factor * kernel.dot(centroid, decoded, dimension);
+    head.bias =
+        length + left_out + 2 * head.factor * kernel.dot(centroid, decoded, centroids_.dimension());
   if (!std::isfinite(head.bias) || !std::isfinite(head.factor))
     head = {};  // a huge vector: all rows are scanned as long as there is one
   std::memcpy(row, &head, sizeof head);
@@ -133,14 +138,15 @@ void ivf_pq_index::coded_lists::prepare(const float* query, search_memory& memor
     centroids_.squared_distances(memory.query.data(), memory.scores.data());
   }
   memory.scores.resize(centroids_.size());
-  codes_.make_tables(memory.query.data(), dot ? -1.0F : -2.0F, memory.tables);
+  const float scale = dot ? -1.0F : -2.0F;
+  for (float& value : memory.query)
+    value *= scale;
+  codes_.make_tables(memory.query.data(), memory.tables);
 }
 
-std::size_t ivf_pq_index::coded_lists::offer(const scored_list& list, search_memory& memory) const {
+void ivf_pq_index::coded_lists::offer(const scored_list& list, search_memory& memory) const {
   alignas(64) float distances[list_layout::most_block_rows];
-  std::size_t seen = 0;
   lists.for_each_block(list.list, [&](const inverted_lists::block_view& block) {
-    seen += static_cast<std::size_t>(std::popcount(block.live));
     auto& best = memory.best;
     const float limit = best.limit() - list.distance;
     for (std::uint32_t near = scan(block, memory, limit, distances) & block.live; near != 0;
@@ -149,7 +155,6 @@ std::size_t ivf_pq_index::coded_lists::offer(const scored_list& list, search_mem
       best.offer({list.distance + distances[row], block.slots[row]});
     }
   });
-  return seen;
 }
 
 std::uint32_t ivf_pq_index::coded_lists::scan(const inverted_lists::block_view& block,
@@ -209,27 +214,32 @@ const float* ivf_pq_index::keep(slot_id slot, std::span<const float> vector) {
 std::unique_ptr<ivf_index::structure> ivf_pq_index::learn(matrix_view sample, std::uint32_t lists) {
   const std::uint32_t bits = params().nbits;
   const std::size_t most = parts() * bits * components_per_bit;
-  auto learned = projection::learn(sample, wanted_energy, most);
-  if (learned.mean.empty())
+  const auto found = projection::learn(sample, we, most);
+  if (found.space.mean.empty())
     return nullptr;
-  const projection space(learned);
-  const std::uint32_t components = space.to();
-  std::vector<float> points(sample.rows() * components +
-                            space.width());  // the last is written wide
+  const projection space(found.space);
+  // The last point is written wide.
+  std::vector<float> points(sample.rows() * space.to() + space.width());
   for (std::size_t i = 0; i < sample.rows(); ++i)
-    (void)space.apply(sample.row(i).data(), points.data() + i * components);
-  const matrix_view projected(points.data(), sample.rows(), components);
-  auto centroids = kmeans(projected, {lists, training_rounds, params().seed});
-  const centroid_set nearest({centroids.data(), lists, components});
+    (void)space.apply(sample.row(i).data(), points.data() + i * space.to());
+  const matrix_view projected(points.data(), sample.rows(), space.to());
+
+  const std::uint32_t leading = found.components_for(le);
+  std::vector<float> starts;
+  for (std::size_t i = 0; i < sample.rows(); ++i)
+    starts.insert(starts.end(), projected.row(i).begin(), projected.row(i).begin() + leading);
+  auto centroids =
+      kmeans({starts.data(), sample.rows(), leading}, {lists, training_rounds, params().seed});
+  const centroid_set nearest({centroids.data(), lists, leading});
   for (std::size_t i = 0; i < sample.rows(); ++i) {
-    float* const point = points.data() + i * components;
+    float* const point = points.data() + i * space.to();
     const float* const centroid = nearest.at(nearest.nearest(point));
-    for (std::size_t d = 0; d < components; ++d)
+    for (std::size_t d = 0; d < leading; ++d)
       point[d] -= centroid[d];
   }
   auto codes = product_codes::learn(projected, parts(), bits, params().seed);
   return std::make_unique<coded_lists>(
-      coded_lists::model{std::move(learned), std::move(centroids), std::move(codes)}, distance(),
+      coded_lists::model{found.space, std::move(centroids), lists, std::move(codes)}, distance(),
       readers());
 }
 
@@ -245,27 +255,31 @@ std::optional<std::vector<neighbor>> ivf_pq_index::find(const structure& in, con
     const auto* const next = nearest.next();
     if (next == nullptr)
       break;
-    seen += of.offer(*next, memory);
+    of.offer(*next, memory);
+    seen += of.lists.rows_in(next->list);
   }
 
   const auto candidates = memory.best.finish();
   const query_distance exact(vectors_, query);
-  constexpr std::size_t ahead = 4;
-  std::vector<neighbor> found;
-  found.reserve(candidates.size());
+  for (std::size_t i = 0; i < std::min(ahead, candidates.size()); ++i)
+    exact.prefetch(candidates[i].slot);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     if (i + ahead < candidates.size())
       exact.prefetch(candidates[i + ahead].slot);
-    const float distance = exact(candidates[i].slot);
-    if (!std::isfinite(distance)) [[unlikely]]
+    candidates[i].distance = exact(candidates[i].slot);
+    if (!std::isfinite(candidates[i].distance)) [[unlikely]]
       return std::nullopt;
-    if (const auto row = directory().row_at(candidates[i].slot))
-      found.push_back({*row, exact.reported(distance)});
   }
-  const std::size_t wanted = std::min(spent.k, found.size());
-  std::partial_sort(found.begin(), found.begin() + static_cast<std::ptrdiff_t>(wanted),
-                    found.end());
-  found.resize(wanted);
+  std::sort(candidates.begin(), candidates.end());
+  std::vector<neighbor> found;
+  found.reserve(std::min(spent.k, candidates.size()));
+  for (const scored_slot& each : candidates) {
+    if (found.size() == spent.k)
+      break;
+    if (const auto row = directory().row_at(each.slot))
+      found.push_back({*row, exact.reported(each.distance)});
+  }
+  std::sort(found.begin(), found.end());
   return found;
 }
 
@@ -280,6 +294,7 @@ result<std::unique_ptr<ivf_index::structure>> ivf_pq_index::read(section_reader&
   HEARTH_TRY(const auto space, sections.next<float>(section_tag::ivf_projection));
   HEARTH_TRY(model.codes.starts, sections.next<std::uint32_t>(section_tag::ivf_part_starts));
   HEARTH_TRY(model.codes.codebooks, sections.next<float>(section_tag::ivf_codebooks));
+  model.lists = lists;
   model.codes.bits = params().nbits;
   const auto wrong = fail(errc::corruption, "snapshot: codes that do not fit the vectors");
   if (!all_finite(model.centroids) || !all_finite(space) || !all_finite(model.codes.codebooks))
@@ -289,10 +304,10 @@ result<std::unique_ptr<ivf_index::structure>> ivf_pq_index::read(section_reader&
     return wrong;
   const std::size_t components = space.size() / width - 1;
   model.space.mean.assign(space.begin(), space.begin() + static_cast<std::ptrdiff_t>(width));
-  model.space.components.assign(space.begin() + static_cast<std::ptrdiff_t>(width),
-                                     space.end());
+  model.space.components.assign(space.begin() + static_cast<std::ptrdiff_t>(width), space.end());
   const auto& starts = model.codes.starts;
-  if (model.centroids.size() != lists * components || starts.size() < 2 || starts.front() != 0 ||
+  if (model.centroids.empty() || model.centroids.size() % lists != 0 ||
+      model.centroids.size() / lists > components || starts.size() < 2 || starts.front() != 0 ||
       starts.back() != components ||
       std::ranges::adjacent_find(starts, std::greater_equal<>()) != starts.end() ||
       model.codes.codebooks.size() != components << model.codes.bits)

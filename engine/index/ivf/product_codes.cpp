@@ -133,52 +133,21 @@ void product_codes::encode(const float* vector, std::byte* codes, float* decoded
   }
 }
 
-void product_codes::make_tables(const float* query, float scale, product_tables& tables) const {
-  const std::size_t entries = (bits() == 4 ? groups() * 8 : parts()) * codewords();
+void product_codes::make_tables(const float* query, product_tables& tables) const {
+  const std::size_t padded_parts = bits() == 4 ? groups() * 8 : parts();
   auto& products = tables.products_;
-  products.resize(entries);
+  products.resize(padded_parts * codewords());
   for (std::size_t part = 0; part < parts(); ++part)
     kernel_.multiply(query + model_.starts[part], width(part), codebook(part), codewords(),
                      products.data() + part * codewords());
-  for (std::size_t i = 0; i < parts() * codewords(); ++i)
-    products[i] *= scale;
+  if (bits() == 8)
+    return;
   std::fill(products.begin() + static_cast<std::ptrdiff_t>(parts() * codewords()), products.end(),
             0.0F);
-  if (bits() == 4)
-    tables.quantize(parts(), groups());
-}
-
-// Each table from its own smallest entry on, in steps that are the same for all.
-void product_tables::quantize(std::size_t parts, std::size_t groups) {
-  constexpr std::size_t entries = 16;
-  constexpr float largest = 255;
-  lines_.resize(groups * 2);
-  std::uint8_t* out = lines_.front().entries;
-  float widest = 0;
-  fast_ = {out, groups, 1, 0};
-  thread_local std::vector<float> smallest;
-  smallest.assign(groups * 8, 0);
-  for (std::size_t part = 0; part < parts; ++part) {
-    const float* const table = products_.data() + part * entries;
-    float low = table[0];
-    float high = table[0];
-    for (std::size_t c = 1; c < entries; ++c) {
-      low = std::min(low, table[c]);
-      high = std::max(high, table[c]);
-    }
-    smallest[part] = low;
-    fast_.base += low;
-    widest = std::max(widest, high - low);
-  }
-  if (widest > 0)
-    fast_.scale = widest / largest;
-  const float per_step = 1 / fast_.scale;
-  for (std::size_t part = 0; part < groups * 8; ++part)
-    for (std::size_t c = 0; c < entries; ++c) {
-      const float steps = (products_[part * entries + c] - smallest[part]) * per_step + 0.5F;
-      out[part * entries + c] =
-          static_cast<std::uint8_t>(static_cast<int>(std::min(steps, largest)));
-    }
+  tables.lows_.resize(padded_parts);
+  tables.lines_.resize(groups() * 2);
+  kernel_.fast_scan.make_tables(products.data(), padded_parts, tables.lows_.data(),
+                                tables.lines_.front().entries, &tables.fast_);
 }
 
 }  // namespace hearth::engine::index

@@ -24,9 +24,9 @@ class product_tables {
   struct alignas(64) line {
     std::uint8_t entries[64];
   };
-  void quantize(std::size_t parts, std::size_t groups);
 
   std::vector<float> products_;
+  std::vector<float> lows_;
   std::vector<line> lines_;
   fast_scan_query fast_{};
 };
@@ -59,8 +59,7 @@ class product_codes {
   }
   /// Writes the codes of `vector` and what they stand for: dimension values.
   void encode(const float* vector, std::byte* codes, float* decoded) const;
-  /// Products of `query` with the codewords, times `scale`.
-  void make_tables(const float* query, float scale, product_tables& tables) const;
+  void make_tables(const float* query, product_tables& tables) const;
   [[nodiscard]] std::size_t memory_bytes() const noexcept {
     return (model_.codebooks.size() + half_norms_.size()) * sizeof(float) +
            model_.starts.size() * sizeof(std::uint32_t);

@@ -54,18 +54,30 @@ principal_directions components_of_few_rows(matrix_view sample) {
 
 }  // namespace
 
-projection::model projection::learn(matrix_view sample, double energy, std::size_t most) {
+std::uint32_t projection::result_of_learning::components_for(double energy) const noexcept {
+  const auto enough = std::ranges::find_if(energies, [&](double each) { return each >= energy; });
+  const auto all = static_cast<std::uint32_t>(energies.size());
+  return enough == energies.end() ? all : static_cast<std::uint32_t>(enough - energies.begin()) + 1;
+}
+
+projection::result_of_learning projection::learn(matrix_view sample, double energy,
+                                                 std::size_t most) {
   auto found = sample.dimension() > most_dimensions ? components_of_few_rows(sample)
                                                     : principal_components(sample);
   if (!std::ranges::all_of(found.energies, [](double each) { return std::isfinite(each); }))
     return {};
   const double total = std::accumulate(found.energies.begin(), found.energies.end(), 0.0);
+  result_of_learning learned;
   double reached = 0;
-  std::size_t count = 0;
-  while (count < std::min(found.energies.size(), most) && (count == 0 || reached < energy * total))
-    reached += found.energies[count++];
+  for (const double each : found.energies) {
+    reached += each;
+    learned.energies.push_back(total > 0 ? reached / total : 1);
+  }
+  const std::size_t count = std::min<std::size_t>(learned.components_for(energy), most);
+  learned.energies.resize(count);
   found.components.resize(count * sample.dimension());
-  return {std::move(found.mean), std::move(found.components)};
+  learned.space = {std::move(found.mean), std::move(found.components)};
+  return learned;
 }
 
 projection::projection(model learned)

@@ -19,9 +19,18 @@ class projection {
     std::vector<float> components;  ///< to x from dimension: orthonormal rows, strongest first
   };
 
-  /// As many components of `sample` as hold `energy` (0 to 1) of its variance, `most` at most. An
-  /// empty model if squares of its values leave float32. Deterministic.
-  [[nodiscard]] static model learn(matrix_view sample, double energy, std::size_t most);
+  struct result_of_learning {
+    model space;
+    std::vector<double>
+        energies;  ///< up to and including each component, as shares of all variance
+
+    /// How many of the components hold `energy` (0 to 1); all of them if they do not.
+    [[nodiscard]] std::uint32_t components_for(double energy) const noexcept;
+  };
+  /// As many components of `sample` as hold `energy` of its variance, `most` at most. An empty
+  /// model if squares of its values leave float32. Deterministic.
+  [[nodiscard]] static result_of_learning learn(matrix_view sample, double energy,
+                                                std::size_t most);
 
   explicit projection(model learned);
 

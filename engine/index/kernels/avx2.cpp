@@ -5,6 +5,7 @@
 #include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -44,6 +45,6 @@ const kernel_table avx2_kernels{"avx2",
                                 squared_norm<avx2_lanes>,
                                 code_l2_squared_avx2,
                                 multiply<avx2_lanes>,
-                                {1, fast_scan_avx2}};
+                                {1, make_tables, fast_scan_avx2}};
 
 }  // namespace hearth::engine::index

@@ -4,6 +4,7 @@
 #include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 
 namespace hearth::engine::index {
 
@@ -14,6 +15,6 @@ const kernel_table avx512_kernels{"avx512",
                                   squared_norm<avx512_lanes>,
                                   code_l2_squared_avx2,
                                   multiply<avx512_lanes>,
-                                  {1, fast_scan_avx2}};
+                                  {1, make_tables, fast_scan_avx2}};
 
 }  // namespace hearth::engine::index

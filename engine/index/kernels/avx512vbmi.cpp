@@ -3,6 +3,7 @@
 #include "engine/index/kernels/avx512_lanes.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 #include "engine/index/kernels/vnni_loops.hpp"
 
 namespace hearth::engine::index {
@@ -50,8 +51,12 @@ std::uint32_t fast_scan(const fast_scan_query& query, const std::byte* codes, co
 
 }  // namespace
 
-const kernel_table avx512vbmi_kernels{
-    "avx512vbmi",         l2_squared<avx512_lanes>, dot<avx512_lanes>, squared_norm<avx512_lanes>,
-    code_l2_squared_vnni, multiply<avx512_lanes>,   {4, fast_scan}};
+const kernel_table avx512vbmi_kernels{"avx512vbmi",
+                                      l2_squared<avx512_lanes>,
+                                      dot<avx512_lanes>,
+                                      squared_norm<avx512_lanes>,
+                                      code_l2_squared_vnni,
+                                      multiply<avx512_lanes>,
+                                      {4, make_tables, fast_scan}};
 
 }  // namespace hearth::engine::index

@@ -25,6 +25,11 @@ struct fast_scan_query {
 /// set: `together` bytes of row 0, as many of row 1, and so on to row 31; then the next ones.
 struct fast_scan_kernel {
   std::uint32_t together;  ///< 1 or 4
+  /// Makes query.tables, scale and base of `products`: sixteen per part, `parts` a multiple of 8.
+  /// Each table counts from its smallest product on, in steps of 1/255 of the widest table's range.
+  /// `lows` is room for one value per part.
+  void (*make_tables)(const float* products, std::size_t parts, float* lows, std::uint8_t* tables,
+                      fast_scan_query* query) noexcept;
   /// distances[r] = biases[r] + factors[r] * (base + scale * s) for the 32 rows of a block, where s
   /// is the exact sum of the row's table entries. Bit r of the answer says: below `limit`. Factors
   /// and biases are finite; any alignment.

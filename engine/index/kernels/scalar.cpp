@@ -1,6 +1,7 @@
 // Portable kernels. Eight independent sums keep the additions from waiting for each other and let
 // the compiler use whatever vectors the baseline has.
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -86,7 +87,12 @@ std::uint32_t fast_scan(const fast_scan_query& query, const std::byte* codes, co
 
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar",        l2_squared, dot,           squared_norm,
-                                  code_l2_squared, multiply,   {1, fast_scan}};
+const kernel_table scalar_kernels{"scalar",
+                                  l2_squared,
+                                  dot,
+                                  squared_norm,
+                                  code_l2_squared,
+                                  multiply,
+                                  {1, make_tables, fast_scan}};
 
 }  // namespace hearth::engine::index
