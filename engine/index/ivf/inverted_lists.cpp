@@ -15,10 +15,12 @@ std::size_t row_bytes_of(const list_layout& layout) noexcept {
   return bytes;
 }
 
-// Cells start at multiples of 64, so that payloads do.
-std::size_t block_stride(std::size_t header_bytes, const list_layout& layout) noexcept {
-  return header_bytes + (row_bytes_of(layout) * layout.block_rows + 63) / 64 * 64;
+std::size_t whole_lines(std::size_t bytes) noexcept {
+  return (bytes + 63) / 64 * 64;
 }
+
+// Enough to hide the way to the next block; what follows streams by itself.
+constexpr std::size_t most_prefetched = 1024;
 
 }  // namespace
 
@@ -36,8 +38,9 @@ struct inverted_lists::draft {
 
 inverted_lists::inverted_lists(list_layout layout, std::uint32_t lists, epoch_domain& readers)
     : layout_(std::move(layout)), row_bytes_(row_bytes_of(layout_)),
-      prefetch_bytes_(std::min<std::size_t>(block_stride(sizeof(header), layout_), 4096)),
-      count_(lists), readers_(readers), blocks_(block_stride(sizeof(header), layout_)),
+      slots_offset_(sizeof(header) + whole_lines(row_bytes_ * layout_.block_rows)),
+      prefetch_bytes_(std::min(slots_offset_, most_prefetched)), count_(lists), readers_(readers),
+      blocks_(slots_offset_ + whole_lines(layout_.block_rows * sizeof(slot_id))),
       lists_(std::make_unique<list_state[]>(lists)) {
   for (std::size_t list = 0; list < count_; ++list)
     lists_[list].blocks.store(new table, std::memory_order_relaxed);
@@ -72,7 +75,7 @@ void inverted_lists::fill(draft& next, std::span<const slot_id> slots,
     for (std::uint32_t row = 0; row < layout_.block_rows && done < slots.size(); ++row) {
       if ((target.live >> row & 1u) != 0)
         continue;
-      target.slots[row] = slots[done];
+      slots_of(block)[row] = slots[done];
       write_row(block, row, rows.data() + done * row_bytes_);
       target.live |= 1u << row;
       ++done;
@@ -118,7 +121,7 @@ void inverted_lists::publish(draft& next) {
   for (const block_id block : next.fresh)
     for (std::uint32_t live = header_of(block).live; live != 0; live &= live - 1) {
       const auto row = static_cast<std::uint32_t>(std::countr_zero(live));
-      places_[header_of(block).slots[row]] = {block, row};
+      places_[slots_of(block)[row]] = {block, row};
     }
   auto& current = lists_[next.list].blocks;
   std::unique_ptr<const table> old(current.load(std::memory_order_relaxed));
@@ -215,7 +218,7 @@ void inverted_lists::write_row(block_id block, std::uint32_t row, const std::byt
 
 void inverted_lists::copy_row(block_id from, std::uint32_t from_row, block_id to,
                               std::uint32_t to_row) noexcept {
-  header_of(to).slots[to_row] = header_of(from).slots[from_row];
+  slots_of(to)[to_row] = slots_of(from)[from_row];
   const std::byte* source = payload_of(from);
   std::byte* target = payload_of(to);
   for (const auto& part : layout_.row)

@@ -90,12 +90,11 @@ class inverted_lists {
  private:
   using block_id = slot_id;
   using table = std::vector<block_id>;
-  struct header {
+  /// A block is this, the payload, and the slots of its rows: what a scan does not need comes last.
+  struct alignas(64) header {
     std::uint32_t live = 0;
     std::uint32_t list = 0;
-    alignas(64) slot_id slots[list_layout::most_block_rows]{};
   };
-  static_assert(sizeof(header) == 192);
   struct place {
     block_id block = no_slot;
     std::uint32_t row = 0;
@@ -112,9 +111,13 @@ class inverted_lists {
   [[nodiscard]] std::byte* payload_of(block_id block) const noexcept {
     return blocks_.at(block) + sizeof(header);
   }
+  [[nodiscard]] slot_id* slots_of(block_id block) const noexcept {
+    return reinterpret_cast<slot_id*>(blocks_.at(block) + slots_offset_);
+  }
   [[nodiscard]] block_view view(block_id block) const noexcept {
     header& of = header_of(block);
-    return {std::atomic_ref(of.live).load(std::memory_order_acquire), of.slots, payload_of(block)};
+    return {std::atomic_ref(of.live).load(std::memory_order_acquire), slots_of(block),
+            payload_of(block)};
   }
   void prefetch(block_id block) const noexcept {
     const std::byte* start = blocks_.at(block);
@@ -134,6 +137,7 @@ class inverted_lists {
 
   const list_layout layout_;
   const std::size_t row_bytes_;
+  const std::size_t slots_offset_;
   const std::size_t prefetch_bytes_;
   const std::size_t count_;
   epoch_domain& readers_;

@@ -26,6 +26,7 @@ constexpr std::size_t rows_per_list = 8;      // at the first training, if nlist
 constexpr std::uint64_t training_growth = 4;  // and again at so many times the rows
 constexpr std::size_t sampled_per_list = 40;
 constexpr std::size_t least_sample = 4096;
+constexpr std::size_t most_refiled_bytes = std::size_t{1} << 26;
 constexpr std::size_t most_sampled_values = std::size_t{1} << 26;
 
 bool is_huge(const float* vector, std::size_t dimension) noexcept {
@@ -219,11 +220,13 @@ std::vector<float> ivf_index::sample(std::uint32_t lists) const {
 }
 
 void ivf_index::refile(structure& next) {
+  // Many at a time, so that the blocks of a list lie side by side.
+  const std::size_t together = std::max(block_rows, most_refiled_bytes / next.lists.row_bytes());
   batch filed;
   for (slot_id slot = 0; slot < rows_.bound(); ++slot) {
     if (rows_.visible(slot))
       filed.add(next, slot, kept(slot));
-    if (filed.slots.size() == block_rows || slot + 1 == rows_.bound()) {
+    if (filed.slots.size() == together || slot + 1 == rows_.bound()) {
       file(next, filed);
       filed.clear();
     }

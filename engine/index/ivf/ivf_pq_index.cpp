@@ -17,11 +17,11 @@ namespace {
 
 constexpr std::uint32_t training_rounds = 10;
 // The rest of the variance costs more to look at than it tells.
-constexpr double wanted_energy = 0.95;
-const double we = getenv("WE") ? atof(getenv("WE")) : wanted_energy;
-const double le = getenv("LE") ? atof(getenv("LE")) : 0.88;
-const std::size_t ahead = getenv("AH") ? atoi(getenv("AH")) : 4;
+constexpr double wanted_energy = 0.92;
+// Which list is nearest shows in fewer components still.
+constexpr double list_energy = 0.8;
 constexpr std::size_t components_per_bit = 1;  // of a part
+constexpr std::size_t ahead = 4;               // of the vector that is compared
 // Codes that say little about a vector must not be blown up.
 constexpr float largest_factor = 4;
 
@@ -214,7 +214,7 @@ const float* ivf_pq_index::keep(slot_id slot, std::span<const float> vector) {
 std::unique_ptr<ivf_index::structure> ivf_pq_index::learn(matrix_view sample, std::uint32_t lists) {
   const std::uint32_t bits = params().nbits;
   const std::size_t most = parts() * bits * components_per_bit;
-  const auto found = projection::learn(sample, we, most);
+  const auto found = projection::learn(sample, wanted_energy, most);
   if (found.space.mean.empty())
     return nullptr;
   const projection space(found.space);
@@ -224,7 +224,7 @@ std::unique_ptr<ivf_index::structure> ivf_pq_index::learn(matrix_view sample, st
     (void)space.apply(sample.row(i).data(), points.data() + i * space.to());
   const matrix_view projected(points.data(), sample.rows(), space.to());
 
-  const std::uint32_t leading = found.components_for(le);
+  const std::uint32_t leading = found.components_for(list_energy);
   std::vector<float> starts;
   for (std::size_t i = 0; i < sample.rows(); ++i)
     starts.insert(starts.end(), projected.row(i).begin(), projected.row(i).begin() + leading);
