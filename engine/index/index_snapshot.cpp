@@ -9,6 +9,7 @@
 #include "engine/index/hnsw_index.hpp"
 #include "engine/index/ivf/ivf_flat_index.hpp"
 #include "engine/index/ivf/ivf_pq_index.hpp"
+#include "engine/index/kd_tree/kd_tree_index.hpp"
 #include "engine/index/row_loading.hpp"
 
 namespace hearth::engine::index {
@@ -120,8 +121,9 @@ load_index(section_reader& sections, const snapshot_header& expected, const fetc
     return load(std::type_identity<ivf_flat_index>());
   case index_kind::ivf_pq:
     return load(std::type_identity<ivf_pq_index>());
-  case index_kind::hnsw:
   case index_kind::kd_tree:
+    return load(std::type_identity<kd_tree_index>());
+  case index_kind::hnsw:
     break;
   }
   return load(std::type_identity<hnsw_index>());

@@ -100,6 +100,8 @@ void inverted_lists::fill(draft& next, std::span<const slot_id> slots,
 
 // An empty block; whoever takes it fills it before it publishes.
 inverted_lists::block_id inverted_lists::take_block(draft& next) {
+  if (free_.empty())
+    reclaim(readers_.oldest());
   block_id block = block_bound_;
   if (!free_.empty()) {
     block = free_.back();

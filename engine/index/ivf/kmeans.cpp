@@ -91,24 +91,37 @@ void move_to_means(matrix_view points, const assignment& assigned, std::vector<f
             static_cast<float>(sums[c * dimension + d] / assigned.size[c]);
 }
 
-// Gives each empty cluster the outermost point of the largest one.
+// The point of `cluster` that is farthest from its centroid; points.rows() if all are at it.
+std::size_t outermost(matrix_view points, const assignment& assigned, std::uint32_t cluster) {
+  std::size_t found = points.rows();
+  for (std::size_t i = 0; i < points.rows(); ++i)
+    if (assigned.cluster[i] == cluster &&
+        assigned.distance[i] > (found == points.rows() ? 0 : assigned.distance[found]))
+      found = i;
+  return found;
+}
+
+// Gives each empty cluster the outermost point of the largest one that has such a point.
 void fill_empty(matrix_view points, assignment& assigned, std::vector<float>& centroids) {
   const std::size_t dimension = points.dimension();
-  for (std::size_t empty = 0; empty < assigned.size.size(); ++empty) {
-    if (assigned.size[empty] > 0)
-      continue;
-    const auto largest =
-        static_cast<std::uint32_t>(std::ranges::max_element(assigned.size) - assigned.size.begin());
-    std::size_t outermost = points.rows();
-    for (std::size_t i = 0; i < points.rows(); ++i)
-      if (assigned.cluster[i] == largest &&
-          (outermost == points.rows() || assigned.distance[i] > assigned.distance[outermost]))
-        outermost = i;
-    std::ranges::copy(points.row(outermost), centroids.data() + empty * dimension);
-    // Where it will take about half: the next empty one should look elsewhere.
-    assigned.cluster[outermost] = static_cast<std::uint32_t>(empty);
-    assigned.size[empty] = assigned.size[largest] / 2;
-    assigned.size[largest] -= assigned.size[empty];
+  auto& size = assigned.size;
+  for (std::uint32_t empty = 0; empty < size.size(); ++empty) {
+    while (size[empty] == 0) {
+      const auto largest =
+          static_cast<std::uint32_t>(std::ranges::max_element(size) - size.begin());
+      if (size[largest] <= 1)
+        return;
+      const std::size_t point = outermost(points, assigned, largest);
+      if (point == points.rows()) {
+        size[largest] = 1;  // copies of one point
+        continue;
+      }
+      std::ranges::copy(points.row(point), centroids.data() + empty * dimension);
+      // It will take about half: the next empty cluster should look elsewhere.
+      assigned.cluster[point] = empty;
+      size[empty] = size[largest] / 2;
+      size[largest] -= size[empty];
+    }
   }
 }
 
