@@ -5,6 +5,7 @@
 
 #include "engine/index/hnsw_index.hpp"
 #include "engine/index/snapshot_sections.hpp"
+#include "engine/index/thread_team.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -20,7 +21,7 @@ std::size_t hnsw_index::first_training(std::uint32_t dimension) noexcept {
 }
 
 // Codes all vectors before searches see the new codes. Graph links keep: they are near either way.
-void hnsw_index::train_codes(slot_id room) {
+void hnsw_index::train_codes(slot_id room, thread_team& team) {
   next_training_ *= training_growth;
   const slot_id bound = rows_.bound();
   const std::size_t stride = std::max<std::size_t>(size() / sample_rows, 1);
@@ -36,8 +37,12 @@ void hnsw_index::train_codes(slot_id room) {
     return;  // values beyond what float32 can square: the vectors themselves serve
   auto next = std::make_unique<code_store>(*std::move(trained));
   next->reserve(room);
-  for (slot_id slot = 0; slot < bound; ++slot)
-    next->put(slot, vectors_.at(slot));
+  constexpr slot_id block = 256;
+  team.run((bound + block - 1) / block, [&](std::size_t number) {
+    const auto first = static_cast<slot_id>(number * block);
+    for (slot_id slot = first; slot < std::min(bound, first + block); ++slot)
+      next->put(slot, vectors_.at(slot));
+  });
   publish_codes(std::move(next));
 }
 

@@ -73,10 +73,10 @@ bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point 
                       std::size_t ef, search_scratch& scratch) const {
   candidate from{view.distance(entry.slot), entry.slot};
   for (std::uint32_t layer = entry.level; layer > 0; --layer)
-    from = descend(view, from, layer);
+    from = descend(view, from, layer, scratch);
   if (!std::isfinite(from.distance))
     return false;
-  // Usually nothing that is linked is hidden, and looking it up for each node would cost a cache
+  // Often nothing that is linked is hidden, and looking it up for each node would cost a cache
   // miss. What is hidden from now on is left out by take_best().
   if (leaving_.load(std::memory_order_acquire) == 0)
     return search_layer(view, from, ef, 0, scratch, [](slot_id) { return true; });

@@ -56,7 +56,7 @@ bool for_each_list(const graph_sections& read, Visit&& visit) {
 
 result<void> check_sizes(const graph_sections& read, const hnsw_graph& limits) {
   HEARTH_CHECK(check_rising(read.rows));
-  if (read.size() >= no_slot - slot_segments::first_cells)
+  if (read.size() > slot_segments::max_cells)
     return corrupt("too many rows");
   if (read.levels.size() != read.size() || read.parents.size() != read.size())
     return corrupt("sections of different lengths");
@@ -167,10 +167,11 @@ std::vector<std::byte> hnsw_index::serialize() const {
     out.levels.push_back(static_cast<std::uint8_t>(graph_.level(slot)));
     out.parents.push_back(number[graph_.parent(slot)]);
     for (std::uint32_t layer = 0; layer <= graph_.level(slot); ++layer) {
-      const auto links = graph_.links(slot, layer);
-      out.link_counts.push_back(static_cast<std::uint16_t>(links.size()));
-      for (const slot_id target : links)
-        out.links.push_back(number[target]);
+      const std::size_t before = out.links.size();
+      for (const slot_id target : graph_.links(slot, layer))
+        if (number[target] != no_slot)  // otherwise erased, and waiting for a sweep
+          out.links.push_back(number[target]);
+      out.link_counts.push_back(static_cast<std::uint16_t>(out.links.size() - before));
     }
   }
   const slot_id entry = graph_.entry().slot;
@@ -214,13 +215,14 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
       const slot_id slot = loaded->rows_.take();
       loaded->vectors_.put(slot, vectors.row(i));
       loaded->graph_.place(slot, read.levels[slot]);
-      loaded->graph_.set_parent(slot, read.parents[slot]);
       if (read.levels[slot] != loaded->level_of(read.rows[slot]))
         return corrupt("a level that its row does not have");
     }
     return {};
   };
   HEARTH_TRY(const std::vector<row_id> missing, fetch_in_blocks(read.rows, dimension, fetch, put));
+  for (slot_id slot = 0; slot < count; ++slot)
+    loaded->graph_.set_parent(slot, read.parents[slot]);
   for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
     loaded->graph_.set_links(node, layer, targets);
     return true;

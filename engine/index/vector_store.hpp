@@ -32,11 +32,13 @@ class vector_store {
   [[nodiscard]] const kernel_table& kernel() const noexcept { return kernel_; }
   [[nodiscard]] std::size_t stride() const noexcept { return segments_.stride(); }
 
-  /// Asks for the start of a vector; the hardware follows a stream that it sees begin.
-  void prefetch(slot_id slot) const noexcept {
+  /// Asks for the start of a vector and answers where it is. The hardware follows a stream that it
+  /// sees begin.
+  const std::byte* prefetch(slot_id slot) const noexcept {
     const std::byte* start = segments_.at(slot);
     for (std::size_t offset = 0; offset < prefetch_bytes_; offset += 64)
       __builtin_prefetch(start + offset);
+    return start;
   }
 
  private:
@@ -57,7 +59,12 @@ class query_distance {
   [[nodiscard]] float operator()(slot_id slot) const noexcept {
     return offset_ + scale_ * sum_(query_, vectors_.at(slot), vectors_.dimension());
   }
-  void prefetch(slot_id slot) const noexcept { vectors_.prefetch(slot); }
+  const std::byte* prefetch(slot_id slot) const noexcept { return vectors_.prefetch(slot); }
+  void measure(std::span<const std::byte* const> vectors, float* out) const noexcept {
+    for (const std::byte* each : vectors)
+      *out++ = offset_ +
+               scale_ * sum_(query_, reinterpret_cast<const float*>(each), vectors_.dimension());
+  }
   /// The reported distance, computed in float64: finite for all finite vectors.
   [[nodiscard]] double exact(slot_id slot) const noexcept;
   /// What operator() gave, as distance_kind defines it.

@@ -7,7 +7,12 @@
 namespace hearth::engine::index {
 
 // Without AVX-512BW there are no 512-bit bytes.
-const kernel_table avx512_kernels{"avx512", l2_squared<avx512_lanes>, dot<avx512_lanes>,
-                                  squared_norm<avx512_lanes>, code_l2_squared_avx2};
+const kernel_table avx512_kernels{"avx512",
+                                  l2_squared<avx512_lanes>,
+                                  dot<avx512_lanes>,
+                                  squared_norm<avx512_lanes>,
+                                  code_l2_squared_avx2,
+                                  code_l2_squared_many_avx2,
+                                  products<avx512_lanes>};
 
 }  // namespace hearth::engine::index

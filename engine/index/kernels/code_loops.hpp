@@ -11,8 +11,8 @@ namespace hearth::engine::index {
 namespace {
 
 // Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
-inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
-                                          std::size_t bytes) noexcept {
+std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
+                                   std::size_t bytes) noexcept {
   const __m256i ones = _mm256_set1_epi16(1);
   const auto squares = [&](std::size_t at) {
     const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(a + at));
@@ -34,6 +34,12 @@ inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
   four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
   return static_cast<std::uint32_t>(_mm_cvtsi128_si32(four));
+}
+
+void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                               std::size_t bytes, std::uint32_t* sums) noexcept {
+  for (std::size_t i = 0; i < count; ++i)
+    sums[i] = code_l2_squared_avx2(a, rows[i], bytes);
 }
 
 }  // namespace

@@ -22,6 +22,12 @@ struct kernel_table {
   /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
   std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
                                    std::size_t bytes) noexcept;
+  /// sums[i] = code_l2_squared(a, rows[i], bytes) for `count` rows.
+  void (*code_l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                               std::size_t bytes, std::uint32_t* sums) noexcept;
+  /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
+  void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+                   float* out) noexcept;
 };
 
 extern const kernel_table scalar_kernels;
