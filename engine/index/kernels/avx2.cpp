@@ -35,7 +35,11 @@ struct avx2_lanes {
 
 }  // namespace
 
-const kernel_table avx2_kernels{"avx2", l2_squared<avx2_lanes>, dot<avx2_lanes>,
-                                squared_norm<avx2_lanes>, code_l2_squared_avx2};
+const kernel_table avx2_kernels{"avx2",
+                                l2_squared<avx2_lanes>,
+                                dot<avx2_lanes>,
+                                squared_norm<avx2_lanes>,
+                                code_l2_squared_avx2,
+                                code_dots_avx2};
 
 }  // namespace hearth::engine::index

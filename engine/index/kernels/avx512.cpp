@@ -7,7 +7,11 @@
 namespace hearth::engine::index {
 
 // Without AVX-512BW there are no 512-bit bytes.
-const kernel_table avx512_kernels{"avx512", l2_squared<avx512_lanes>, dot<avx512_lanes>,
-                                  squared_norm<avx512_lanes>, code_l2_squared_avx2};
+const kernel_table avx512_kernels{"avx512",
+                                  l2_squared<avx512_lanes>,
+                                  dot<avx512_lanes>,
+                                  squared_norm<avx512_lanes>,
+                                  code_l2_squared_avx2,
+                                  code_dots_avx2};
 
 }  // namespace hearth::engine::index

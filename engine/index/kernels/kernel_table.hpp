@@ -7,6 +7,12 @@
 
 namespace hearth::engine::index {
 
+/// Two inner products of a row of codes.
+struct code_sums {
+  std::int32_t high;
+  std::int32_t low;
+};
+
 /// Kernels over `n` float32 values. Any n (0 gives 0), any alignment. Sums run in float32 in a
 /// fixed order per table, so equal input bits give equal output bits wherever the vectors lie. A
 /// sum beyond the float32 range is infinite, or NaN where infinities of both signs meet.
@@ -22,6 +28,10 @@ struct kernel_table {
   /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
   std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
                                    std::size_t bytes) noexcept;
+  /// sum(row * high) and sum(row * low) over all `bytes`, unsigned in the row and signed in the
+  /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
+  code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,
+                         std::size_t bytes) noexcept;
 };
 
 extern const kernel_table scalar_kernels;

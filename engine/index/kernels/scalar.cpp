@@ -50,8 +50,20 @@ std::uint32_t code_l2_squared(const std::byte* a, const std::byte* b, std::size_
   return sum;
 }
 
+code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
+                    std::size_t bytes) noexcept {
+  code_sums sums{0, 0};
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const int code = static_cast<int>(row[i]);
+    sums.high += code * static_cast<std::int8_t>(high[i]);
+    sums.low += code * static_cast<std::int8_t>(low[i]);
+  }
+  return sums;
+}
+
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar", l2_squared, dot, squared_norm, code_l2_squared};
+const kernel_table scalar_kernels{"scalar",     l2_squared,      dot,
+                                  squared_norm, code_l2_squared, code_dots};
 
 }  // namespace hearth::engine::index
