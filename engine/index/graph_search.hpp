@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "engine/index/candidate_pool.hpp"
+#include "engine/index/codes/aligned_row.hpp"
 #include "engine/index/hnsw_graph.hpp"
 #include "engine/index/vector_store.hpp"
 
@@ -44,21 +45,6 @@ class visited_set {
  private:
   std::vector<std::uint64_t> words_;
   std::vector<slot_id> seen_;
-};
-
-/// Room for one row of codes, which start at multiples of 64.
-class aligned_row {
- public:
-  [[nodiscard]] std::byte* of(std::size_t bytes) {
-    lines_.resize((bytes + sizeof(line) - 1) / sizeof(line));
-    return reinterpret_cast<std::byte*>(lines_.data());
-  }
-
- private:
-  struct alignas(64) line {
-    std::byte bytes[64];
-  };
-  std::vector<line> lines_;
 };
 
 /// The working memory of one search; each thread keeps one and uses it for every index.

@@ -1,17 +1,18 @@
 #pragma once
-// The short codes of an index, one row per slot.
+// The codes of an index, one row per slot.
 #include <algorithm>
 
+#include "engine/index/codes/scalar_codes.hpp"
 #include "engine/index/codes/short_codes.hpp"
 #include "engine/index/slot_segments.hpp"
 
 namespace hearth::engine::index {
 
-/// Thread rule: as vector_store.
-class code_store {
+/// Rows of `Codes`, which is short_codes or scalar_codes. Thread rule: as vector_store.
+template <class Codes>
+class coded_rows {
  public:
-  explicit code_store(short_codes trained)
-      : codes_(std::move(trained)), rows_(codes_.row_bytes()) {}
+  explicit coded_rows(Codes trained) : codes_(std::move(trained)), rows_(codes_.row_bytes()) {}
 
   void reserve(std::uint64_t slots) { rows_.reserve(slots); }
   void put(slot_id slot, const float* vector) noexcept { codes_.encode(vector, rows_.at(slot)); }
@@ -21,7 +22,7 @@ class code_store {
     return codes_.is_row(rows_.at(slot));
   }
   [[nodiscard]] const std::byte* at(slot_id slot) const noexcept { return rows_.at(slot); }
-  [[nodiscard]] const short_codes& codes() const noexcept { return codes_; }
+  [[nodiscard]] const Codes& codes() const noexcept { return codes_; }
   [[nodiscard]] float distance(slot_id a, slot_id b) const noexcept {
     return codes_.distance(at(a), at(b));
   }
@@ -34,9 +35,12 @@ class code_store {
   }
 
  private:
-  const short_codes codes_;
+  const Codes codes_;
   slot_segments rows_;
 };
+
+using code_store = coded_rows<short_codes>;
+using scalar_store = coded_rows<scalar_codes>;
 
 /// The distance from one coded row to slots, in the order of reported distances.
 class code_distance {

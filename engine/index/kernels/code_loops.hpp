@@ -1,5 +1,5 @@
 #pragma once
-// The loop over 7-bit codes for AVX2, which CPUs with AVX-512F alone use too. Internal linkage, as
+// The loops over codes for AVX2, which CPUs with AVX-512F alone use too. Internal linkage, as
 // in float_loops.hpp.
 #if defined(__AVX2__)
 #include <immintrin.h>
@@ -7,8 +7,17 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "engine/index/kernels/kernel_table.hpp"
+
 namespace hearth::engine::index {
 namespace {
+
+inline std::int32_t sum_of_lanes_avx2(__m256i eight) noexcept {
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
+  return _mm_cvtsi128_si32(four);
+}
 
 // Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
 std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
@@ -29,11 +38,25 @@ std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
     s0 = _mm256_add_epi32(s0, summed(squares(i)));
     s1 = _mm256_add_epi32(s1, summed(squares(i + 32)));
   }
-  const __m256i eight = _mm256_add_epi32(s0, s1);
-  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
-  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(four));
+  return static_cast<std::uint32_t>(sum_of_lanes_avx2(_mm256_add_epi32(s0, s1)));
+}
+
+// Bytes are widened first: multiply-and-add of unsigned with signed bytes would saturate.
+inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, const std::byte* low,
+                                std::size_t bytes) noexcept {
+  const auto part = [](const std::byte* at) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
+  };
+  __m256i high_sums = _mm256_setzero_si256();
+  __m256i low_sums = _mm256_setzero_si256();
+  for (std::size_t i = 0; i < bytes; i += 16) {
+    const __m256i codes = _mm256_cvtepu8_epi16(part(row + i));
+    high_sums =
+        _mm256_add_epi32(high_sums, _mm256_madd_epi16(codes, _mm256_cvtepi8_epi16(part(high + i))));
+    low_sums =
+        _mm256_add_epi32(low_sums, _mm256_madd_epi16(codes, _mm256_cvtepi8_epi16(part(low + i))));
+  }
+  return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
 }
 
 void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows, std::size_t count,

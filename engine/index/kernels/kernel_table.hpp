@@ -7,6 +7,12 @@
 
 namespace hearth::engine::index {
 
+/// Two inner products of a row of codes.
+struct code_sums {
+  std::int32_t high;
+  std::int32_t low;
+};
+
 /// Kernels over `n` float32 values. Any n (0 gives 0), any alignment. Sums run in float32 in a
 /// fixed order per table, so equal input bits give equal output bits wherever the vectors lie. A
 /// sum beyond the float32 range is infinite, or NaN where infinities of both signs meet.
@@ -18,6 +24,9 @@ struct kernel_table {
   float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a^2)
   float (*squared_norm)(const float* a, std::size_t n) noexcept;
+  /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
+  void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+                   float* out) noexcept;
   /// sum((a - b)^2) of the codes in two rows of short_codes: 7-bit values behind the first four
   /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
   std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
@@ -25,9 +34,10 @@ struct kernel_table {
   /// sums[i] = code_l2_squared(a, rows[i], bytes) for `count` rows.
   void (*code_l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
                                std::size_t bytes, std::uint32_t* sums) noexcept;
-  /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
-  void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
-                   float* out) noexcept;
+  /// sum(row * high) and sum(row * low) over all `bytes`, unsigned in the row and signed in the
+  /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
+  code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,
+                         std::size_t bytes) noexcept;
 };
 
 extern const kernel_table scalar_kernels;

@@ -62,9 +62,28 @@ void products(const float* matrix, std::size_t rows, std::size_t columns, const 
     out[row] = dot(matrix + row * columns, vector, columns);
 }
 
+code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
+                    std::size_t bytes) noexcept {
+  code_sums sums{0, 0};
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const int code = static_cast<int>(row[i]);
+    sums.high += code * static_cast<std::int8_t>(high[i]);
+    sums.low += code * static_cast<std::int8_t>(low[i]);
+  }
+  return sums;
+}
+
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar",        l2_squared,           dot,     squared_norm,
-                                  code_l2_squared, code_l2_squared_many, products};
+const kernel_table scalar_kernels{
+    .name = "scalar",
+    .l2_squared = l2_squared,
+    .dot = dot,
+    .squared_norm = squared_norm,
+    .products = products,
+    .code_l2_squared = code_l2_squared,
+    .code_l2_squared_many = code_l2_squared_many,
+    .code_dots = code_dots,
+};
 
 }  // namespace hearth::engine::index
