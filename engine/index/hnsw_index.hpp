@@ -80,8 +80,10 @@ class hnsw_index final : public vector_index {
  private:
   // Searching (hnsw_search.cpp).
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
-  [[nodiscard]] bool search_graph(const query_distance& distance, const float* query,
+  [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
                                   std::size_t ef, search_scratch& scratch) const;
+  [[nodiscard]] bool rank_by_vectors(const query_distance& distance, std::size_t k,
+                                     std::vector<candidate>& best) const;
   template <class Distance>
   [[nodiscard]] bool walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
                           std::size_t ef, search_scratch& scratch) const;

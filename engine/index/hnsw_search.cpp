@@ -10,6 +10,26 @@ namespace {
 // order. Below this many rows per candidate the scan is the faster of the two, and exact.
 constexpr std::size_t rows_per_candidate = 4;
 
+// How far distances between codes are from those between vectors, as seen so far in one search.
+class code_error {
+ public:
+  void add(float seen) noexcept {
+    const double change = static_cast<double>(seen) - mean_;
+    mean_ += change / ++count_;
+    squares_ += change * (static_cast<double>(seen) - mean_);
+  }
+  /// Errors are hardly ever less than this.
+  [[nodiscard]] double least() const noexcept {
+    constexpr double deviations = 4;
+    return mean_ - deviations * std::sqrt(squares_ / count_);
+  }
+
+ private:
+  double count_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;
+};
+
 }  // namespace
 
 std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size_t k,
@@ -29,7 +49,7 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   if (k == 0 || live == 0)
     return {};
   ef = std::max(ef, k);
-  if (ef > live / rows_per_candidate || !search_graph(distance, values, ef, scratch))
+  if (ef > live / rows_per_candidate || !search_graph(distance, values, k, ef, scratch))
     return scan(distance, k);
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
@@ -40,8 +60,8 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
 }
 
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.
-bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t ef,
-                              search_scratch& scratch) const {
+bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t k,
+                              std::size_t ef, search_scratch& scratch) const {
   // In this order: the entry point lies below the bound, and every slot below the bound is in codes
   // that are read later. Older ones may lack the newest slots.
   const auto entry = graph_.entry();
@@ -54,18 +74,8 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   std::byte* const row = scratch.coded_query.of(codes->codes().row_bytes());
   codes->codes().encode(query, row);
   const code_distance coded(*codes, row);
-  if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
-    return false;
-  auto& best = scratch.best;
-  constexpr std::size_t ahead = 4;
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    if (i + ahead < best.size())
-      distance.prefetch(best[i + ahead].slot);
-    best[i].distance = distance(best[i].slot);
-    if (!std::isfinite(best[i].distance)) [[unlikely]]
-      return false;
-  }
-  return true;
+  return walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch) &&
+         rank_by_vectors(distance, k, scratch.best);
 }
 
 template <class Distance>
@@ -82,6 +92,44 @@ bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point 
     return search_layer(view, from, ef, 0, scratch, [](slot_id) { return true; });
   return search_layer(view, from, ef, 0, scratch,
                       [this](slot_id slot) { return rows_.visible(slot); });
+}
+
+// Candidates come in the order of their codes. Reading vectors costs more than walking did, so it
+// ends where the k nearest are hardly to be expected any more; the rest is dropped. False if a
+// distance left the range of float32.
+bool hnsw_index::rank_by_vectors(const query_distance& distance, std::size_t k,
+                                 std::vector<candidate>& best) const {
+  constexpr std::size_t least_read = 8;  // beyond k; before that too little is known of the error
+  constexpr std::size_t ahead = 4;
+  thread_local std::vector<float> nearest;  // max-heap of the k nearest distances
+  nearest.clear();
+  // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
+  const float per_code = vectors_.distance() == distance_kind::l2 ? 1.0F : 0.5F;
+  code_error error;
+  std::size_t read = 0;
+  for (; read < best.size(); ++read) {
+    auto& next = best[read];
+    if (read >= k + least_read &&
+        static_cast<double>(next.distance * per_code) + error.least() >
+            static_cast<double>(nearest.front()))
+      break;
+    if (read + ahead < best.size())
+      distance.prefetch(best[read + ahead].slot);
+    const float coded = std::exchange(next.distance, distance(next.slot));
+    if (!std::isfinite(next.distance)) [[unlikely]]
+      return false;
+    error.add(next.distance - coded * per_code);
+    if (nearest.size() < k) {
+      nearest.push_back(next.distance);
+      std::push_heap(nearest.begin(), nearest.end());
+    } else if (next.distance < nearest.front()) {
+      std::pop_heap(nearest.begin(), nearest.end());
+      nearest.back() = next.distance;
+      std::push_heap(nearest.begin(), nearest.end());
+    }
+  }
+  best.resize(read);
+  return true;
 }
 
 std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std::size_t k,

@@ -56,30 +56,32 @@ void code_l2_squared_many(const std::byte* a, const std::byte* const* rows, std:
   }
   for (; row < count; ++row)
     sums[row] = code_l2_squared(a, rows[row], bytes);
-  // Two sums each, since the next dpbusd would wait for the one before.
-  code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
-                      std::size_t bytes) noexcept {
-    __m512i h0 = _mm512_setzero_si512();
-    __m512i h1 = h0;
-    __m512i l0 = h0;
-    __m512i l1 = h0;
-    std::size_t i = 0;
-    for (; i + 128 <= bytes; i += 128) {
-      const __m512i first = _mm512_load_si512(row + i);
-      const __m512i second = _mm512_load_si512(row + i + 64);
-      h0 = _mm512_dpbusd_epi32(h0, first, _mm512_load_si512(high + i));
-      l0 = _mm512_dpbusd_epi32(l0, first, _mm512_load_si512(low + i));
-      h1 = _mm512_dpbusd_epi32(h1, second, _mm512_load_si512(high + i + 64));
-      l1 = _mm512_dpbusd_epi32(l1, second, _mm512_load_si512(low + i + 64));
-    }
-    if (i < bytes) {
-      const __m512i last = _mm512_load_si512(row + i);
-      h0 = _mm512_dpbusd_epi32(h0, last, _mm512_load_si512(high + i));
-      l0 = _mm512_dpbusd_epi32(l0, last, _mm512_load_si512(low + i));
-    }
-    return {_mm512_reduce_add_epi32(_mm512_add_epi32(h0, h1)),
-            _mm512_reduce_add_epi32(_mm512_add_epi32(l0, l1))};
+}
+
+// Two sums each, since the next dpbusd would wait for the one before.
+code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
+                    std::size_t bytes) noexcept {
+  __m512i h0 = _mm512_setzero_si512();
+  __m512i h1 = h0;
+  __m512i l0 = h0;
+  __m512i l1 = h0;
+  std::size_t i = 0;
+  for (; i + 128 <= bytes; i += 128) {
+    const __m512i first = _mm512_load_si512(row + i);
+    const __m512i second = _mm512_load_si512(row + i + 64);
+    h0 = _mm512_dpbusd_epi32(h0, first, _mm512_load_si512(high + i));
+    l0 = _mm512_dpbusd_epi32(l0, first, _mm512_load_si512(low + i));
+    h1 = _mm512_dpbusd_epi32(h1, second, _mm512_load_si512(high + i + 64));
+    l1 = _mm512_dpbusd_epi32(l1, second, _mm512_load_si512(low + i + 64));
   }
+  if (i < bytes) {
+    const __m512i last = _mm512_load_si512(row + i);
+    h0 = _mm512_dpbusd_epi32(h0, last, _mm512_load_si512(high + i));
+    l0 = _mm512_dpbusd_epi32(l0, last, _mm512_load_si512(low + i));
+  }
+  return {_mm512_reduce_add_epi32(_mm512_add_epi32(h0, h1)),
+          _mm512_reduce_add_epi32(_mm512_add_epi32(l0, l1))};
+}
 
 }  // namespace
 
