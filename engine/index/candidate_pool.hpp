@@ -39,13 +39,9 @@ class candidate_pool {
 
   /// Precondition: distance < limit(). True if the walk goes on with this node as things stand.
   bool offer(float distance, slot_id slot, bool admitted) {
-    const candidate fresh{distance, slot};
-    const auto place = std::upper_bound(entries_.begin(), entries_.end(), fresh,
-                                        [](const candidate& value, const entry& other) {
-                                          return value < candidate{other.distance, other.slot};
-                                        });
-    const auto position = static_cast<std::size_t>(place - entries_.begin());
-    entries_.insert(place, entry{distance, slot & slot_mask, 0, admitted ? 1u : 0u});
+    const std::size_t position = place_of({distance, slot});
+    entries_.insert(entries_.begin() + static_cast<std::ptrdiff_t>(position),
+                    entry{distance, slot & slot_mask, 0, admitted ? 1u : 0u});
     if (admitted && ++admitted_ >= wanted_)
       cut();
     if (position > next_)
@@ -80,6 +76,21 @@ class candidate_pool {
     slot_id admitted : 1;
   };
   static_assert(sizeof(entry) == 8);
+
+  // How many entries come before it. A binary search whose steps are not branches: where a distance
+  // goes is a toss-up.
+  [[nodiscard]] std::size_t place_of(const candidate& fresh) const noexcept {
+    std::size_t first = 0;
+    for (std::size_t left = entries_.size(); left > 0;) {
+      const std::size_t half = (left + 1) / 2;
+      first += entries_[first + half - 1].distance < fresh.distance ? half : 0;
+      left -= half;
+    }
+    while (first < entries_.size() && entries_[first].distance == fresh.distance &&
+           entries_[first].slot < fresh.slot)
+      ++first;
+    return first;
+  }
 
   // Behind the last of the wanted ones.
   void cut() {

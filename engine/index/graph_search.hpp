@@ -21,30 +21,32 @@ class visited_set {
  public:
   /// Forgets everything; slots [0, bound) may be asked for. The time grows with what was seen.
   void clear(slot_id bound) {
-    for (const slot_id slot : seen_)
+    for (const slot_id slot : seen())
       words_[slot / 64] = 0;
-    seen_.clear();
+    count_ = 0;
     if (words_.size() * 64 < bound)
       words_.resize(bound / 64 + 1 + words_.size() / 2, 0);
   }
-  /// True the first time.
-  [[nodiscard]] bool insert(slot_id slot) {
-    const std::uint64_t bit = std::uint64_t{1} << slot % 64;
-    if ((words_[slot / 64] & bit) != 0)
-      return false;
-    words_[slot / 64] |= bit;
-    seen_.push_back(slot);
-    return true;
+  /// Room for `more` insertions.
+  void reserve(std::size_t more) {
+    if (order_.size() < count_ + more)
+      order_.resize(2 * (count_ + more));
   }
-  [[nodiscard]] std::size_t count() const noexcept { return seen_.size(); }
-  /// Those from the `first` that was seen on; valid until the next insert.
-  [[nodiscard]] std::span<const slot_id> from(std::size_t first) const noexcept {
-    return std::span(seen_).subspan(first);
+  /// Precondition: reserve() left room. Whether a slot is new is a toss-up, so nothing branches on
+  /// it.
+  void insert(slot_id slot) noexcept {
+    std::uint64_t& word = words_[slot / 64];
+    order_[count_] = slot;
+    count_ += 1 - (word >> slot % 64 & 1);
+    word |= std::uint64_t{1} << slot % 64;
   }
+  /// In the order in which they were inserted first; valid until the next reserve().
+  [[nodiscard]] std::span<const slot_id> seen() const noexcept { return {order_.data(), count_}; }
 
  private:
   std::vector<std::uint64_t> words_;
-  std::vector<slot_id> seen_;
+  std::vector<slot_id> order_;
+  std::size_t count_ = 0;
 };
 
 /// The working memory of one search; each thread keeps one and uses it for every index.
@@ -120,22 +122,26 @@ template <class Distance, class Admit>
   auto& pool = scratch.pool;
   visited.clear(view.bound);
   pool.clear(ef);
-  (void)visited.insert(from.slot);
+  visited.reserve(1);
+  visited.insert(from.slot);
   pool.offer(from.distance, from.slot, admit(from.slot));
   bool in_range = true;
   for (slot_id at = pool.peek(); at != no_slot && in_range; at = pool.peek()) {
     pool.follow();
     // Memory is the limit: find out first what has to be read, ask for all of it, then compute.
-    const std::size_t known = visited.count();
-    scratch.addresses.clear();
+    const std::size_t known = visited.seen().size();
+    visited.reserve(view.graph.capacity(layer));
     view.graph.for_each_link(at, layer, [&](slot_id slot) {
-      if (slot < view.bound && visited.insert(slot))
-        scratch.addresses.push_back(view.distance.prefetch(slot));
+      if (slot < view.bound)
+        visited.insert(slot);
     });
+    const auto fresh = visited.seen().subspan(known);
+    scratch.addresses.resize(fresh.size());
+    for (std::size_t i = 0; i < fresh.size(); ++i)
+      scratch.addresses[i] = view.distance.prefetch(fresh[i]);
     if (const slot_id next = pool.peek(); layer == 0 && next != no_slot)
       view.graph.prefetch_links(next);
     in_range = measure_asked(view.distance, scratch);
-    const auto fresh = visited.from(known);
     for (std::size_t i = 0; i < fresh.size(); ++i) {
       if (!(scratch.distances[i] < pool.limit()))
         continue;
