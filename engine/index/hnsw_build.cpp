@@ -28,17 +28,22 @@ std::uint64_t mix(std::uint64_t x) noexcept {
 
 }  // namespace
 
-hnsw_index::hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params)
-    : params_(params), vectors_(dimension, distance), pairs_(vectors_), graph_(params.m),
+hnsw_index::hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params,
+                       fetch_vectors stored)
+    : params_(params),
+      stored_(params.memory == memory_kind::fast ? fetch_vectors() : std::move(stored)),
+      vectors_(dimension, distance), pairs_(vectors_), graph_(params.m),
       next_training_(first_training(dimension)) {}
 
 result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vectors) {
   HEARTH_CHECK(check_insert(rows_, dimension(), rows, vectors));
   rows_.reclaim([this](slot_id slot) { graph_.release(slot); });
+  release_vectors();
   HEARTH_TRY(const slot_id bound, rows_.bound_after(rows.size()));
   try {
     rows_.reserve(rows.size());
-    vectors_.reserve(bound);
+    if (resident_.load(std::memory_order_relaxed))
+      vectors_.reserve(bound);
     graph_.reserve(bound);
     if (!generations_.empty())
       generations_.back()->reserve(bound);
@@ -76,10 +81,14 @@ void hnsw_index::link_batch(std::span<const row_id> rows, matrix_view vectors, s
     batch[i].level = level_of(rows[i]);
     graph_.place(batch[i].slot, batch[i].level);
   }
+  const bool resident = resident_.load(std::memory_order_relaxed);
+  std::vector<float> unstored(resident ? 0 : batch.size() * dimension());
   team.run(batch.size(), [&](std::size_t i) {
-    vectors_.put(batch[i].slot, vectors.row(first + i));
+    float* const place = resident ? vectors_.at(batch[i].slot) : unstored.data() + i * dimension();
+    vectors_.write(vectors.row(first + i), place);
+    batch[i].vector = place;
     if (!generations_.empty())
-      generations_.back()->put(batch[i].slot, vectors_.at(batch[i].slot));
+      generations_.back()->put(batch[i].slot, place);
   });
   const auto entry = graph_.entry();
   if (entry.slot == no_slot) {
@@ -114,7 +123,7 @@ void hnsw_index::find_neighbors(newcomer& node) const {
   if (const auto* codes = pairs_.codes())
     walk_to(code_distance(*codes, codes->at(node.slot)), node);
   else
-    walk_to(pair_distance{pairs_, vectors_.at(node.slot)}, node);
+    walk_to(pair_distance{pairs_, node.vector}, node);
 }
 
 template <class Distance>

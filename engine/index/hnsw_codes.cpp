@@ -5,6 +5,7 @@
 
 #include "engine/index/hnsw_index.hpp"
 #include "engine/index/snapshot_sections.hpp"
+#include "engine/index/stored_scan.hpp"
 #include "engine/index/thread_team.hpp"
 
 namespace hearth::engine::index {
@@ -20,30 +21,53 @@ std::size_t hnsw_index::first_training(std::uint32_t dimension) noexcept {
   return dimension < least_dimension ? std::numeric_limits<std::size_t>::max() : sample_rows;
 }
 
+std::vector<float> hnsw_index::sample(std::size_t count) const {
+  const std::size_t stride = std::max<std::size_t>(size() / count, 1);
+  std::vector<float> values;
+  values.reserve(count * dimension());
+  if (resident_.load(std::memory_order_relaxed)) {
+    std::size_t seen = 0;
+    for (slot_id slot = 0; slot < rows_.bound() && values.size() < count * dimension(); ++slot)
+      if (rows_.visible(slot) && seen++ % stride == 0)
+        values.insert(values.end(), vectors_.at(slot), vectors_.at(slot) + dimension());
+    return values;
+  }
+  std::vector<row_id> chosen;
+  const auto rows = rows_.sorted_rows();
+  for (std::size_t i = 0; i < rows.size() && chosen.size() < count; i += stride)
+    chosen.push_back(rows[i]);
+  for_each_stored(chosen, stored_, vectors_.distance(), dimension(),
+                  [&](row_id, const float* vector) {
+                    values.insert(values.end(), vector, vector + dimension());
+                  });
+  return values;
+}
+
 // Codes all vectors before searches see the new codes. Graph links keep: they are near either way.
 void hnsw_index::train_codes(slot_id room, thread_team& team) {
   next_training_ *= training_growth;
-  const slot_id bound = rows_.bound();
-  const std::size_t stride = std::max<std::size_t>(size() / sample_rows, 1);
-  std::vector<float> values;
-  values.reserve(sample_rows * dimension());
-  std::size_t seen = 0;
-  for (slot_id slot = 0; slot < bound && values.size() < sample_rows * dimension(); ++slot)
-    if (rows_.visible(slot) && seen++ % stride == 0)
-      values.insert(values.end(), vectors_.at(slot), vectors_.at(slot) + dimension());
+  const auto values = sample(sample_rows);
   auto trained = short_codes::train(
       matrix_view(values.data(), values.size() / dimension(), dimension()), vectors_.distance());
   if (!trained)
     return;  // values beyond what float32 can square: the vectors themselves serve
   auto next = std::make_unique<code_store>(*std::move(trained));
   next->reserve(room);
-  constexpr slot_id block = 256;
-  team.run((bound + block - 1) / block, [&](std::size_t number) {
-    const auto first = static_cast<slot_id>(number * block);
-    for (slot_id slot = first; slot < std::min(bound, first + block); ++slot)
-      next->put(slot, vectors_.at(slot));
-  });
+  if (resident_.load(std::memory_order_relaxed)) {
+    constexpr slot_id block = 256;
+    const slot_id bound = rows_.bound();
+    team.run((bound + block - 1) / block, [&](std::size_t number) {
+      const auto first = static_cast<slot_id>(number * block);
+      for (slot_id slot = first; slot < std::min(bound, first + block); ++slot)
+        next->put(slot, std::as_const(vectors_).at(slot));
+    });
+  } else {
+    for_each_stored(rows_.sorted_rows(), stored_, vectors_.distance(), dimension(),
+                    [&](row_id row, const float* vector) { next->put(rows_.find(row), vector); });
+  }
   publish_codes(std::move(next));
+  if (stored_)
+    leave_vectors_to_storage();
 }
 
 void hnsw_index::publish_codes(std::unique_ptr<code_store> codes) {

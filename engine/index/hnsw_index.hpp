@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -41,12 +42,17 @@ class thread_team;
 /// - Searches that the graph cannot answer well are answered by an exact scan: ef is near the
 ///   number of rows, distances leave float32, or fewer than k rows came back.
 ///
+/// With `params.memory` other than fast, and once there are codes, the vectors are left to storage.
+/// A search then reads the few from there that codes cannot rank.
+///
 /// Levels depend on the seed and the row only; the same calls in the same order make the same
 /// graph, on any number of cores. insert() throws std::bad_alloc if memory ends in the middle of
 /// linking; the index is then to be dropped and rebuilt.
 class hnsw_index final : public vector_index {
  public:
-  hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
+  /// `stored`: as for make_index().
+  hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params,
+             fetch_vectors stored = {});
 
   [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) override;
   std::size_t erase(std::span<const row_id> rows) override;
@@ -64,7 +70,7 @@ class hnsw_index final : public vector_index {
   /// errc::corruption. Errors of `fetch` are passed on.
   [[nodiscard]] static result<std::unique_ptr<hnsw_index>>
   load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
-       const index_params& params, const fetch_vectors& fetch);
+       const index_params& params, const fetch_vectors& fetch, const fetch_vectors& stored = {});
 
   /// Diagnosis, on the writing thread: looks at every link and answers errc::internal with the
   /// first thing that is not as it has to be. Links lie in range, lead to rows that are there (or
@@ -83,7 +89,8 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
                                   std::size_t ef, search_scratch& scratch) const;
   [[nodiscard]] bool rank_by_vectors(const query_distance& distance, std::size_t k,
-                                     std::vector<candidate>& best) const;
+                                     search_scratch& scratch) const;
+  void measure(const query_distance& distance, std::span<const candidate> part, float* out) const;
   template <class Distance>
   [[nodiscard]] bool walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
                           std::size_t ef, search_scratch& scratch) const;
@@ -93,6 +100,7 @@ class hnsw_index final : public vector_index {
   // Building (hnsw_build.cpp).
   struct newcomer {
     slot_id slot = no_slot;
+    const float* vector = nullptr;  ///< as it is or would be stored
     std::uint32_t level = 0;
     std::vector<std::vector<candidate>> neighbors;  ///< by layer, nearest first
   };
@@ -118,7 +126,15 @@ class hnsw_index final : public vector_index {
   /// False for a link to an erased row that may go.
   [[nodiscard]] bool stays(slot_id node, std::uint32_t layer, slot_id target) const noexcept;
 
+  // Vectors in storage (hnsw_stored.cpp).
+  void leave_vectors_to_storage();
+  void release_vectors();
+  void measure_stored(const query_distance& distance, std::span<const candidate> part,
+                      float* out) const;
+
   // Short codes (hnsw_codes.cpp).
+  /// Every so-manieth row, `count` in all.
+  [[nodiscard]] std::vector<float> sample(std::size_t count) const;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
   void publish_codes(std::unique_ptr<code_store> codes);
@@ -152,6 +168,9 @@ class hnsw_index final : public vector_index {
   void move_entry();
 
   const index_params params_;
+  const fetch_vectors stored_;  // empty: vectors stay in memory
+  std::atomic<bool> resident_{true};
+  std::optional<std::uint64_t> departure_;  // readers from before may still be in the vectors
   row_directory rows_;
   vector_store vectors_;
   pair_space pairs_;

@@ -2,6 +2,7 @@
 
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/stored_scan.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -13,10 +14,10 @@ constexpr std::size_t rows_per_candidate = 4;
 // How far distances between codes are from those between vectors, as seen so far in one search.
 class code_error {
  public:
-  void add(float seen) noexcept {
-    const double change = static_cast<double>(seen) - mean_;
+  void add(double seen) noexcept {
+    const double change = seen - mean_;
     mean_ += change / ++count_;
-    squares_ += change * (static_cast<double>(seen) - mean_);
+    squares_ += change * (seen - mean_);
   }
   /// Errors are hardly ever less than this.
   [[nodiscard]] double least() const noexcept {
@@ -75,7 +76,7 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   codes->codes().encode(query, row);
   const code_distance coded(*codes, row);
   return walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch) &&
-         rank_by_vectors(distance, k, scratch.best);
+         rank_by_vectors(distance, k, scratch);
 }
 
 template <class Distance>
@@ -98,38 +99,58 @@ bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point 
 // ends where the k nearest are hardly to be expected any more; the rest is dropped. False if a
 // distance left the range of float32.
 bool hnsw_index::rank_by_vectors(const query_distance& distance, std::size_t k,
-                                 std::vector<candidate>& best) const {
+                                 search_scratch& scratch) const {
   constexpr std::size_t least_read = 8;  // beyond k; before that too little is known of the error
-  constexpr std::size_t ahead = 4;
+  const bool resident = resident_.load(std::memory_order_acquire);
+  const std::size_t step = resident ? 4 : 16;  // storage answers many at once more cheaply
+  // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
+  const double per_code = vectors_.distance() == distance_kind::l2 ? 1 : 0.5;
+  auto& best = scratch.best;
   thread_local std::vector<float> nearest;  // max-heap of the k nearest distances
   nearest.clear();
-  // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
-  const float per_code = vectors_.distance() == distance_kind::l2 ? 1.0F : 0.5F;
   code_error error;
   std::size_t read = 0;
-  for (; read < best.size(); ++read) {
-    auto& next = best[read];
-    if (read >= k + least_read &&
-        static_cast<double>(next.distance * per_code) + error.least() >
-            static_cast<double>(nearest.front()))
+  std::size_t kept = 0;
+  while (read < best.size()) {
+    const auto coded = [&](std::size_t i) {
+      return static_cast<double>(best[i].distance) * per_code;
+    };
+    if (kept >= k + least_read &&
+        coded(read) + error.least() > static_cast<double>(nearest.front()))
       break;
-    if (read + ahead < best.size())
-      distance.prefetch(best[read + ahead].slot);
-    const float coded = std::exchange(next.distance, distance(next.slot));
-    if (!std::isfinite(next.distance)) [[unlikely]]
-      return false;
-    error.add(next.distance - coded * per_code);
-    if (nearest.size() < k) {
-      nearest.push_back(next.distance);
+    const std::size_t count =
+        std::min(read == 0 && !resident ? k + least_read : step, best.size() - read);
+    scratch.distances.resize(count);
+    measure(distance, std::span(best).subspan(read, count), scratch.distances.data());
+    for (const float each : scratch.distances) {
+      const std::size_t at = read++;
+      if (!std::isfinite(each)) [[unlikely]] {
+        if (resident)
+          return false;
+        continue;  // storage does not have it any more
+      }
+      error.add(static_cast<double>(each) - coded(at));
+      best[kept++] = {each, best[at].slot};
+      nearest.push_back(each);
       std::push_heap(nearest.begin(), nearest.end());
-    } else if (next.distance < nearest.front()) {
-      std::pop_heap(nearest.begin(), nearest.end());
-      nearest.back() = next.distance;
-      std::push_heap(nearest.begin(), nearest.end());
+      if (nearest.size() > k) {
+        std::pop_heap(nearest.begin(), nearest.end());
+        nearest.pop_back();
+      }
     }
   }
-  best.resize(read);
+  best.resize(kept);
   return true;
+}
+
+void hnsw_index::measure(const query_distance& distance, std::span<const candidate> part,
+                         float* out) const {
+  if (!resident_.load(std::memory_order_acquire))
+    return measure_stored(distance, part, out);
+  for (const candidate& each : part)
+    distance.prefetch(each.slot);
+  for (const candidate& each : part)
+    *out++ = distance(each.slot);
 }
 
 std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std::size_t k,
@@ -150,7 +171,9 @@ std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std:
 
 std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
   scans_.fetch_add(1, std::memory_order_relaxed);
-  return scan_exact(rows_, distance, k);
+  if (resident_.load(std::memory_order_acquire))
+    return scan_exact(rows_, distance, k);
+  return scan_stored(rows_, distance, vectors_.distance(), dimension(), stored_, k);
 }
 
 bool hnsw_index::contains(row_id row) const {
@@ -160,8 +183,10 @@ bool hnsw_index::contains(row_id row) const {
 
 std::size_t hnsw_index::memory_bytes() const noexcept {
   const slot_id slots = rows_.bound();
+  const std::size_t vector_bytes =
+      resident_.load(std::memory_order_relaxed) ? vectors_.stride() : 0;
   return rows_.memory_bytes() + graph_.memory_bytes(slots) +
-         slots * (vectors_.stride() + code_row_bytes_.load(std::memory_order_relaxed));
+         slots * (vector_bytes + code_row_bytes_.load(std::memory_order_relaxed));
 }
 
 }  // namespace hearth::engine::index

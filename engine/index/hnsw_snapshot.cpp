@@ -190,9 +190,10 @@ std::vector<std::byte> hnsw_index::serialize() const {
 
 result<std::unique_ptr<hnsw_index>>
 hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
-                 const index_params& params, const fetch_vectors& fetch) {
+                 const index_params& params, const fetch_vectors& fetch,
+                 const fetch_vectors& stored) {
   HEARTH_TRY(const graph_sections read, read_sections(sections));
-  auto loaded = std::make_unique<hnsw_index>(dimension, distance, params);
+  auto loaded = std::make_unique<hnsw_index>(dimension, distance, params, stored);
   HEARTH_CHECK(check_sizes(read, loaded->graph_));
   HEARTH_CHECK(check_links(read));
   HEARTH_CHECK(check_parents(read, loaded->tree_limit()));
@@ -204,31 +205,39 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
     if (!sections.at_end())
       return corrupt("more than one graph");
     loaded->rows_.reserve(count);
-    loaded->vectors_.reserve(count);
     loaded->graph_.reserve(count);
+    if (codes != nullptr) {
+      loaded->publish_codes(std::move(codes));
+      if (loaded->stored_)
+        loaded->leave_vectors_to_storage();
+    }
+    if (loaded->resident_)
+      loaded->vectors_.reserve(count);
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} vectors", count));
   }
   // Slots are taken in order: the vector with number n lives in slot n.
-  const auto put = [&](std::size_t /*first*/, matrix_view vectors) -> result<void> {
-    for (std::size_t i = 0; i < vectors.rows(); ++i) {
-      const slot_id slot = loaded->rows_.take();
-      loaded->vectors_.put(slot, vectors.row(i));
-      loaded->graph_.place(slot, read.levels[slot]);
-      if (read.levels[slot] != loaded->level_of(read.rows[slot]))
-        return corrupt("a level that its row does not have");
-    }
-    return {};
-  };
-  HEARTH_TRY(const std::vector<row_id> missing, fetch_in_blocks(read.rows, dimension, fetch, put));
+  for (std::size_t n = 0; n < read.size(); ++n) {
+    const slot_id slot = loaded->rows_.take();
+    loaded->graph_.place(slot, read.levels[n]);
+    if (read.levels[n] != loaded->level_of(read.rows[n]))
+      return corrupt("a level that its row does not have");
+  }
+  std::vector<row_id> missing;
+  if (loaded->resident_) {
+    const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
+      for (std::size_t i = 0; i < vectors.rows(); ++i)
+        loaded->vectors_.put(static_cast<slot_id>(first + i), vectors.row(i));
+      return {};
+    };
+    HEARTH_TRY(missing, fetch_in_blocks(read.rows, dimension, fetch, put));
+  }
   for (slot_id slot = 0; slot < count; ++slot)
     loaded->graph_.set_parent(slot, read.parents[slot]);
   for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
     loaded->graph_.set_links(node, layer, targets);
     return true;
   });
-  if (codes != nullptr)
-    loaded->publish_codes(std::move(codes));
   while (loaded->next_training_ <= count)
     loaded->next_training_ *= training_growth;
   if (count > 0)

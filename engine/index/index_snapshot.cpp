@@ -119,8 +119,8 @@ std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vect
 }
 
 result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
-                                        const snapshot_header& expected,
-                                        const fetch_vectors& fetch) {
+                                        const snapshot_header& expected, const fetch_vectors& fetch,
+                                        const fetch_vectors& stored) {
   HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
   section_reader sections(file.subspan(sizeof(file_header)));
   loaded_snapshot loaded{nullptr, lsn};
@@ -128,7 +128,7 @@ result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
     HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
   } else {
     HEARTH_TRY(loaded.index, hnsw_index::load(sections, expected.dimension, expected.distance,
-                                              expected.params, fetch));
+                                              expected.params, fetch, stored));
   }
   return loaded;
 }

@@ -1,5 +1,6 @@
 #pragma once
 // The space in which a graph is built: distances between two stored vectors.
+#include <cstring>
 #include <limits>
 #include <span>
 
@@ -24,6 +25,8 @@ class pair_space {
   /// others on its behalf.
   void use(const code_store* codes) noexcept { codes_ = codes; }
   [[nodiscard]] const code_store* codes() const noexcept { return codes_; }
+  /// From here on the codes are all there is. Precondition: use().
+  void forget_vectors() noexcept { vectors_there_ = false; }
   [[nodiscard]] const vector_store& vectors() const noexcept { return vectors_; }
 
   /// Never NaN for finite vectors; infinite where float32 ends.
@@ -49,14 +52,17 @@ class pair_space {
     return codes_ != nullptr || vectors_.distance() == distance_kind::dot ? (*this)(slot, slot)
                                                                           : 0.0f;
   }
-  /// True if the two vectors cannot be told apart.
+  /// True if the two vectors cannot be told apart by what there is of them.
   [[nodiscard]] bool same(slot_id a, slot_id b) const noexcept {
+    if (!vectors_there_)
+      return std::memcmp(codes_->at(a), codes_->at(b), codes_->codes().row_bytes()) == 0;
     return vectors_.kernel().l2_squared(vectors_.at(a), vectors_.at(b), vectors_.dimension()) == 0;
   }
 
  private:
   const vector_store& vectors_;
   const code_store* codes_ = nullptr;
+  bool vectors_there_ = true;
 };
 
 /// Distances from one stored float32 vector, in the form that a graph search takes.

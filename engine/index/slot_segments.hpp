@@ -35,6 +35,8 @@ class slot_segments {
   /// Makes cells [0, cells) addressable. Throws std::bad_alloc, and then has changed nothing that
   /// matters. Precondition: cells <= max_cells.
   void reserve(std::uint64_t cells);
+  /// Unmaps everything. No reader may be in it.
+  void release() noexcept;
 
   [[nodiscard]] std::byte* at(slot_id cell) const noexcept {
     const std::uint64_t position = cell + first_cells;
