@@ -13,7 +13,6 @@ namespace {
 
 // Shorter vectors are as short as their codes would be.
 constexpr std::uint32_t least_dimension = 64;
-constexpr std::size_t sample_rows = 4096;
 
 }  // namespace
 
@@ -51,7 +50,8 @@ void hnsw_index::train_codes(slot_id room, thread_team& team) {
       matrix_view(values.data(), values.size() / dimension(), dimension()), vectors_.distance());
   if (!trained)
     return;  // values beyond what float32 can square: the vectors themselves serve
-  auto next = std::make_unique<code_store>(*std::move(trained));
+  auto next = std::make_unique<code_generation>(*std::move(trained));
+  train_ranking(values, *next);
   next->reserve(room);
   if (resident_.load(std::memory_order_relaxed)) {
     constexpr slot_id block = 256;
@@ -70,11 +70,19 @@ void hnsw_index::train_codes(slot_id room, thread_team& team) {
     leave_vectors_to_storage();
 }
 
-void hnsw_index::publish_codes(std::unique_ptr<code_store> codes) {
+void hnsw_index::train_ranking(std::span<const float> sampled, code_generation& next) const {
+  if (!stored_ || params_.memory != memory_kind::balanced)
+    return;
+  const matrix_view rows(sampled.data(), sampled.size() / dimension(), dimension());
+  if (auto trained = scalar_codes::train(rows, vectors_.distance()))
+    next.rank = std::make_unique<scalar_store>(*std::move(trained));
+}
+
+void hnsw_index::publish_codes(std::unique_ptr<code_generation> codes) {
   generations_.push_back(std::move(codes));
   const auto* const newest = generations_.back().get();
-  code_row_bytes_ += newest->codes().row_bytes();
-  pairs_.use(newest);
+  code_row_bytes_ += newest->row_bytes();
+  pairs_.use(&newest->walk);
   codes_.store(newest, std::memory_order_release);
 }
 
@@ -82,7 +90,7 @@ void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sect
   std::vector<float> model;
   std::vector<std::byte> rows;
   if (!generations_.empty()) {
-    const auto& store = *generations_.back();
+    const auto& store = generations_.back()->walk;
     const auto& trained = store.codes().trained();
     model = {trained.lowest, trained.step};
     model.insert(model.end(), trained.mean.begin(), trained.mean.end());
@@ -95,8 +103,8 @@ void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sect
   sections.add<std::byte>(section_tag::code_rows, rows);
 }
 
-result<std::unique_ptr<code_store>> hnsw_index::read_codes(section_reader& sections,
-                                                           std::size_t rows) const {
+result<std::unique_ptr<code_generation>> hnsw_index::read_codes(section_reader& sections,
+                                                                std::size_t rows) const {
   HEARTH_TRY(const auto model, sections.next<float>(section_tag::code_model));
   HEARTH_TRY(const auto bytes, sections.next<std::byte>(section_tag::code_rows));
   if (model.empty() && bytes.empty())
@@ -111,17 +119,18 @@ result<std::unique_ptr<code_store>> hnsw_index::read_codes(section_reader& secti
     return wrong;
   const auto mean = model.begin() + 2;
   const auto components = mean + static_cast<std::ptrdiff_t>(dim);
-  auto store = std::make_unique<code_store>(short_codes(
+  auto codes = std::make_unique<code_generation>(short_codes(
       {{mean, components}, {components, model.end()}, model[0], model[1]}, vectors_.distance()));
-  const std::size_t row_bytes = store->codes().row_bytes();
+  code_store& store = codes->walk;
+  const std::size_t row_bytes = store.codes().row_bytes();
   if (bytes.size() != rows * row_bytes)
     return wrong;
-  store->reserve(rows);
+  store.reserve(rows);
   for (std::size_t row = 0; row < rows; ++row)
-    if (!store->load(static_cast<slot_id>(row),
-                     std::span(bytes).subspan(row * row_bytes, row_bytes)))
+    if (!store.load(static_cast<slot_id>(row),
+                    std::span(bytes).subspan(row * row_bytes, row_bytes)))
       return wrong;
-  return store;
+  return codes;
 }
 
 }  // namespace hearth::engine::index

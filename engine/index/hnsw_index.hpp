@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/index/codes/code_generation.hpp"
 #include "engine/index/graph_search.hpp"
 #include "engine/index/hnsw_graph.hpp"
 #include "engine/index/index_snapshot.hpp"
@@ -88,6 +89,8 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
                                   std::size_t ef, search_scratch& scratch) const;
+  void rank_by_codes(const scalar_store& codes, const float* query,
+                     std::vector<candidate>& best) const;
   [[nodiscard]] bool rank_by_vectors(const query_distance& distance, std::size_t k,
                                      search_scratch& scratch) const;
   void measure(const query_distance& distance, std::span<const candidate> part, float* out) const;
@@ -137,11 +140,20 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::vector<float> sample(std::size_t count) const;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
-  void publish_codes(std::unique_ptr<code_store> codes);
+  void publish_codes(std::unique_ptr<code_generation> codes);
+  /// Codes that rank candidates, where vectors leave memory and `params.memory` wants such codes.
+  void train_ranking(std::span<const float> sampled, code_generation& next) const;
   void save_codes(std::span<const slot_id> slots, section_writer& sections) const;
   /// What save_codes() wrote, checked, with row i in slot i. Nothing if there were no codes.
-  [[nodiscard]] result<std::unique_ptr<code_store>> read_codes(section_reader& sections,
-                                                               std::size_t rows) const;
+  [[nodiscard]] result<std::unique_ptr<code_generation>> read_codes(section_reader& sections,
+                                                                    std::size_t rows) const;
+
+  // Loading (hnsw_snapshot.cpp).
+  [[nodiscard]] result<void> retrain_ranking(std::span<const row_id> rows,
+                                             const fetch_vectors& fetch,
+                                             code_generation& codes) const;
+  [[nodiscard]] result<std::vector<row_id>> load_vectors(std::span<const row_id> rows,
+                                                         const fetch_vectors& fetch);
 
   // The spanning tree (hnsw_tree.cpp).
   [[nodiscard]] std::size_t tree_limit() const noexcept { return graph_.capacity(0) * 3 / 4; }
@@ -178,8 +190,10 @@ class hnsw_index final : public vector_index {
   // The rows that come may be unlike the first ones: codes are learned again when there are this
   // many times more.
   static constexpr std::size_t training_growth = 16;
-  std::vector<std::unique_ptr<code_store>> generations_;  // readers may still be in an older one
-  std::atomic<const code_store*> codes_{nullptr};
+  static constexpr std::size_t sample_rows = 4096;
+  std::vector<std::unique_ptr<code_generation>>
+      generations_;  // readers may still be in an older one
+  std::atomic<const code_generation*> codes_{nullptr};
   std::size_t next_training_;
   std::atomic<std::size_t> code_row_bytes_{0};  // of all generations
   // Erased rows whose nodes are still linked: the number, those that a sweep is unlinking, also as

@@ -72,11 +72,19 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
     return false;
   if (codes == nullptr)
     return walk(graph_view<query_distance>{graph_, distance, bound}, entry, ef, scratch);
-  std::byte* const row = scratch.coded_query.of(codes->codes().row_bytes());
-  codes->codes().encode(query, row);
-  const code_distance coded(*codes, row);
-  return walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch) &&
-         rank_by_vectors(distance, k, scratch);
+  const auto& walked = codes->walk.codes();
+  std::byte* const row = scratch.coded_query.of(walked.row_bytes());
+  walked.encode(query, row);
+  const code_distance coded(codes->walk, row);
+  if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
+    return false;
+  // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
+  if (vectors_.distance() != distance_kind::l2)
+    for (auto& each : scratch.best)
+      each.distance *= 0.5F;
+  if (codes->rank)
+    rank_by_codes(*codes->rank, query, scratch.best);
+  return rank_by_vectors(distance, k, scratch);
 }
 
 template <class Distance>
@@ -95,6 +103,23 @@ bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point 
                       [this](slot_id slot) { return rows_.visible(slot); });
 }
 
+// A query too long for the codes leaves the order as it is.
+void hnsw_index::rank_by_codes(const scalar_store& codes, const float* query,
+                               std::vector<candidate>& best) const {
+  thread_local scalar_codes::prepared_query prepared;
+  if (!codes.codes().prepare(query, prepared))
+    return;
+  constexpr std::size_t ahead = 4;
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    if (i + ahead < best.size())
+      codes.prefetch(best[i + ahead].slot);
+    const auto estimate = codes.codes().distance(prepared, codes.at(best[i].slot));
+    if (std::isfinite(estimate.error))
+      best[i].distance = estimate.value;
+  }
+  std::sort(best.begin(), best.end());
+}
+
 // Candidates come in the order of their codes. Reading vectors costs more than walking did, so it
 // ends where the k nearest are hardly to be expected any more; the rest is dropped. False if a
 // distance left the range of float32.
@@ -103,8 +128,6 @@ bool hnsw_index::rank_by_vectors(const query_distance& distance, std::size_t k,
   constexpr std::size_t least_read = 8;  // beyond k; before that too little is known of the error
   const bool resident = resident_.load(std::memory_order_acquire);
   const std::size_t step = resident ? 4 : 16;  // storage answers many at once more cheaply
-  // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
-  const double per_code = vectors_.distance() == distance_kind::l2 ? 1 : 0.5;
   auto& best = scratch.best;
   thread_local std::vector<float> nearest;  // max-heap of the k nearest distances
   nearest.clear();
@@ -112,9 +135,7 @@ bool hnsw_index::rank_by_vectors(const query_distance& distance, std::size_t k,
   std::size_t read = 0;
   std::size_t kept = 0;
   while (read < best.size()) {
-    const auto coded = [&](std::size_t i) {
-      return static_cast<double>(best[i].distance) * per_code;
-    };
+    const auto coded = [&](std::size_t i) { return static_cast<double>(best[i].distance); };
     if (kept >= k + least_read &&
         coded(read) + error.least() > static_cast<double>(nearest.front()))
       break;

@@ -188,6 +188,49 @@ std::vector<std::byte> hnsw_index::serialize() const {
   return std::move(sections).take();
 }
 
+// Codes that rank candidates are as large as the vectors of a snapshot may be: they are made anew.
+result<void> hnsw_index::retrain_ranking(std::span<const row_id> rows, const fetch_vectors& fetch,
+                                         code_generation& codes) const {
+  if (!stored_ || params_.memory != memory_kind::balanced)
+    return {};
+  const std::size_t stride = std::max<std::size_t>(rows.size() / sample_rows, 1);
+  std::vector<row_id> chosen;
+  for (std::size_t i = 0; i < rows.size() && chosen.size() < sample_rows; i += stride)
+    chosen.push_back(rows[i]);
+  std::vector<float> values(chosen.size() * dimension());
+  const auto keep = [&](std::size_t first, matrix_view vectors) -> result<void> {
+    for (std::size_t i = 0; i < vectors.rows(); ++i)
+      vectors_.write(vectors.row(i), values.data() + (first + i) * dimension());
+    return {};
+  };
+  HEARTH_CHECK(fetch_in_blocks(chosen, dimension(), fetch, keep));
+  train_ranking(values, codes);
+  codes.reserve(rows.size());
+  return {};
+}
+
+// Reads what has to be in memory: row n belongs to slot n. Answers the rows that are not there.
+result<std::vector<row_id>> hnsw_index::load_vectors(std::span<const row_id> rows,
+                                                     const fetch_vectors& fetch) {
+  scalar_store* const rank = generations_.empty() ? nullptr : generations_.back()->rank.get();
+  if (!resident_ && rank == nullptr)
+    return std::vector<row_id>();
+  std::vector<float> unstored(dimension());
+  const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
+    for (std::size_t i = 0; i < vectors.rows(); ++i) {
+      const auto slot = static_cast<slot_id>(first + i);
+      if (resident_) {
+        vectors_.put(slot, vectors.row(i));
+      } else {
+        vectors_.write(vectors.row(i), unstored.data());
+        rank->put(slot, unstored.data());
+      }
+    }
+    return {};
+  };
+  return fetch_in_blocks(rows, dimension(), fetch, put);
+}
+
 result<std::unique_ptr<hnsw_index>>
 hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
                  const index_params& params, const fetch_vectors& fetch,
@@ -199,7 +242,7 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
   HEARTH_CHECK(check_parents(read, loaded->tree_limit()));
 
   const auto count = static_cast<slot_id>(read.size());
-  std::unique_ptr<code_store> codes;
+  std::unique_ptr<code_generation> codes;
   try {
     HEARTH_TRY(codes, loaded->read_codes(sections, count));
     if (!sections.at_end())
@@ -207,6 +250,7 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
     loaded->rows_.reserve(count);
     loaded->graph_.reserve(count);
     if (codes != nullptr) {
+      HEARTH_CHECK(loaded->retrain_ranking(read.rows, fetch, *codes));
       loaded->publish_codes(std::move(codes));
       if (loaded->stored_)
         loaded->leave_vectors_to_storage();
@@ -223,15 +267,7 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
     if (read.levels[n] != loaded->level_of(read.rows[n]))
       return corrupt("a level that its row does not have");
   }
-  std::vector<row_id> missing;
-  if (loaded->resident_) {
-    const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
-      for (std::size_t i = 0; i < vectors.rows(); ++i)
-        loaded->vectors_.put(static_cast<slot_id>(first + i), vectors.row(i));
-      return {};
-    };
-    HEARTH_TRY(missing, fetch_in_blocks(read.rows, dimension, fetch, put));
-  }
+  HEARTH_TRY(const std::vector<row_id> missing, loaded->load_vectors(read.rows, fetch));
   for (slot_id slot = 0; slot < count; ++slot)
     loaded->graph_.set_parent(slot, read.parents[slot]);
   for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
