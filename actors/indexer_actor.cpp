@@ -136,7 +136,6 @@ class indexer_state {
     header.dimension = config_->dimension;
     header.distance = config_->distance;
     header.params = config_->index;
-    header.params.ef_search = index_params{}.ef_search;  // does not shape the structure
     header.lsn = lsn;
     std::ranges::copy(identity.uuid, header.store_uuid);
     header.shard = static_cast<std::uint32_t>(options_.shard);

@@ -17,7 +17,7 @@ namespace hearth::engine::index {
 struct snapshot_header {
   std::uint32_t dimension = 0;
   distance_kind distance = distance_kind::cosine;
-  index_params params;
+  index_params params;            ///< those that shape the structure count: structure_of()
   std::uint64_t lsn = 0;          ///< the structure covers every change up to here
   std::uint64_t store_uuid[2]{};  ///< of the namespace's environment: a copied file is refused
   std::uint32_t shard = 0;
