@@ -119,7 +119,11 @@ class Bench:
         run = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if run.returncode:
             sys.exit(f"ann_bench failed with {spec}")
-        label = f"Hearth {kind}" + (f" ({', '.join(parameters.values())})" if parameters else "")
+        # A word like "lean" needs no explanation, a number does.
+        words = [
+            f"{key}={value}" if value.isdigit() else value for key, value in parameters.items()
+        ]
+        label = f"Hearth {kind}" + (f" ({', '.join(words)})" if words else "")
         systems = self._judged(label, json.loads(run.stdout), {"index": kind, **given})
         for system in systems:
             for point in system["points"]:

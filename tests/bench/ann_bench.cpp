@@ -336,7 +336,7 @@ plan read_plan(const options& given, const std::filesystem::path& data, std::uin
 std::string report(const char* state, const cost& cost, const vector_index& index,
                    std::uint64_t resident, const std::string& points) {
   return core::format(
-      R"({{"state": "{}", "build_s": {:.3f}, "build_cpu_s": {:.3f}, "memory_bytes": {}, )"
+      R"({{"state": "{}", "build_s": {:.6f}, "build_cpu_s": {:.6f}, "memory_bytes": {}, )"
       R"("rss_bytes": {}, "points": {}}})",
       state, cost.wall_s, cost.cpu_s, index.memory_bytes(), resident, points);
 }

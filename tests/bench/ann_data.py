@@ -203,13 +203,16 @@ def comparable(distance: str, rows: Floats) -> Doubles:
     return values
 
 
+BLOCK = 1 << 25  # distances at a time: 256 MiB
+
+
 def exact_neighbors(data: Dataset, k: int) -> Ints:
     """(queries, min(k, rows)): the nearest rows of `train`, nearest first, in double precision."""
     k = min(k, len(data.train))
     test = comparable(data.distance, data.test)
     best: NDArray[Any] = np.empty((len(test), 0))
     rows: NDArray[Any] = np.empty((len(test), 0), np.int64)
-    block = max(1, (1 << 25) // len(test))  # 256 MiB of distances at a time
+    block = max(1, BLOCK // len(test))
     told = time.monotonic()
     for start in range(0, len(data.train), block):
         train = comparable(data.distance, data.train[start : start + block])
@@ -251,16 +254,17 @@ def cached_neighbors(data: Dataset, k: int, cache: Path) -> Ints:
 
 
 def distances(data: Dataset, rows: Ints) -> Doubles:
-    """(queries, n): how far each of `rows` (queries, n) is; infinite for -1."""
+    """(queries, n): how far each of `rows` (queries, n) is; infinite for what is no row."""
     far = np.empty(rows.shape)
-    for query in range(len(rows)):
-        train = comparable(data.distance, data.train[rows[query]])
+    unknown = (rows < 0) | (rows >= len(data.train))
+    for query, known in enumerate(np.where(unknown, 0, rows)):
+        train = comparable(data.distance, data.train[known])
         test = comparable(data.distance, data.test[query : query + 1])
         if data.distance == "l2":
             far[query] = ((train - test) ** 2).sum(axis=1)
         else:
             far[query] = -(train @ test[0])
-    far[rows < 0] = np.inf
+    far[unknown] = np.inf
     return far
 
 

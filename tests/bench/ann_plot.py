@@ -56,6 +56,11 @@ class Style:
     def line(self, name: str) -> dict[str, Any]:
         return self._styles[name]
 
+    def name(self, name: str) -> dict[str, Any]:
+        """How to write it: in ink, because some of the colours are too light for letters."""
+        ours = name.startswith("Hearth")
+        return {"color": self.colour(name) if ours else INK, "weight": "bold" if ours else "normal"}
+
     def colour(self, name: str) -> str:
         return str(self._styles[name]["color"])
 
@@ -151,8 +156,7 @@ def name_curves(axes: Axes, curves: dict[str, list[ann_report.Point]], style: St
             name,
             transform=axes.transAxes,
             va="center",
-            color=style.colour(name),
-            weight="bold" if name.startswith("Hearth") else "normal",
+            **style.name(name),
         )
 
 
@@ -166,11 +170,9 @@ def draw_bars(axes: Axes, title: str, bars: dict[str, tuple[float, str]], style:
         axes.text(value + longest * 0.015, place, words, va="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(order)), order)
     for label in axes.get_yticklabels():
-        label.set_color(style.colour(label.get_text()))
-        if label.get_text().startswith("Hearth"):
-            label.set_weight("bold")
+        label.set(**style.name(label.get_text()))
     axes.set_ylim(-0.6, max(len(order), 1) - 0.4)
-    axes.set_xlim(0, longest * 1.42)
+    axes.set_xlim(0, longest * 1.5)
     axes.xaxis.set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.spines["bottom"].set_visible(False)
