@@ -13,6 +13,7 @@ import argparse
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -242,8 +243,13 @@ def measure(options: argparse.Namespace, data: ann_data.Dataset) -> list[dict[st
 
 
 def main() -> None:
+    # As an exception, so that the measuring program ends too and the copies of the data go.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     options = parse_arguments()
     curves = [system for path in options.curve for system in ann_report.read_curves(path)]
+    for names in (options.index, [system["system"] for system in curves]):
+        if len(set(names)) < len(names):
+            sys.exit(f"each system needs a name of its own, not {', '.join(sorted(names))}")
     if chosen_peers(options.peers):
         install_peers()
     see_installed_peers()
@@ -276,6 +282,8 @@ def main() -> None:
         "fastest index of Hearth reaches.\n"
     )
     print(ann_report.table(report))
+    if curves:
+        print("\n† measured in a run of its own")
     out = options.out or Path(f"build/bench/ann-{name}")
     write_json(out.with_name(out.name + ".json"), "ann", report)
     try:

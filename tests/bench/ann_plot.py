@@ -25,7 +25,18 @@ FAMILIES = {"Hearth": "#D55E00", "hnswlib": "#0072B2", "faiss": "#009E73", "usea
 MORE = ("#E69F00", "#56B4E9", "#000000", "#7F7F7F")
 MARKERS = "osD^vPX*"
 DASHES = ("-", (0, (5, 1.5)), (0, (1.5, 1)), (0, (6, 1.5, 1.5, 1.5)))
-INK, FAINT = "#222222", "#DDDDDD"
+INK, PALE_INK, FAINT = "#222222", "#555555", "#DDDDDD"
+SETTINGS = {
+    "font.family": "DejaVu Sans",
+    "font.size": 10,
+    "axes.titlesize": 10.5,
+    "axes.titleweight": "bold",
+    "axes.edgecolor": INK,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "text.color": INK,
+    "axes.labelcolor": INK,
+}
 
 TICKS = (0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999, 1)
 LOWEST = 0.5  # recall below this is of no use to anybody
@@ -39,27 +50,32 @@ class Style:
         others = itertools.cycle(MORE)
         members: dict[str, int] = {}
         self._styles: dict[str, dict[str, Any]] = {}
+        self._names: dict[str, dict[str, Any]] = {}
         for system in systems:
-            name = system["system"]
+            name = ann_report.title(system)
             family = name.replace("-", " ").split()[0]
             colours[family] = colours.get(family) or next(others)
             number = members[family] = members.get(family, -1) + 1
+            ours = ann_report.is_ours(system)
             self._styles[name] = {
                 "color": colours[family],
                 "marker": MARKERS[number % len(MARKERS)],
                 "linestyle": DASHES[number % len(DASHES)],
-                "linewidth": 2.6 if ann_report.is_ours(system) else 1.5,
-                "markersize": 6 if ann_report.is_ours(system) else 4.5,
-                "zorder": 4 if ann_report.is_ours(system) else 3,
+                "linewidth": 2.6 if ours else 1.5,
+                "markersize": 6 if ours else 4.5,
+                "zorder": 4 if ours else 3,
+            }
+            # In ink, because some of the colours are too light for letters.
+            self._names[name] = {
+                "color": colours[family] if ours else INK,
+                "weight": "bold" if ours else "normal",
             }
 
     def line(self, name: str) -> dict[str, Any]:
         return self._styles[name]
 
     def name(self, name: str) -> dict[str, Any]:
-        """How to write it: in ink, because some of the colours are too light for letters."""
-        ours = name.startswith("Hearth")
-        return {"color": self.colour(name) if ours else INK, "weight": "bold" if ours else "normal"}
+        return self._names[name]
 
     def colour(self, name: str) -> str:
         return str(self._styles[name]["color"])
@@ -110,7 +126,7 @@ def draw_curves(axes: Axes, report: dict[str, Any], style: Style) -> None:
     curves = {}
     for system in report["systems"]:
         best = ann_report.best_points(system["points"])
-        curves[system["system"]] = [point for point in best if point["recall"] >= LOWEST]
+        curves[ann_report.title(system)] = [point for point in best if point["recall"] >= LOWEST]
     shown = {name: points for name, points in curves.items() if points}
     lowest = min((point["recall"] for points in shown.values() for point in points), default=LOWEST)
     recall_scale(axes, max(tick for tick in TICKS if tick <= min(lowest, 0.9)))
@@ -147,17 +163,11 @@ def name_curves(axes: Axes, curves: dict[str, list[ann_report.Point]], style: St
             axes.transData.transform((end["recall"], end["qps"]))
         )
         line = {"color": style.colour(name), "clip_on": False, "transform": axes.transAxes}
-        axes.plot([x, 1.015, 1.045], [y, place, place], linewidth=0.7, alpha=0.7, **line)
+        dots = {"linewidth": 0.9, "linestyle": (0, (1, 2.5)), "alpha": 0.8, "zorder": 2}
+        axes.plot([x, 1.015, 1.045], [y, place, place], **line, **dots)
         marker = {key: style.line(name)[key] for key in ("marker", "markersize")}
         axes.plot([1.045], [place], **line, **marker)
-        axes.text(
-            1.06,
-            place,
-            name,
-            transform=axes.transAxes,
-            va="center",
-            **style.name(name),
-        )
+        axes.text(1.06, place, name, transform=axes.transAxes, va="center", **style.name(name))
 
 
 def draw_bars(axes: Axes, title: str, bars: dict[str, tuple[float, str]], style: Style) -> None:
@@ -167,73 +177,63 @@ def draw_bars(axes: Axes, title: str, bars: dict[str, tuple[float, str]], style:
     for place, name in enumerate(order):
         value, words = bars[name]
         axes.barh(place, value, color=style.colour(name), height=0.68)
-        axes.text(value + longest * 0.015, place, words, va="center", fontsize=9, color=INK)
+        axes.text(value, place, f" {words}", va="center", fontsize=9, color=INK)
     axes.set_yticks(range(len(order)), order)
     for label in axes.get_yticklabels():
         label.set(**style.name(label.get_text()))
     axes.set_ylim(-0.6, max(len(order), 1) - 0.4)
-    axes.set_xlim(0, longest * 1.5)
+    # The words behind the longest bar are about 2.2 inches long.
+    inches = axes.get_position().width * axes.get_figure().get_figwidth()
+    axes.set_xlim(0, longest * inches / max(inches - 2.2, 0.5))
     axes.xaxis.set_visible(False)
     axes.tick_params(axis="y", length=0)
     axes.spines["bottom"].set_visible(False)
     axes.set_title(title, loc="left")
 
 
+def costs(report: dict[str, Any]) -> tuple[dict[str, tuple[float, str]], ...]:
+    """Build seconds and bytes of the systems that say them, and both in words."""
+    build, memory = {}, {}
+    for system in report["systems"]:
+        name = ann_report.title(system)
+        if (seconds := system.get("build_s")) is not None:
+            cpu = system.get("build_cpu_s")
+            build[name] = (seconds, f"{seconds:.1f} s" + (f" ({cpu:.1f} s CPU)" if cpu else ""))
+        if (held := system.get("rss_bytes")) is not None:
+            words = f"{held / 2**20:,.0f} MiB ({held / report['rows']:,.0f} bytes/row)"
+            memory[name] = (held, words)
+    return build, memory
+
+
+def write_heading(figure: Figure, report: dict[str, Any], left: float) -> None:
+    title = f"{report['dataset']}: {report['rows']:,} × {report['dimension']}, {report['distance']}"
+    how = f"{report['machine']}; commit {report['commit']}; {report['queries']:,} queries, "
+    how += f"CPU time, median of {report['repeats']}"
+    if any(system.get("elsewhere") for system in report["systems"]):
+        how += "; † measured in a run of its own"
+    height = figure.get_figheight()
+    figure.text(left, 1 - 0.5 / height, title, fontsize=15, weight="bold")
+    figure.text(left, 1 - 0.78 / height, how, color=PALE_INK)
+
+
 def draw(report: dict[str, Any], path: Path) -> None:
     """Writes the picture of a report, which also names the `machine` and the `commit`."""
-    systems = report["systems"]
-    style = Style(systems)
-    settings = {
-        "font.family": "DejaVu Sans",
-        "font.size": 10,
-        "axes.titlesize": 10.5,
-        "axes.titleweight": "bold",
-        "axes.edgecolor": INK,
-        "axes.spines.top": False,
-        "axes.spines.right": False,
-        "text.color": INK,
-        "axes.labelcolor": INK,
-    }
-    with mpl.rc_context(settings):
-        bars = max(len(systems), 4)
-        figure = Figure(figsize=(14, 6.4 + 0.31 * bars), dpi=110, facecolor="white")
-        grid = figure.add_gridspec(
-            2, 2, height_ratios=[5.2, 0.31 * bars + 0.3], hspace=0.27, wspace=0.42
-        )
-        grid.update(left=0.06, right=0.975, top=0.885, bottom=0.045)
-        curves = figure.add_subplot(grid[0, :])
-        place = curves.get_position()
-        curves.set_position((place.x0, place.y0, place.width * 0.83, place.height))
-        draw_curves(curves, report, style)
-
-        threads = report["threads"]
-        build, memory = {}, {}
-        for system in systems:
-            if system.get("build_s") is not None:
-                cpu = system.get("build_cpu_s")
-                words = f"{system['build_s']:.1f} s" + (f" ({cpu:.1f} s CPU)" if cpu else "")
-                build[system["system"]] = (system["build_s"], words)
-            if system.get("rss_bytes") is not None:
-                held = system["rss_bytes"]
-                words = f"{held / 2**20:,.0f} MiB ({held / report['rows']:,.0f} bytes/row)"
-                memory[system["system"]] = (held, words)
-        left, right = figure.add_subplot(grid[1, 0]), figure.add_subplot(grid[1, 1])
-        for axes, shift in ((left, 0.075), (right, 0.05)):
-            place = axes.get_position()
-            axes.set_position((place.x0 + shift, place.y0, place.width - shift, place.height))
-        draw_bars(left, f"build, {threads} threads", build, style)
-        draw_bars(right, "memory by which the process grew", memory, style)
-
-        title = f"{report['dataset']}: {report['rows']:,} × {report['dimension']}, "
-        title += f"{report['distance']}"
-        figure.text(0.06, 0.955, title, fontsize=15, weight="bold")
-        figure.text(
-            0.06,
-            0.93,
-            f"{report['machine']}; commit {report['commit']}; {report['queries']:,} queries, "
-            f"median of {report['repeats']}, CPU time",
-            fontsize=10,
-            color="#555555",
-        )
+    style = Style(report["systems"])
+    # In inches: names and bars need the same room however many there are.
+    names = 0.09 * max((len(ann_report.title(each)) for each in report["systems"]), default=0)
+    curves_height, bars_height = 6.2, 0.31 * max(len(report["systems"]), 4)
+    above, between, below, width = 1.25, 1.15, 0.2, 12.5 + names
+    height = above + curves_height + between + bars_height + below
+    with mpl.rc_context(SETTINGS):
+        figure = Figure(figsize=(width, height), dpi=110, facecolor="white")
+        write_heading(figure, report, left=0.06)
+        top = (below + bars_height + between) / height
+        room = 1 - 0.06 - (names + 1.1) / width
+        draw_curves(figure.add_axes((0.06, top, room, curves_height / height)), report, style)
+        titles = (f"build, {report['threads']} threads", "memory by which the process grew")
+        for column, bars, title in zip((0, 0.5), costs(report), titles, strict=True):
+            left = column + (names + 0.25) / width
+            place = (left, below / height, column + 0.49 - left, bars_height / height)
+            draw_bars(figure.add_axes(place), title, bars, style)
         path.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(path)

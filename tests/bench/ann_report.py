@@ -64,11 +64,17 @@ def read_curves(path: Path) -> list[System]:
         for point in system["points"]:
             if not 0 <= point.get("recall", -1) <= 1 or point.get("qps", 0) <= 0:
                 sys.exit(f"--curve {path}: a point needs 'recall' (0 to 1) and 'qps' (over 0)")
-    return list(content)
+    return [{**system, "elsewhere": True} for system in content]
+
+
+def title(system: System) -> str:
+    """Its name, with a mark if its figures are not of this run."""
+    return str(system["system"]) + (" †" if system.get("elsewhere") else "")
 
 
 def is_ours(system: System) -> bool:
-    return str(system["system"]).startswith("Hearth")
+    """Whether it is an index of this checkout, measured in this run."""
+    return str(system["system"]).startswith("Hearth") and not system.get("elsewhere")
 
 
 def summarize(systems: list[System]) -> list[dict[str, Any]]:
@@ -102,7 +108,7 @@ def table(report: dict[str, Any]) -> str:
     lines = [head]
     for system, row in zip(report["systems"], summarize(report["systems"]), strict=True):
         bytes_held = system.get("rss_bytes")
-        line = [system["system"], cell(system.get("build_s"), ".1f")]
+        line = [title(system), cell(system.get("build_s"), ".1f")]
         line.append(cell(system.get("build_cpu_s"), ".1f"))
         line.append(cell(bytes_held and bytes_held / 2**20))
         line.append(cell(bytes_held and bytes_held / rows))

@@ -183,6 +183,30 @@ def test_a_curve_that_is_not_one_is_refused(tmp_path: Path, content: str) -> Non
         ann_report.read_curves(file)
 
 
+def test_a_picture_has_room_for_names_that_end_at_the_same_height(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib", reason="matplotlib comes with the peers of ./dev bench ann")
+    import ann_plot
+
+    wanted = [0.5, 0.5, 0.51, 0.99, 0.02]
+    places = ann_plot.spread(wanted, 0.1, 0.0, 1.0)
+    assert np.diff(sorted(places)).min() > 0.1 - 1e-3
+    assert min(places) >= 0 and max(places) <= 1
+    assert np.argmax(places) == 3 and np.argmin(places) == 4
+
+    systems = [{"system": name, "points": [point(0.9, 10)]} for name in ("Hearth hnsw", "other")]
+    systems.append({"system": "bad", "points": [point(0.1, 10)], "build_s": 1, "rss_bytes": 2**20})
+    report: dict[str, object] = {
+        "dataset": "made",
+        "rows": 100,
+        "dimension": 8,
+        "distance": "l2",
+        "queries": 10,
+    }
+    report |= {"k": 10, "threads": 2, "repeats": 3, "machine": "this", "commit": "abc"}
+    ann_plot.draw({**report, "systems": systems}, tmp_path / "new/picture.png")
+    assert (tmp_path / "new/picture.png").read_bytes().startswith(b"\x89PNG")
+
+
 # ---------------------------------------------------------------- the whole
 
 
@@ -231,7 +255,7 @@ def test_a_run_reports_each_system_and_flat_finds_everything(tmp_path: Path) -> 
         assert system["memory_bytes"] > 2000 * 64 and system["rss_bytes"] > 0
         assert system["build_cpu_s"] > 0
         assert all(each["qps"] > 0 and each["qps_threads"] > 0 for each in system["points"])
-    assert systems[-1] == curve
+    assert systems[-1] == {**curve, "elsewhere": True}
     summary = report["summary"]
     assert isinstance(summary, list)
     assert [row["system"] for row in summary] == names
