@@ -97,7 +97,8 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   if (!sections.at_end())
     return refuse("bytes behind the last section");
   HEARTH_CHECK(check_rising(rows));
-  auto index = std::make_unique<flat_index>(expected.dimension, expected.distance);
+  auto index =
+      std::make_unique<flat_index>(expected.dimension, expected.distance, flat_codes::learned);
   const auto insert = [&](std::size_t first, matrix_view vectors) {
     return index->insert(std::span(rows).subspan(first, vectors.rows()), vectors);
   };

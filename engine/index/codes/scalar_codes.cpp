@@ -228,6 +228,7 @@ bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
   const double unit = largest > 0 ? largest / largest_value : 1;
   double high_centre = 0;  // sums of products with the centre
   double centre = 0;
+  double high_sizes = 0;
   double high_lost = 0;  // squared lengths of what rounding loses
   double lost = 0;
   for (std::size_t d = 0; d < dimension_; ++d) {
@@ -244,6 +245,7 @@ bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
     const double high_rest = weight - unit * 256 * rounded;
     lost += rest * rest;
     high_lost += high_rest * high_rest;
+    high_sizes += std::abs(rounded);
   }
   const double times = l2 ? 2 : 1;
   const double fixed = l2 ? square : (distance_ == distance_kind::cosine ? 1.0 : 0.0) - product;
@@ -253,6 +255,7 @@ bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
   prepared.base = fixed + times * unit * centre;
   prepared.high_scale = 256 * prepared.scale;
   prepared.high_base = fixed + times * unit * high_centre;
+  prepared.high_size = times * unit * 256 * largest_code * high_sizes;
   prepared.spread_error = times * std::sqrt(lost) * upwards;
   prepared.high_spread_error = times * std::sqrt(high_lost) * upwards;
   prepared.reach = l2 ? 0 : std::sqrt(norm) * upwards;
@@ -279,6 +282,35 @@ scalar_codes::estimate scalar_codes::bounded(const prepared_query& query, const 
   }
   error += 4 * half_float_ulp * std::abs(value);
   return {static_cast<float>(value), static_cast<float>(error * upwards)};
+}
+
+scalar_codes::block_test scalar_codes::test(const prepared_query& query,
+                                            float limit) const noexcept {
+  const auto scale = static_cast<float>(query.high_scale);
+  if (!std::isfinite(limit))
+    return {scale, std::numeric_limits<float>::max(), 0, 0};
+  const double threshold = limit;
+  double most = threshold;
+  double per_error = query.reach;
+  if (distance_ == distance_kind::l2) {
+    // (sqrt(limit) + error)^2 + error^2, of which row_term has the squares of errors.
+    most = (threshold + query.rounding) * (1 + 2 * kernel_error_);
+    per_error = 2 * std::sqrt(most);
+  }
+  const double rounding =
+      query.rounding +
+      4 * half_float_ulp * (query.high_size + std::abs(query.high_base) + std::abs(most));
+  return {scale, static_cast<float>(most - query.high_base + rounding), at_least(per_error),
+          at_least(query.high_spread_error)};
+}
+
+float scalar_codes::row_term(const header& row) const noexcept {
+  if (!std::isfinite(row.offset)) [[unlikely]]
+    return -std::numeric_limits<float>::infinity();
+  if (distance_ != distance_kind::l2)
+    return 0;
+  // Less what float32 may add when the terms are summed up.
+  return row.offset * (1 - 1e-6F) - 2.000002F * row.error * row.error;
 }
 
 }  // namespace hearth::engine::index

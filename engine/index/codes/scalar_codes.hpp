@@ -47,6 +47,7 @@ class scalar_codes {
     double scale = 0;                 ///< of the 16-bit sum
     double high_base = 0;             ///< the same from the high bytes alone
     double high_scale = 0;
+    double high_size = 0;          ///< at least what a sum from the high bytes contributes
     double spread_error = 0;       ///< error per unit of a row's spread, from rounding the query
     double high_spread_error = 0;  ///< the same from the high bytes alone
     double reach = 0;  ///< inner products: the query's length. l2: 0, the distance takes its part
@@ -96,6 +97,12 @@ class scalar_codes {
     return bounded(query, header_of(row), query.base + query.scale * sum, query.spread_error);
   }
 
+  /// Where the codes of a row begin, and the next multiple of 4 behind them.
+  [[nodiscard]] static constexpr std::size_t first_byte() noexcept { return sizeof(header); }
+  [[nodiscard]] std::size_t end_byte() const noexcept {
+    return (sizeof(header) + dimension_ + 3) / 4 * 4;
+  }
+
   /// Floats in front of a row's codes.
   struct header {
     /// l2: the squared length of the codes relative to the centre, plus that of the coding error:
@@ -108,6 +115,20 @@ class scalar_codes {
     /// At least the length of the codes relative to the centre, counted in codes.
     float spread;
   };
+  /// Says of many rows at once which ones cannot be near: only a row with
+  ///   row_term(header) + scale * sum(codes * high) <=
+  ///       fixed + per_error * header.error + per_spread * header.spread
+  /// can have a distance of at most `limit`, both sides computed in float32 in any order. It is
+  /// what distance() says, less precise since the low bytes of the query are left out.
+  struct block_test {
+    float scale;
+    float fixed;
+    float per_error;
+    float per_spread;
+  };
+  [[nodiscard]] block_test test(const prepared_query& query, float limit) const noexcept;
+  [[nodiscard]] float row_term(const header& row) const noexcept;
+
   [[nodiscard]] static const header& header_of(const std::byte* row) noexcept {
     return *reinterpret_cast<const header*>(row);
   }

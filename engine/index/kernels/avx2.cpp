@@ -1,6 +1,7 @@
 // Kernels for AVX2 with FMA. Compiled with -mavx2 -mfma; called only where the CPU has both.
 #include <immintrin.h>
 
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
@@ -40,6 +41,7 @@ const kernel_table avx2_kernels{"avx2",
                                 dot<avx2_lanes>,
                                 squared_norm<avx2_lanes>,
                                 code_l2_squared_avx2,
-                                code_dots_avx2};
+                                code_dots_avx2,
+                                code_hits<avx2_code_lanes>};
 
 }  // namespace hearth::engine::index

@@ -1,5 +1,6 @@
 // Kernels for AVX-512F. Compiled with -mavx512f -mfma; called only where the CPU has it.
 #include "engine/index/kernels/avx512_lanes.hpp"
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
@@ -12,6 +13,7 @@ const kernel_table avx512_kernels{"avx512",
                                   dot<avx512_lanes>,
                                   squared_norm<avx512_lanes>,
                                   code_l2_squared_avx2,
-                                  code_dots_avx2};
+                                  code_dots_avx2,
+                                  code_hits<avx2_code_lanes>};
 
 }  // namespace hearth::engine::index

@@ -1,5 +1,6 @@
 // Portable kernels. Eight independent sums keep the additions from waiting for each other and let
 // the compiler use whatever vectors the baseline has.
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
 namespace hearth::engine::index {
@@ -61,9 +62,43 @@ code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte
   return sums;
 }
 
+/// For block_loops.hpp.
+struct scalar_code_lanes {
+  struct sums {
+    std::int32_t of[group_queries];
+  };
+  using queries = const std::byte*;
+  static constexpr std::size_t rows = 1;
+  static constexpr std::size_t groups = 1;
+
+  static sums zero() noexcept { return {}; }
+  static queries load(const std::byte* from) noexcept { return from; }
+  static const std::byte* broadcast(const std::byte* four) noexcept { return four; }
+  static sums multiply_add(const std::byte* codes, queries step, sums sum) noexcept {
+    for (std::size_t query = 0; query < group_queries; ++query)
+      for (std::size_t i = 0; i < 4; ++i)
+        sum.of[query] += static_cast<int>(codes[i]) * static_cast<std::int8_t>(step[4 * query + i]);
+    return sum;
+  }
+  static std::uint32_t within(const sums& sum, float term, const float* scales,
+                              const float* limits) noexcept {
+    std::uint32_t mask = 0;
+    for (std::size_t query = 0; query < group_queries; ++query) {
+      const float value = term + scales[query] * static_cast<float>(sum.of[query]);
+      mask |= static_cast<std::uint32_t>(value <= limits[query]) << query;
+    }
+    return mask;
+  }
+};
+
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar",     l2_squared,      dot,
-                                  squared_norm, code_l2_squared, code_dots};
+const kernel_table scalar_kernels{"scalar",
+                                  l2_squared,
+                                  dot,
+                                  squared_norm,
+                                  code_l2_squared,
+                                  code_dots,
+                                  code_hits<scalar_code_lanes>};
 
 }  // namespace hearth::engine::index

@@ -1,0 +1,87 @@
+#pragma once
+// The loops over codes for AVX-512 with byte instructions and VNNI, which CPUs with AMX use too.
+// Internal linkage, as in float_loops.hpp.
+#if defined(__AVX512VNNI__)
+#include <immintrin.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+
+#include "engine/index/kernels/kernel_table.hpp"
+
+namespace hearth::engine::index {
+namespace {
+
+// Differences of 7-bit codes fit a signed byte, which dpbusd wants on one side.
+inline std::uint32_t code_l2_squared_vnni(const std::byte* a, const std::byte* b,
+                                          std::size_t bytes) noexcept {
+  const auto difference = [&](std::size_t at) {
+    return _mm512_abs_epi8(_mm512_sub_epi8(_mm512_load_si512(a + at), _mm512_load_si512(b + at)));
+  };
+  constexpr __mmask64 behind_header = ~__mmask64{0xF};
+  const __m512i first = _mm512_maskz_mov_epi8(behind_header, difference(0));
+  __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), first, first);
+  for (std::size_t i = 64; i < bytes; i += 64) {
+    const __m512i next = difference(i);
+    sum = _mm512_dpbusd_epi32(sum, next, next);
+  }
+  return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
+}
+
+// Two sums each, since the next dpbusd would wait for the one before.
+inline code_sums code_dots_vnni(const std::byte* row, const std::byte* high, const std::byte* low,
+                                std::size_t bytes) noexcept {
+  __m512i h0 = _mm512_setzero_si512();
+  __m512i h1 = h0;
+  __m512i l0 = h0;
+  __m512i l1 = h0;
+  std::size_t i = 0;
+  for (; i + 128 <= bytes; i += 128) {
+    const __m512i first = _mm512_load_si512(row + i);
+    const __m512i second = _mm512_load_si512(row + i + 64);
+    h0 = _mm512_dpbusd_epi32(h0, first, _mm512_load_si512(high + i));
+    l0 = _mm512_dpbusd_epi32(l0, first, _mm512_load_si512(low + i));
+    h1 = _mm512_dpbusd_epi32(h1, second, _mm512_load_si512(high + i + 64));
+    l1 = _mm512_dpbusd_epi32(l1, second, _mm512_load_si512(low + i + 64));
+  }
+  if (i < bytes) {
+    const __m512i last = _mm512_load_si512(row + i);
+    h0 = _mm512_dpbusd_epi32(h0, last, _mm512_load_si512(high + i));
+    l0 = _mm512_dpbusd_epi32(l0, last, _mm512_load_si512(low + i));
+  }
+  return {_mm512_reduce_add_epi32(_mm512_add_epi32(h0, h1)),
+          _mm512_reduce_add_epi32(_mm512_add_epi32(l0, l1))};
+}
+
+/// For block_loops.hpp: one register per group of queries.
+struct vnni_lanes {
+  using sums = __m512i;
+  using queries = __m512i;
+  // Sixteen sums in flight hide the latency of dpbusd, and a step loads eight registers for them.
+  static constexpr std::size_t rows = 4;
+  static constexpr std::size_t groups = 4;
+
+  static sums zero() noexcept { return _mm512_setzero_si512(); }
+  static queries load(const std::byte* from) noexcept { return _mm512_load_si512(from); }
+  static __m512i broadcast(const std::byte* four) noexcept {
+    std::int32_t value;
+    std::memcpy(&value, four, sizeof value);
+    return _mm512_set1_epi32(value);
+  }
+  static sums multiply_add(__m512i codes, queries step, sums sum) noexcept {
+    return _mm512_dpbusd_epi32(sum, codes, step);
+  }
+  static sums load_sums(const std::int32_t* from) noexcept { return _mm512_load_si512(from); }
+  static std::uint32_t within(sums sum, float term, const float* scales,
+                              const float* limits) noexcept {
+    const __m512 value =
+        _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(scales), _mm512_set1_ps(term));
+    return _mm512_cmp_ps_mask(value, _mm512_loadu_ps(limits), _CMP_LE_OQ);
+  }
+};
+
+}  // namespace
+}  // namespace hearth::engine::index
+
+#endif  // __AVX512VNNI__
