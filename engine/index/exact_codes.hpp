@@ -47,8 +47,19 @@ class exact_codes {
   const row_directory& rows_;
   const vector_store& vectors_;
   std::size_t next_training_ = 4096;
-  std::vector<std::unique_ptr<scalar_store>> generations_;
-  std::atomic<const scalar_store*> newest_{nullptr};
+  struct generation {
+    explicit generation(scalar_codes trained) : full(std::move(trained)) {}
+
+    void reserve(slot_id bound);
+    void put(slot_id slot, const float* vector) noexcept;
+
+    scalar_store full;
+    std::optional<reduced_store> reduced;
+  };
+  [[nodiscard]] std::unique_ptr<generation> learn() const;
+
+  std::vector<std::unique_ptr<generation>> generations_;
+  std::atomic<const generation*> newest_{nullptr};
   std::atomic<std::size_t> row_bytes_{0};  // of all generations
 };
 

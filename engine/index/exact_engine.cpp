@@ -15,6 +15,8 @@ namespace {
 // Queries that are compared with a block of rows while that is in the cache. Their packed codes
 // stay in L2 at usual dimensions.
 constexpr std::size_t batch_queries = 256;
+// Fewer are compared one by one: a group of 16 costs about as much as this many alone.
+constexpr std::size_t least_group = 5;
 // With more of the rows than this in the answer, codes would leave out too few vectors to pay.
 constexpr std::size_t rows_per_hit = 8;
 
@@ -22,7 +24,8 @@ constexpr float nan = std::numeric_limits<float>::quiet_NaN();
 
 // The working memory of a thread. Per query of the batch, where nothing else is said.
 struct exact_scratch {
-  std::vector<scalar_codes::prepared_query> prepared;
+  std::vector<scalar_codes::prepared_query> prepared;  // for the full codes
+  std::vector<scalar_codes::prepared_query> reduced;   // for the reduced ones, where there are some
   std::vector<nearest_hits<float>> nearest;
   std::vector<bool> given_up;  // scan_exact has to answer
   std::vector<scalar_codes::block_test> tests;
@@ -48,8 +51,9 @@ struct row_block {
 class batch_search {
  public:
   batch_search(const exact_view& view, matrix_view queries, std::size_t k)
-      : view_(view), codes_(view.codes.codes()), queries_(queries), k_(k),
-        scratch_(exact_scratch::of_this_thread()) {
+      : view_(view), full_(view.codes.codes()),
+        codes_(view.reduced != nullptr ? view.reduced->codes().codes() : full_), queries_(queries),
+        k_(k), scratch_(exact_scratch::of_this_thread()) {
     prepare();
   }
 
@@ -60,43 +64,58 @@ class batch_search {
   void pack(std::size_t query);
   void scan_rows();
   void compare(const row_block& block, const std::byte* codes);
+  void compare_groups(const row_block& block, const code_block& what);
+  void compare_alone(const row_block& block, const code_block& what);
   void check(std::size_t query, slot_id slot, row_id row);
   void tighten(std::size_t query) noexcept;
   void give_up(std::size_t query) noexcept;
+  // In the codes that blocks are compared by.
+  [[nodiscard]] const std::byte* row_at(slot_id slot) const noexcept {
+    return view_.reduced != nullptr ? view_.reduced->at(slot) : view_.codes.at(slot);
+  }
+  [[nodiscard]] const scalar_codes::prepared_query& query_at(std::size_t query) const noexcept {
+    return view_.reduced != nullptr ? scratch_.reduced[query] : scratch_.prepared[query];
+  }
   [[nodiscard]] query_distance distance_from(std::size_t query) const noexcept {
     return {view_.vectors, queries_.row(query).data()};
   }
 
   const exact_view& view_;
-  const scalar_codes& codes_;
+  const scalar_codes& full_;
+  const scalar_codes& codes_;  // that blocks are compared by
   const matrix_view queries_;
   const std::size_t k_;
   exact_scratch& scratch_;
-  std::size_t groups_ = 0;
+  std::size_t groups_ = 0;  // 0: queries are compared one by one
 };
 
 void batch_search::prepare() {
   const std::size_t count = queries_.rows();
-  groups_ = (count + group_queries - 1) / group_queries;
-  const std::size_t padded = groups_ * group_queries;
-  if (scratch_.prepared.size() < count)
-    scratch_.prepared.resize(count);
-  if (scratch_.nearest.size() < count)
-    scratch_.nearest.resize(count);
+  groups_ = count < least_group ? 0 : (count + group_queries - 1) / group_queries;
+  const std::size_t padded = std::max(count, groups_ * group_queries);
+  const auto at_least = [](auto& values, std::size_t size) {
+    if (values.size() < size)
+      values.resize(size);
+  };
+  at_least(scratch_.prepared, count);
+  at_least(scratch_.reduced, count);
+  at_least(scratch_.nearest, count);
   scratch_.given_up.assign(count, false);
-  scratch_.tests.resize(padded);
+  scratch_.tests.assign(padded, {0, nan, 0, 0});
   scratch_.scales.assign(padded, 0);
   scratch_.limits.resize(padded);
-  scratch_.hits.resize(padded * block_rows);
-  std::memset(scratch_.packed.of(padded * codes_.row_bytes()), 0, padded * codes_.row_bytes());
-  (void)scratch_.gathered.of(block_rows * codes_.row_bytes());
-  for (std::size_t query = 0; query < padded; ++query) {
-    scratch_.tests[query].fixed = nan;
-    if (query >= count)
-      continue;
+  at_least(scratch_.hits, groups_ * group_queries * block_rows);
+  const std::size_t packed_bytes = groups_ * group_queries * codes_.row_bytes();
+  if (packed_bytes > 0)
+    std::memset(scratch_.packed.of(packed_bytes), 0, packed_bytes);
+  for (std::size_t query = 0; query < count; ++query) {
+    const float* values = queries_.row(query).data();
     scratch_.nearest[query].start(k_);
-    if (codes_.prepare(queries_.row(query).data(), scratch_.prepared[query])) {
-      pack(query);
+    if (full_.prepare(values, scratch_.prepared[query]) &&
+        (view_.reduced == nullptr ||
+         view_.reduced->codes().prepare(values, scratch_.reduced[query]))) {
+      if (groups_ > 0)
+        pack(query);
       tighten(query);
     } else {
       give_up(query);
@@ -109,7 +128,7 @@ void batch_search::pack(std::size_t query) {
   const std::size_t row_bytes = codes_.row_bytes();
   std::byte* to = scratch_.packed.of(groups_ * group_queries * row_bytes) +
                   query / group_queries * group_queries * row_bytes + query % group_queries * 4;
-  const std::byte* from = scratch_.prepared[query].high;
+  const std::byte* from = query_at(query).high;
   for (std::size_t at = 0; at < row_bytes; at += 4)
     std::memcpy(to + at * group_queries, from + at, 4);
 }
@@ -117,7 +136,7 @@ void batch_search::pack(std::size_t query) {
 // After the query's k-th nearest changed.
 void batch_search::tighten(std::size_t query) noexcept {
   auto& test = scratch_.tests[query];
-  test = codes_.test(scratch_.prepared[query], scratch_.nearest[query].limit());
+  test = codes_.test(query_at(query), scratch_.nearest[query].limit());
   scratch_.scales[query] = test.scale;
 }
 
@@ -143,11 +162,11 @@ void batch_search::scan_rows() {
       }
     }
     if (block.count == block_rows) {
-      compare(block, view_.codes.at(first));
+      compare(block, row_at(first));
       continue;
     }
     for (std::size_t i = 0; i < block.count; ++i) {
-      std::memcpy(gathered + rest.count * row_bytes, view_.codes.at(block.slots[i]), row_bytes);
+      std::memcpy(gathered + rest.count * row_bytes, row_at(block.slots[i]), row_bytes);
       rest.slots[rest.count] = block.slots[i];
       rest.ids[rest.count++] = block.ids[i];
       if (rest.count == block_rows) {
@@ -172,26 +191,47 @@ void batch_search::compare(const row_block& block, const std::byte* codes) {
     error = std::max(error, header.error);
     spread = std::max(spread, header.spread);
   }
-  const std::size_t padded = groups_ * group_queries;
-  for (std::size_t query = 0; query < padded; ++query) {
+  for (std::size_t query = 0; query < scratch_.tests.size(); ++query) {
     const auto& test = scratch_.tests[query];
     scratch_.limits[query] = test.fixed + test.per_error * error + test.per_spread * spread;
   }
-  const std::size_t count = view_.vectors.kernel().code_hits(
-      {codes, codes_.row_bytes(), codes_.first_byte(), codes_.end_byte(),
-       scratch_.packed.of(padded * codes_.row_bytes()), groups_, terms.data(),
-       scratch_.scales.data(), scratch_.limits.data()},
-      scratch_.hits.data());
+  const code_block what{
+      codes,   codes_.row_bytes(), codes_.first_byte(),    codes_.end_byte(),     nullptr,
+      groups_, terms.data(),       scratch_.scales.data(), scratch_.limits.data()};
+  if (groups_ > 0)
+    compare_groups(block, what);
+  else
+    compare_alone(block, what);
+}
+
+void batch_search::compare_groups(const row_block& block, const code_block& what) {
+  auto packed = what;
+  packed.queries = scratch_.packed.of(groups_ * group_queries * codes_.row_bytes());
+  const std::size_t count = view_.vectors.kernel().code_hits(packed, scratch_.hits.data());
   for (std::size_t i = 0; i < count; ++i) {
     const auto [row, query] = scratch_.hits[i];
     check(query, block.slots[row], block.ids[row]);
   }
 }
 
+void batch_search::compare_alone(const row_block& block, const code_block& what) {
+  std::array<std::int32_t, block_rows> sums;
+  for (std::size_t query = 0; query < queries_.rows(); ++query) {
+    if (scratch_.given_up[query])
+      continue;
+    view_.vectors.kernel().code_block_sums(what.rows, what.row_bytes, query_at(query).high,
+                                           sums.data());
+    const float scale = what.scales[query];
+    for (std::size_t row = 0; row < block.count; ++row)
+      if (what.row_terms[row] + scale * static_cast<float>(sums[row]) <= what.limits[query])
+        check(query, block.slots[row], block.ids[row]);
+  }
+}
+
 void batch_search::check(std::size_t query, slot_id slot, row_id row) {
   auto& nearest = scratch_.nearest[query];
   if (scratch_.given_up[query] ||
-      codes_.distance(scratch_.prepared[query], view_.codes.at(slot)).lowest() > nearest.limit())
+      full_.distance(scratch_.prepared[query], view_.codes.at(slot)).lowest() > nearest.limit())
     return;
   const float distance = distance_from(query)(slot);
   if (!std::isfinite(distance))

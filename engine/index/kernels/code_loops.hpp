@@ -60,6 +60,26 @@ inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, con
   return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
 }
 
+inline void code_block_sums_avx2(const std::byte* rows, std::size_t row_bytes,
+                                 const std::byte* query, std::int32_t* sums) noexcept {
+  const auto part = [](const std::byte* at) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
+  };
+  for (std::size_t row = 0; row < block_rows; row += 2) {
+    const std::byte* const first = rows + row * row_bytes;
+    const std::byte* const second = first + row_bytes;
+    __m256i s0 = _mm256_setzero_si256();
+    __m256i s1 = s0;
+    for (std::size_t i = 0; i < row_bytes; i += 16) {
+      const __m256i values = _mm256_cvtepi8_epi16(part(query + i));
+      s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(first + i)), values));
+      s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(second + i)), values));
+    }
+    sums[row] = sum_of_lanes_avx2(s0);
+    sums[row + 1] = sum_of_lanes_avx2(s1);
+  }
+}
+
 /// For block_loops.hpp: two registers per group of queries.
 struct avx2_code_lanes {
   struct queries {

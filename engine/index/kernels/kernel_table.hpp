@@ -56,6 +56,10 @@ struct kernel_table {
   /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
   code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,
                          std::size_t bytes) noexcept;
+  /// sum(row * query) for each of block_rows rows that lie row_bytes apart, a multiple of 64; the
+  /// query, row_bytes signed bytes, starts at a multiple of 64 too. Exact.
+  void (*code_block_sums)(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                          std::int32_t* sums) noexcept;
   /// The pairs with row_terms[row] + scales[query] * sum(row * query) <= limits[query], in no
   /// particular order, and how many there are. The sum is exact; what is done with it is float32,
   /// rounded once or twice. NaN in a term or a limit leaves the row or the query out. `hits` has

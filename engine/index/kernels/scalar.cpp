@@ -62,6 +62,17 @@ code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte
   return sums;
 }
 
+void code_block_sums(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                     std::int32_t* sums) noexcept {
+  for (std::size_t row = 0; row < block_rows; ++row) {
+    const std::byte* const codes = rows + row * row_bytes;
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < row_bytes; ++i)
+      sum += static_cast<int>(codes[i]) * static_cast<std::int8_t>(query[i]);
+    sums[row] = sum;
+  }
+}
+
 /// For block_loops.hpp.
 struct scalar_code_lanes {
   struct sums {
@@ -99,6 +110,7 @@ const kernel_table scalar_kernels{"scalar",
                                   squared_norm,
                                   code_l2_squared,
                                   code_dots,
+                                  code_block_sums,
                                   code_hits<scalar_code_lanes>};
 
 }  // namespace hearth::engine::index

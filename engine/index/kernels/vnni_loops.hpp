@@ -54,6 +54,22 @@ inline code_sums code_dots_vnni(const std::byte* row, const std::byte* high, con
           _mm512_reduce_add_epi32(_mm512_add_epi32(l0, l1))};
 }
 
+inline void code_block_sums_vnni(const std::byte* rows, std::size_t row_bytes,
+                                 const std::byte* query, std::int32_t* sums) noexcept {
+  for (std::size_t row = 0; row < block_rows; row += 4) {
+    const std::byte* const codes = rows + row * row_bytes;
+    __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
+                    _mm512_setzero_si512()};
+    for (std::size_t i = 0; i < row_bytes; i += 64) {
+      const __m512i values = _mm512_load_si512(query + i);
+      for (std::size_t r = 0; r < 4; ++r)
+        s[r] = _mm512_dpbusd_epi32(s[r], _mm512_load_si512(codes + r * row_bytes + i), values);
+    }
+    for (std::size_t r = 0; r < 4; ++r)
+      sums[row + r] = _mm512_reduce_add_epi32(s[r]);
+  }
+}
+
 /// For block_loops.hpp: one register per group of queries.
 struct vnni_lanes {
   using sums = __m512i;

@@ -63,7 +63,7 @@ class coded_space {
     if (vectors_.distance() == distance_kind::cosine)
       for (std::size_t q = 0; q < queries.rows(); ++q)
         normalize(asked.row(q), queries.values.data() + q * queries.dimension);
-    const exact_view view{rows_, vectors_, codes_, rows_.bound()};
+    const exact_view view{rows_, vectors_, codes_, nullptr, rows_.bound()};
     const auto found = search_exact(view, queries.view(), k);
     REQUIRE(found.size() == queries.rows());
     for (std::size_t q = 0; q < queries.rows(); ++q) {
