@@ -103,7 +103,8 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   if (!sections.at_end())
     return refuse("bytes behind the last section");
   HEARTH_CHECK(check_rising(rows));
-  auto index = std::make_unique<flat_index>(expected.dimension, expected.distance);
+  auto index =
+      std::make_unique<flat_index>(expected.dimension, expected.distance, flat_codes::learned);
   const auto insert = [&](std::size_t first, matrix_view vectors) {
     return index->insert(std::span(rows).subspan(first, vectors.rows()), vectors);
   };
@@ -129,7 +130,10 @@ result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
                                         const fetch_vectors& stored) {
   HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
   section_reader sections(file.subspan(sizeof(file_header)));
-  loaded_snapshot loaded{nullptr, lsn};
+  loaded_snapshot loaded{nullptr, lsn, 0};
+  HEARTH_TRY(const auto rows, section_reader(sections).next<row_id>(section_tag::rows));
+  if (!rows.empty())
+    loaded.last_row = rows.back();
   if (expected.params.kind == index_kind::flat) {
     HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
   } else {

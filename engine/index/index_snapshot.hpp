@@ -33,6 +33,7 @@ struct snapshot_header {
 struct loaded_snapshot {
   std::unique_ptr<vector_index> index;
   std::uint64_t lsn = 0;
+  row_id last_row = 0;  ///< of the structure
 };
 
 /// Verifies everything (magic, version, sizes, checksums, that `expected` agrees in all but lsn,

@@ -48,6 +48,11 @@ class vector_index {
   [[nodiscard]] virtual std::vector<neighbor> search(std::span<const float> query, std::size_t k,
                                                      std::size_t ef) const = 0;
 
+  /// What search() answers for each of `queries`; some indexes are much faster at many queries than
+  /// at one, the more so the more there are. Precondition: the dimension is right.
+  [[nodiscard]] virtual std::vector<std::vector<neighbor>>
+  search_batch(matrix_view queries, std::size_t k, std::size_t ef) const;
+
   [[nodiscard]] virtual bool contains(row_id row) const = 0;
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;
   [[nodiscard]] virtual std::uint32_t dimension() const noexcept = 0;
@@ -69,5 +74,10 @@ using fetch_vectors =
                                                        distance_kind distance,
                                                        const index_params& params,
                                                        const fetch_vectors& stored = {});
+
+/// Makes an empty index that answers exactly and keeps nothing but the vectors: for rows that come
+/// and go fast, and for few of them.
+[[nodiscard]] std::unique_ptr<vector_index> make_plain_flat(std::uint32_t dimension,
+                                                            distance_kind distance);
 
 }  // namespace hearth::engine::index

@@ -2,13 +2,15 @@
 // The codes of an index, one row per slot.
 #include <algorithm>
 
+#include "engine/index/codes/reduced_codes.hpp"
 #include "engine/index/codes/scalar_codes.hpp"
 #include "engine/index/codes/short_codes.hpp"
 #include "engine/index/slot_segments.hpp"
 
 namespace hearth::engine::index {
 
-/// Rows of `Codes`, which is short_codes or scalar_codes. Thread rule: as vector_store.
+/// Rows of `Codes`, which is short_codes, scalar_codes or reduced_codes. Thread rule: as
+/// vector_store.
 template <class Codes>
 class coded_rows {
  public:
@@ -41,6 +43,7 @@ class coded_rows {
 
 using code_store = coded_rows<short_codes>;
 using scalar_store = coded_rows<scalar_codes>;
+using reduced_store = coded_rows<reduced_codes>;
 
 /// The distance from one coded row to slots, in the order of reported distances.
 class code_distance {

@@ -15,8 +15,6 @@ constexpr std::size_t row_unit = 64;
 constexpr double largest_code = 255;
 // The sample does not hold the extremes of what is to come.
 constexpr double margin = 1.05;
-// Vectors below this length keep every sum of squares well inside float32.
-constexpr double largest_square = 1e36;
 // Makes float64 results, and float32 ones that are not denormal, upper bounds.
 constexpr double upwards = 1 + 1e-6;
 constexpr double half_float_ulp = 6e-8;
@@ -106,6 +104,11 @@ double code_of(double value, double lowest, double step) noexcept {
 }  // namespace
 
 std::optional<scalar_codes> scalar_codes::train(matrix_view sample, distance_kind distance) {
+  return train(sample, distance, float_sum_error(sample.dimension()));
+}
+
+std::optional<scalar_codes> scalar_codes::train(matrix_view sample, distance_kind distance,
+                                                double float_error) {
   if (sample.empty())
     return std::nullopt;
   for (std::size_t i = 0; i < sample.rows(); ++i) {
@@ -140,23 +143,25 @@ std::optional<scalar_codes> scalar_codes::train(matrix_view sample, distance_kin
         });
     learned.centre.push_back(static_cast<float>(sum / static_cast<double>(sample.rows())));
   }
-  return scalar_codes(std::move(learned), distance);
+  return scalar_codes(std::move(learned), distance, float_error);
 }
 
 scalar_codes::scalar_codes(model trained, distance_kind distance)
+    : scalar_codes(std::move(trained), distance, 0) {
+  float_error_ = float_sum_error(dimension_);
+}
+
+scalar_codes::scalar_codes(model trained, distance_kind distance, double float_error)
     : model_(std::move(trained)), distance_(distance), dimension_(model_.step.size()),
       row_bytes_((header_bytes + dimension_ + row_unit - 1) / row_unit * row_unit),
-      // Eight sums at least (see the kernels), and what comes before and after them.
-      kernel_error_((static_cast<double>(dimension_) / 8 + 8) *
-                    static_cast<double>(std::numeric_limits<float>::epsilon())),
-      kernel_(kernels()) {
+      float_error_(float_error), kernel_(kernels()) {
   origin_.reserve(dimension_);
   for (std::size_t d = 0; d < dimension_; ++d)
     origin_.push_back(static_cast<double>(model_.lowest[d]) +
                       static_cast<double>(model_.step[d]) * static_cast<double>(model_.centre[d]));
 }
 
-void scalar_codes::encode(const float* vector, std::byte* row) const noexcept {
+void scalar_codes::encode(const float* vector, std::byte* row, double uncertainty) const noexcept {
   std::memset(row, 0, row_bytes_);
   std::byte* const codes = row + header_bytes;
   double error = 0;
@@ -177,12 +182,12 @@ void scalar_codes::encode(const float* vector, std::byte* row) const noexcept {
     norm += value * value;
   }
   header numbers{};
-  if (norm < largest_square && length < largest_square) {
-    double bound = std::sqrt(error);
+  if (norm < largest_square && length < largest_square && std::isfinite(uncertainty)) {
+    double bound = std::sqrt(error) + uncertainty;
     if (distance_ == distance_kind::l2)
       numbers.offset = static_cast<float>(length + error);
     else
-      bound += kernel_error_ * std::sqrt(norm);
+      bound += float_error_ * std::sqrt(norm);
     numbers.error = at_least(bound);
     numbers.spread = at_least(std::sqrt(spread));
   } else {
@@ -200,7 +205,7 @@ bool scalar_codes::is_row(const std::byte* row) const noexcept {
                      [](std::byte rest) { return rest == std::byte{0}; });
 }
 
-bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
+bool scalar_codes::prepare(const float* query, prepared_query& prepared, double uncertainty) const {
   const bool l2 = distance_ == distance_kind::l2;
   double norm = 0;
   double square = 0;   // relative to the origin
@@ -228,6 +233,7 @@ bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
   const double unit = largest > 0 ? largest / largest_value : 1;
   double high_centre = 0;  // sums of products with the centre
   double centre = 0;
+  double high_sizes = 0;
   double high_lost = 0;  // squared lengths of what rounding loses
   double lost = 0;
   for (std::size_t d = 0; d < dimension_; ++d) {
@@ -244,6 +250,7 @@ bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
     const double high_rest = weight - unit * 256 * rounded;
     lost += rest * rest;
     high_lost += high_rest * high_rest;
+    high_sizes += std::abs(rounded);
   }
   const double times = l2 ? 2 : 1;
   const double fixed = l2 ? square : (distance_ == distance_kind::cosine ? 1.0 : 0.0) - product;
@@ -253,9 +260,11 @@ bool scalar_codes::prepare(const float* query, prepared_query& prepared) const {
   prepared.base = fixed + times * unit * centre;
   prepared.high_scale = 256 * prepared.scale;
   prepared.high_base = fixed + times * unit * high_centre;
+  prepared.high_size = times * unit * 256 * largest_code * high_sizes;
   prepared.spread_error = times * std::sqrt(lost) * upwards;
   prepared.high_spread_error = times * std::sqrt(high_lost) * upwards;
   prepared.reach = l2 ? 0 : std::sqrt(norm) * upwards;
+  prepared.uncertainty = l2 ? uncertainty : 0;
   // The last float32 operation of cosine is 1 - <q, x>; sums below float32's range get lost.
   prepared.rounding = float64_error * (square + norm + times * sizes) +
                       (distance_ == distance_kind::cosine ? 4 * half_float_ulp : 0) + 1e-38;
@@ -271,14 +280,46 @@ scalar_codes::estimate scalar_codes::bounded(const prepared_query& query, const 
   double error =
       spread_error * static_cast<double>(row.spread) + query.rounding + half_float_ulp * offset;
   if (distance_ == distance_kind::l2) {
-    // |q - x|^2 differs from |q - codes|^2 + error^2 by twice an inner product of the two.
-    error += 2 * std::sqrt(std::max(value + error, 0.0)) * static_cast<double>(row.error);
-    error += kernel_error_ * (std::max(value, 0.0) + error);
+    // |q - x| differs from the distance to the codes by at most the length of both errors.
+    const double lost = static_cast<double>(row.error) + query.uncertainty;
+    error += (2 * std::sqrt(std::max(value + error, 0.0)) + lost) * lost;
+    error += float_error_ * (std::max(value, 0.0) + error);
   } else {
     error += query.reach * static_cast<double>(row.error);
   }
   error += 4 * half_float_ulp * std::abs(value);
   return {static_cast<float>(value), static_cast<float>(error * upwards)};
+}
+
+scalar_codes::block_test scalar_codes::test(const prepared_query& query,
+                                            float limit) const noexcept {
+  const auto scale = static_cast<float>(query.high_scale);
+  if (!std::isfinite(limit))
+    return {scale, std::numeric_limits<float>::max(), 0, 0};
+  const double threshold = limit;
+  double most = threshold;
+  double per_error = query.reach;
+  if (distance_ == distance_kind::l2) {
+    // (sqrt(limit) + error)^2 + error^2, of which row_term has the squares of errors.
+    const double reach =
+        std::sqrt((threshold + query.rounding) * (1 + 2 * float_error_)) + query.uncertainty;
+    most = reach * reach;
+    per_error = 2 * reach;
+  }
+  const double rounding =
+      query.rounding +
+      4 * half_float_ulp * (query.high_size + std::abs(query.high_base) + std::abs(most));
+  return {scale, static_cast<float>(most - query.high_base + rounding), at_least(per_error),
+          at_least(query.high_spread_error)};
+}
+
+float scalar_codes::row_term(const header& row) const noexcept {
+  if (!std::isfinite(row.offset)) [[unlikely]]
+    return -std::numeric_limits<float>::infinity();
+  if (distance_ != distance_kind::l2)
+    return 0;
+  // Less what float32 may add when the terms are summed up.
+  return row.offset * (1 - 1e-6F) - 2.000002F * row.error * row.error;
 }
 
 }  // namespace hearth::engine::index

@@ -15,6 +15,13 @@
 
 namespace hearth::engine::index {
 
+/// What a kernel_table's float32 sum of products loses at most, relative to the lengths of the two
+/// vectors: eight sums at least run side by side, and there are steps before and after them.
+[[nodiscard]] constexpr double float_sum_error(std::size_t terms) noexcept {
+  return (static_cast<double>(terms) / 8 + 8) *
+         static_cast<double>(std::numeric_limits<float>::epsilon());
+}
+
 /// Scalar quantization with a range of its own for each dimension d: a code c stands for
 /// lowest[d] + step[d] * c. What lies outside the range is clamped; the length of the difference
 /// between a vector and what its codes stand for is part of its row, so outliers cost speed, never
@@ -32,6 +39,9 @@ namespace hearth::engine::index {
 /// of the query.
 class scalar_codes {
  public:
+  /// Vectors with a smaller square of their length, and their distances, float32 can square.
+  static constexpr double largest_square = 1e36;
+
   /// Numbers that decide everything else; each has `dimension` values.
   struct model {
     std::vector<float> lowest;  ///< what code 0 stands for
@@ -47,10 +57,12 @@ class scalar_codes {
     double scale = 0;                 ///< of the 16-bit sum
     double high_base = 0;             ///< the same from the high bytes alone
     double high_scale = 0;
+    double high_size = 0;          ///< at least what a sum from the high bytes contributes
     double spread_error = 0;       ///< error per unit of a row's spread, from rounding the query
     double high_spread_error = 0;  ///< the same from the high bytes alone
     double reach = 0;  ///< inner products: the query's length. l2: 0, the distance takes its part
-    double rounding = 0;  ///< of float64 sums and of the float32 kernel, for any row
+    double uncertainty = 0;  ///< l2: how far the true query may be
+    double rounding = 0;     ///< of float64 sums and of the float32 kernel, for any row
 
    private:
     friend class scalar_codes;
@@ -71,6 +83,10 @@ class scalar_codes {
   /// its values leave the range in which float32 squares are safe, or there is no row.
   [[nodiscard]] static std::optional<scalar_codes> train(matrix_view sample,
                                                          distance_kind distance);
+  /// Where vectors stand for longer ones (see reduced_codes): bounds are widened by float32 errors
+  /// of `float_error` relative to the vectors' lengths, in place of those of `dimension` terms.
+  [[nodiscard]] static std::optional<scalar_codes> train(matrix_view sample, distance_kind distance,
+                                                         double float_error);
 
   scalar_codes(model trained, distance_kind distance);
 
@@ -80,13 +96,16 @@ class scalar_codes {
   [[nodiscard]] const model& trained() const noexcept { return model_; }
 
   /// Any finite vector; one that is too long for float32 squares gets a row that says nothing.
-  void encode(const float* vector, std::byte* row) const noexcept;
+  /// Bounds hold for every vector that is not farther than `uncertainty` from this one.
+  void encode(const float* vector, std::byte* row, double uncertainty = 0) const noexcept;
   /// True for what encode() can write.
   [[nodiscard]] bool is_row(const std::byte* row) const noexcept;
 
   /// `query` has length 1 (or 0) if the distance is cosine. False, and nothing prepared, if it is
-  /// too long for float32 squares: then only the vectors themselves can tell.
-  [[nodiscard]] bool prepare(const float* query, prepared_query& prepared) const;
+  /// too long for float32 squares: then only the vectors themselves can tell. With l2, bounds hold
+  /// for every query that is not farther than `uncertainty` from this one.
+  [[nodiscard]] bool prepare(const float* query, prepared_query& prepared,
+                             double uncertainty = 0) const;
 
   /// Orders rows as query_distance does. A row that says nothing has an infinite error.
   [[nodiscard]] estimate distance(const prepared_query& query,
@@ -94,6 +113,12 @@ class scalar_codes {
     const auto sums = kernel_.code_dots(row, query.high, query.low, row_bytes_);
     const double sum = 256.0 * sums.high + sums.low;
     return bounded(query, header_of(row), query.base + query.scale * sum, query.spread_error);
+  }
+
+  /// Where the codes of a row begin, and the next multiple of 4 behind them.
+  [[nodiscard]] static constexpr std::size_t first_byte() noexcept { return sizeof(header); }
+  [[nodiscard]] std::size_t end_byte() const noexcept {
+    return (sizeof(header) + dimension_ + 3) / 4 * 4;
   }
 
   /// Floats in front of a row's codes.
@@ -108,11 +133,26 @@ class scalar_codes {
     /// At least the length of the codes relative to the centre, counted in codes.
     float spread;
   };
+  /// Says of many rows at once which ones cannot be near: only a row with
+  ///   row_term(header) + scale * sum(codes * high) <=
+  ///       fixed + per_error * header.error + per_spread * header.spread
+  /// can have a distance of at most `limit`, both sides computed in float32 in any order. It is
+  /// what distance() says, less precise since the low bytes of the query are left out.
+  struct block_test {
+    float scale;
+    float fixed;
+    float per_error;
+    float per_spread;
+  };
+  [[nodiscard]] block_test test(const prepared_query& query, float limit) const noexcept;
+  [[nodiscard]] float row_term(const header& row) const noexcept;
+
   [[nodiscard]] static const header& header_of(const std::byte* row) noexcept {
     return *reinterpret_cast<const header*>(row);
   }
 
  private:
+  scalar_codes(model trained, distance_kind distance, double float_error);
   [[nodiscard]] estimate bounded(const prepared_query& query, const header& row, double sum,
                                  double spread_error) const noexcept;
 
@@ -120,7 +160,7 @@ class scalar_codes {
   distance_kind distance_;
   std::size_t dimension_;
   std::size_t row_bytes_;
-  double kernel_error_;         // of float32 sums over `dimension` products, relative
+  double float_error_;          // relative
   std::vector<double> origin_;  // what the centre stands for
   const kernel_table& kernel_;
 };

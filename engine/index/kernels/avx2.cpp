@@ -1,6 +1,7 @@
 // Kernels for AVX2 with FMA. Compiled with -mavx2 -mfma; called only where the CPU has both.
 #include <immintrin.h>
 
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
@@ -44,6 +45,8 @@ const kernel_table avx2_kernels{
     .code_l2_squared = code_l2_squared_avx2,
     .code_l2_squared_many = code_l2_squared_many_avx2,
     .code_dots = code_dots_avx2,
+    .code_block_sums = code_block_sums_avx2,
+    .code_hits = code_hits<avx2_code_lanes>,
 };
 
 }  // namespace hearth::engine::index

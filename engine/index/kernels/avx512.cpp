@@ -1,5 +1,6 @@
 // Kernels for AVX-512F. Compiled with -mavx512f -mfma; called only where the CPU has it.
 #include "engine/index/kernels/avx512_lanes.hpp"
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
@@ -16,6 +17,8 @@ const kernel_table avx512_kernels{
     .code_l2_squared = code_l2_squared_avx2,
     .code_l2_squared_many = code_l2_squared_many_avx2,
     .code_dots = code_dots_avx2,
+    .code_block_sums = code_block_sums_avx2,
+    .code_hits = code_hits<avx2_code_lanes>,
 };
 
 }  // namespace hearth::engine::index

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 #include "engine/index/kernels/kernel_table.hpp"
 
@@ -59,11 +60,81 @@ inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, con
   return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
 }
 
-void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows, std::size_t count,
-                               std::size_t bytes, std::uint32_t* sums) noexcept {
+inline void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows,
+                                      std::size_t count, std::size_t bytes,
+                                      std::uint32_t* sums) noexcept {
   for (std::size_t i = 0; i < count; ++i)
     sums[i] = code_l2_squared_avx2(a, rows[i], bytes);
 }
+
+inline void code_block_sums_avx2(const std::byte* rows, std::size_t row_bytes,
+                                 const std::byte* query, std::int32_t* sums) noexcept {
+  const auto part = [](const std::byte* at) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
+  };
+  for (std::size_t row = 0; row < block_rows; row += 2) {
+    const std::byte* const first = rows + row * row_bytes;
+    const std::byte* const second = first + row_bytes;
+    __m256i s0 = _mm256_setzero_si256();
+    __m256i s1 = s0;
+    for (std::size_t i = 0; i < row_bytes; i += 16) {
+      const __m256i values = _mm256_cvtepi8_epi16(part(query + i));
+      s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(first + i)), values));
+      s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(second + i)), values));
+    }
+    sums[row] = sum_of_lanes_avx2(s0);
+    sums[row + 1] = sum_of_lanes_avx2(s1);
+  }
+}
+
+/// For block_loops.hpp: two registers per group of queries.
+struct avx2_code_lanes {
+  struct queries {
+    __m256i half[2];
+  };
+  using sums = queries;
+  // Multiply-and-add of 255 with 127 twice would saturate 16 bits. The lower seven bits of a code
+  // and the highest one do not.
+  struct split_codes {
+    __m256i lower;
+    __m256i highest;
+  };
+  static constexpr std::size_t rows = 2;
+  static constexpr std::size_t groups = 1;
+
+  static sums zero() noexcept { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
+  static queries load(const std::byte* from) noexcept {
+    const auto* halves = reinterpret_cast<const __m256i*>(from);
+    return {{_mm256_load_si256(halves), _mm256_load_si256(halves + 1)}};
+  }
+  static split_codes broadcast(const std::byte* four) noexcept {
+    std::int32_t value;
+    std::memcpy(&value, four, sizeof value);
+    return {_mm256_set1_epi32(value & 0x7F7F7F7F), _mm256_set1_epi32(value & ~0x7F7F7F7F)};
+  }
+  static sums multiply_add(split_codes codes, queries step, sums sum) noexcept {
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (int i = 0; i < 2; ++i) {
+      const __m256i lower =
+          _mm256_madd_epi16(_mm256_maddubs_epi16(codes.lower, step.half[i]), ones);
+      const __m256i highest =
+          _mm256_madd_epi16(_mm256_maddubs_epi16(codes.highest, step.half[i]), ones);
+      sum.half[i] = _mm256_add_epi32(sum.half[i], _mm256_add_epi32(lower, highest));
+    }
+    return sum;
+  }
+  static std::uint32_t within(sums sum, float term, const float* scales,
+                              const float* limits) noexcept {
+    std::uint32_t mask = 0;
+    for (int i = 0; i < 2; ++i) {
+      const __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum.half[i]),
+                                           _mm256_loadu_ps(scales + 8 * i), _mm256_set1_ps(term));
+      const __m256 hits = _mm256_cmp_ps(value, _mm256_loadu_ps(limits + 8 * i), _CMP_LE_OQ);
+      mask |= static_cast<std::uint32_t>(_mm256_movemask_ps(hits)) << (8 * i);
+    }
+    return mask;
+  }
+};
 
 }  // namespace
 }  // namespace hearth::engine::index

@@ -1,5 +1,6 @@
 // Portable kernels. Eight independent sums keep the additions from waiting for each other and let
 // the compiler use whatever vectors the baseline has.
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
 namespace hearth::engine::index {
@@ -73,6 +74,46 @@ code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte
   return sums;
 }
 
+void code_block_sums(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                     std::int32_t* sums) noexcept {
+  for (std::size_t row = 0; row < block_rows; ++row) {
+    const std::byte* const codes = rows + row * row_bytes;
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < row_bytes; ++i)
+      sum += static_cast<int>(codes[i]) * static_cast<std::int8_t>(query[i]);
+    sums[row] = sum;
+  }
+}
+
+/// For block_loops.hpp.
+struct scalar_code_lanes {
+  struct sums {
+    std::int32_t of[group_queries];
+  };
+  using queries = const std::byte*;
+  static constexpr std::size_t rows = 1;
+  static constexpr std::size_t groups = 1;
+
+  static sums zero() noexcept { return {}; }
+  static queries load(const std::byte* from) noexcept { return from; }
+  static const std::byte* broadcast(const std::byte* four) noexcept { return four; }
+  static sums multiply_add(const std::byte* codes, queries step, sums sum) noexcept {
+    for (std::size_t query = 0; query < group_queries; ++query)
+      for (std::size_t i = 0; i < 4; ++i)
+        sum.of[query] += static_cast<int>(codes[i]) * static_cast<std::int8_t>(step[4 * query + i]);
+    return sum;
+  }
+  static std::uint32_t within(const sums& sum, float term, const float* scales,
+                              const float* limits) noexcept {
+    std::uint32_t mask = 0;
+    for (std::size_t query = 0; query < group_queries; ++query) {
+      const float value = term + scales[query] * static_cast<float>(sum.of[query]);
+      mask |= static_cast<std::uint32_t>(value <= limits[query]) << query;
+    }
+    return mask;
+  }
+};
+
 }  // namespace
 
 const kernel_table scalar_kernels{
@@ -84,6 +125,8 @@ const kernel_table scalar_kernels{
     .code_l2_squared = code_l2_squared,
     .code_l2_squared_many = code_l2_squared_many,
     .code_dots = code_dots,
+    .code_block_sums = code_block_sums,
+    .code_hits = code_hits<scalar_code_lanes>,
 };
 
 }  // namespace hearth::engine::index
