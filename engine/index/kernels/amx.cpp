@@ -62,7 +62,7 @@ const kernel_table amx_kernels{"amx",
                                squared_norm<avx512_lanes>,
                                code_l2_squared_vnni,
                                code_dots_vnni,
-                               code_block_sums_vnni,
+                               code_row_sums_vnni,
                                code_hits_by_tiles<amx_tiles, vnni_lanes>};
 
 }  // namespace hearth::engine::index

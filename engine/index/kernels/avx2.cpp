@@ -42,7 +42,7 @@ const kernel_table avx2_kernels{"avx2",
                                 squared_norm<avx2_lanes>,
                                 code_l2_squared_avx2,
                                 code_dots_avx2,
-                                code_block_sums_avx2,
+                                code_row_sums_avx2,
                                 code_hits<avx2_code_lanes>};
 
 }  // namespace hearth::engine::index

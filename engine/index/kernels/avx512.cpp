@@ -14,7 +14,7 @@ const kernel_table avx512_kernels{"avx512",
                                   squared_norm<avx512_lanes>,
                                   code_l2_squared_avx2,
                                   code_dots_avx2,
-                                  code_block_sums_avx2,
+                                  code_row_sums_avx2,
                                   code_hits<avx2_code_lanes>};
 
 }  // namespace hearth::engine::index

@@ -8,9 +8,8 @@
 
 namespace hearth::engine::index {
 
-const kernel_table avx512vnni_kernels{"avx512vnni",         l2_squared<avx512_lanes>,
-                                      dot<avx512_lanes>,    squared_norm<avx512_lanes>,
-                                      code_l2_squared_vnni, code_dots_vnni,
-                                      code_block_sums_vnni, code_hits<vnni_lanes>};
+const kernel_table avx512vnni_kernels{
+    "avx512vnni",         l2_squared<avx512_lanes>, dot<avx512_lanes>,  squared_norm<avx512_lanes>,
+    code_l2_squared_vnni, code_dots_vnni,           code_row_sums_vnni, code_hits<vnni_lanes>};
 
 }  // namespace hearth::engine::index
