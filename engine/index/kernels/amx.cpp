@@ -66,7 +66,7 @@ const kernel_table amx_kernels{
     .codes4 = short_code_loops<vnni_code_lanes, 4>,
     .codes1 = short_code_loops<vnni_code_lanes, 1>,
     .code_dots = code_dots_vnni,
-    .code_block_sums = code_block_sums_vnni,
+    .code_row_sums = code_row_sums_vnni,
     .code_hits = code_hits_by_tiles<amx_tiles, vnni_lanes>,
 };
 

@@ -46,7 +46,7 @@ const kernel_table avx2_kernels{
     .codes4 = short_code_loops<avx2_short_code_lanes, 4>,
     .codes1 = short_code_loops<avx2_short_code_lanes, 1>,
     .code_dots = code_dots_avx2,
-    .code_block_sums = code_block_sums_avx2,
+    .code_row_sums = code_row_sums_avx2,
     .code_hits = code_hits<avx2_code_lanes>,
 };
 

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 #include "engine/index/kernels/short_code_loops.hpp"
 
@@ -91,23 +92,20 @@ inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, con
   return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
 }
 
-inline void code_block_sums_avx2(const std::byte* rows, std::size_t row_bytes,
-                                 const std::byte* query, std::int32_t* sums) noexcept {
+inline void code_row_sums_avx2(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                               const std::byte* query, std::int32_t* sums) noexcept {
   const auto part = [](const std::byte* at) {
     return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
   };
-  for (std::size_t row = 0; row < block_rows; row += 2) {
-    const std::byte* const first = rows + row * row_bytes;
-    const std::byte* const second = first + row_bytes;
-    __m256i s0 = _mm256_setzero_si256();
-    __m256i s1 = s0;
-    for (std::size_t i = 0; i < row_bytes; i += 16) {
-      const __m256i values = _mm256_cvtepi8_epi16(part(query + i));
-      s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(first + i)), values));
-      s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(second + i)), values));
-    }
-    sums[row] = sum_of_lanes_avx2(s0);
-    sums[row + 1] = sum_of_lanes_avx2(s1);
+  for (std::size_t row = 0; row < count; ++row) {
+    const std::byte* const codes = rows + row * row_bytes;
+    __m256i s[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (std::size_t i = 0; i < row_bytes; i += 32)
+      for (std::size_t half = 0; half < 2; ++half)
+        s[half] = _mm256_add_epi32(
+            s[half], _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(codes + i + 16 * half)),
+                                       _mm256_cvtepi8_epi16(part(query + i + 16 * half))));
+    sums[row] = sum_of_lanes_avx2(_mm256_add_epi32(s[0], s[1]));
   }
 }
 
@@ -117,6 +115,9 @@ struct avx2_code_lanes {
     __m256i half[2];
   };
   using sums = queries;
+  struct floats {
+    __m256 half[2];
+  };
   // Multiply-and-add of 255 with 127 twice would saturate 16 bits. The lower seven bits of a code
   // and the highest one do not.
   struct split_codes {
@@ -136,7 +137,7 @@ struct avx2_code_lanes {
     std::memcpy(&value, four, sizeof value);
     return {_mm256_set1_epi32(value & 0x7F7F7F7F), _mm256_set1_epi32(value & ~0x7F7F7F7F)};
   }
-  static sums multiply_add(split_codes codes, queries step, sums sum) noexcept {
+  static sums add_products(split_codes codes, queries step, sums sum) noexcept {
     const __m256i ones = _mm256_set1_epi16(1);
     for (int i = 0; i < 2; ++i) {
       const __m256i lower =
@@ -147,16 +148,27 @@ struct avx2_code_lanes {
     }
     return sum;
   }
-  static std::uint32_t within(sums sum, float term, const float* scales,
-                              const float* limits) noexcept {
+  static floats load_floats(const float* from) noexcept {
+    return {{_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}};
+  }
+  static floats multiply_add(floats a, float b, floats c) noexcept {
+    for (int i = 0; i < 2; ++i)
+      c.half[i] = _mm256_fmadd_ps(a.half[i], _mm256_set1_ps(b), c.half[i]);
+    return c;
+  }
+  static std::uint32_t within(sums sum, floats scale, float term, floats limit) noexcept {
     std::uint32_t mask = 0;
     for (int i = 0; i < 2; ++i) {
-      const __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum.half[i]),
-                                           _mm256_loadu_ps(scales + 8 * i), _mm256_set1_ps(term));
-      const __m256 hits = _mm256_cmp_ps(value, _mm256_loadu_ps(limits + 8 * i), _CMP_LE_OQ);
+      const __m256 value =
+          _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum.half[i]), scale.half[i], _mm256_set1_ps(term));
+      const __m256 hits = _mm256_cmp_ps(value, limit.half[i], _CMP_LE_OQ);
       mask |= static_cast<std::uint32_t>(_mm256_movemask_ps(hits)) << (8 * i);
     }
     return mask;
+  }
+  static code_hit* append(std::uint32_t mask, std::size_t row, std::size_t first_query,
+                          code_hit* hits) noexcept {
+    return append_hits(mask, row, first_query, hits);
   }
 };
 

@@ -23,18 +23,26 @@ struct code_block {
   std::size_t row_bytes;   ///< a multiple of 64
   std::size_t first_byte;  ///< of the codes in a row: a multiple of 4
   std::size_t end_byte;    ///< behind the codes: a multiple of 4
+  const float* terms;      ///< per row
+  float error;             ///< of all rows
+  float spread;            ///< of all rows
+};
+
+/// Queries for code_hits(). All but `packed` have one value per query.
+struct code_queries {
   /// Signed bytes. A group has row_bytes / 4 steps of 64 bytes: bytes 4s to 4s + 3 of its first
   /// query, then of its second, and so on. Zeros outside of the codes.
-  const std::byte* queries;
+  const std::byte* packed;
   std::size_t groups;
-  const float* row_terms;  ///< per row
-  const float* scales;     ///< per query
-  const float* limits;     ///< per query
+  const float* scale;
+  const float* fixed;
+  const float* per_error;
+  const float* per_spread;
 };
 
 struct code_hit {
-  std::uint16_t row;
   std::uint16_t query;
+  std::uint16_t row;
 };
 
 /// Distances between rows of short_codes: codes of some bits behind the first four bytes, which do
@@ -69,15 +77,16 @@ struct kernel_table {
   /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
   code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,
                          std::size_t bytes) noexcept;
-  /// sum(row * query) for each of block_rows rows that lie row_bytes apart, a multiple of 64; the
+  /// sum(row * query) for each of `count` rows that lie row_bytes apart, a multiple of 64; the
   /// query, row_bytes signed bytes, starts at a multiple of 64 too. Exact.
-  void (*code_block_sums)(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
-                          std::int32_t* sums) noexcept;
-  /// The pairs with row_terms[row] + scales[query] * sum(row * query) <= limits[query], in no
-  /// particular order, and how many there are. The sum is exact; what is done with it is float32,
-  /// rounded once or twice. NaN in a term or a limit leaves the row or the query out. `hits` has
-  /// room for all pairs.
-  std::size_t (*code_hits)(const code_block& block, code_hit* hits) noexcept;
+  void (*code_row_sums)(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                        const std::byte* query, std::int32_t* sums) noexcept;
+  /// The pairs with terms[row] + scale[query] * sum(row * query) <= fixed[query] +
+  /// per_error[query] * error + per_spread[query] * spread, in no particular order, and how many
+  /// there are. The sum is exact, the rest is float32. NaN in a term or in `fixed` leaves the row
+  /// or the query out. `hits` has room for all pairs and 16 more.
+  std::size_t (*code_hits)(const code_block& block, const code_queries& queries,
+                           code_hit* hits) noexcept;
 };
 
 extern const kernel_table scalar_kernels;

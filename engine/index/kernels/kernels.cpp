@@ -29,17 +29,19 @@ bool same_hits(const kernel_table& tried, const kernel_table& trusted) noexcept 
       random = random * 1664525 + 1013904223;
       bytes[i] = static_cast<std::byte>(random >> 24);
     }
-  float terms[block_rows] = {};
-  float scales[queries];
-  float limits[queries];
-  std::fill_n(scales, queries, 1.0F);
-  code_hit found[2][block_rows * queries];
-  const code_block block{rows, row_bytes, 0, row_bytes, packed, groups, terms, scales, limits};
+  const float terms[block_rows] = {};
+  const float zeros[queries] = {};
+  float scale[queries];
+  float fixed[queries];
+  std::fill_n(scale, queries, 1.0F);
+  code_hit found[2][block_rows * queries + 16];
+  const code_block block{rows, row_bytes, 0, row_bytes, terms, 0, 0};
+  const code_queries asked{packed, groups, scale, fixed, zeros, zeros};
   // Around the sums that occur, so that a sum that is wrong shows for some limit.
   for (float limit = -200'000; limit <= 200'000; limit += 10'000) {
-    std::fill_n(limits, queries, limit);
-    const std::size_t count = trusted.code_hits(block, found[0]);
-    if (tried.code_hits(block, found[1]) != count)
+    std::fill_n(fixed, queries, limit);
+    const std::size_t count = trusted.code_hits(block, asked, found[0]);
+    if (tried.code_hits(block, asked, found[1]) != count)
       return false;
     // Their order is free.
     for (auto& hits : found)

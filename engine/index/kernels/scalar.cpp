@@ -87,9 +87,9 @@ code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte
   return sums;
 }
 
-void code_block_sums(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
-                     std::int32_t* sums) noexcept {
-  for (std::size_t row = 0; row < block_rows; ++row) {
+void code_row_sums(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                   const std::byte* query, std::int32_t* sums) noexcept {
+  for (std::size_t row = 0; row < count; ++row) {
     const std::byte* const codes = rows + row * row_bytes;
     std::int32_t sum = 0;
     for (std::size_t i = 0; i < row_bytes; ++i)
@@ -104,26 +104,44 @@ struct scalar_code_lanes {
     std::int32_t of[group_queries];
   };
   using queries = const std::byte*;
+  struct floats {
+    float of[group_queries];
+  };
   static constexpr std::size_t rows = 1;
   static constexpr std::size_t groups = 1;
 
   static sums zero() noexcept { return {}; }
   static queries load(const std::byte* from) noexcept { return from; }
   static const std::byte* broadcast(const std::byte* four) noexcept { return four; }
-  static sums multiply_add(const std::byte* codes, queries step, sums sum) noexcept {
+  static sums add_products(const std::byte* codes, queries step, sums sum) noexcept {
     for (std::size_t query = 0; query < group_queries; ++query)
       for (std::size_t i = 0; i < 4; ++i)
         sum.of[query] += static_cast<int>(codes[i]) * static_cast<std::int8_t>(step[4 * query + i]);
     return sum;
   }
-  static std::uint32_t within(const sums& sum, float term, const float* scales,
-                              const float* limits) noexcept {
+  static floats load_floats(const float* from) noexcept {
+    floats loaded;
+    for (std::size_t query = 0; query < group_queries; ++query)
+      loaded.of[query] = from[query];
+    return loaded;
+  }
+  static floats multiply_add(const floats& a, float b, floats c) noexcept {
+    for (std::size_t query = 0; query < group_queries; ++query)
+      c.of[query] += a.of[query] * b;
+    return c;
+  }
+  static std::uint32_t within(const sums& sum, const floats& scale, float term,
+                              const floats& limit) noexcept {
     std::uint32_t mask = 0;
     for (std::size_t query = 0; query < group_queries; ++query) {
-      const float value = term + scales[query] * static_cast<float>(sum.of[query]);
-      mask |= static_cast<std::uint32_t>(value <= limits[query]) << query;
+      const float value = term + scale.of[query] * static_cast<float>(sum.of[query]);
+      mask |= static_cast<std::uint32_t>(value <= limit.of[query]) << query;
     }
     return mask;
+  }
+  static code_hit* append(std::uint32_t mask, std::size_t row, std::size_t first_query,
+                          code_hit* hits) noexcept {
+    return append_hits(mask, row, first_query, hits);
   }
 };
 
@@ -139,7 +157,7 @@ const kernel_table scalar_kernels{
     .codes4 = {code_l2_squared<4>, code_l2_squared_many<4>},
     .codes1 = {code_l2_squared<1>, code_l2_squared_many<1>},
     .code_dots = code_dots,
-    .code_block_sums = code_block_sums,
+    .code_row_sums = code_row_sums,
     .code_hits = code_hits<scalar_code_lanes>,
 };
 

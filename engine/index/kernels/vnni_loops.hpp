@@ -92,46 +92,79 @@ inline code_sums code_dots_vnni(const std::byte* row, const std::byte* high, con
           _mm512_reduce_add_epi32(_mm512_add_epi32(l0, l1))};
 }
 
-inline void code_block_sums_vnni(const std::byte* rows, std::size_t row_bytes,
-                                 const std::byte* query, std::int32_t* sums) noexcept {
-  for (std::size_t row = 0; row < block_rows; row += 4) {
-    const std::byte* const codes = rows + row * row_bytes;
-    __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
-                    _mm512_setzero_si512()};
-    for (std::size_t i = 0; i < row_bytes; i += 64) {
-      const __m512i values = _mm512_load_si512(query + i);
-      for (std::size_t r = 0; r < 4; ++r)
-        s[r] = _mm512_dpbusd_epi32(s[r], _mm512_load_si512(codes + r * row_bytes + i), values);
-    }
+inline void sum_four_rows_vnni(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                               std::int32_t* sums) noexcept {
+  __m512i s[4] = {};
+  for (std::size_t i = 0; i < row_bytes; i += 64) {
+    const __m512i values = _mm512_load_si512(query + i);
     for (std::size_t r = 0; r < 4; ++r)
-      sums[row + r] = _mm512_reduce_add_epi32(s[r]);
+      s[r] = _mm512_dpbusd_epi32(s[r], _mm512_load_si512(rows + r * row_bytes + i), values);
   }
+  for (std::size_t r = 0; r < 4; ++r)
+    sums[r] = _mm512_reduce_add_epi32(s[r]);
+}
+
+inline std::int32_t sum_row_vnni(const std::byte* row, std::size_t row_bytes,
+                                 const std::byte* query) noexcept {
+  __m512i s[4] = {};
+  const auto add = [&](std::size_t at, std::size_t to) {
+    s[to] = _mm512_dpbusd_epi32(s[to], _mm512_load_si512(row + at), _mm512_load_si512(query + at));
+  };
+  std::size_t i = 0;
+  for (; i + 256 <= row_bytes; i += 256)
+    for (std::size_t part = 0; part < 4; ++part)
+      add(i + 64 * part, part);
+  for (std::size_t part = 0; i < row_bytes; i += 64)
+    add(i, part++);
+  return _mm512_reduce_add_epi32(
+      _mm512_add_epi32(_mm512_add_epi32(s[0], s[1]), _mm512_add_epi32(s[2], s[3])));
+}
+
+inline void code_row_sums_vnni(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                               const std::byte* query, std::int32_t* sums) noexcept {
+  std::size_t row = 0;
+  for (; row + 4 <= count; row += 4)
+    sum_four_rows_vnni(rows + row * row_bytes, row_bytes, query, sums + row);
+  for (; row < count; ++row)
+    sums[row] = sum_row_vnni(rows + row * row_bytes, row_bytes, query);
 }
 
 /// For block_loops.hpp: one register per group of queries.
 struct vnni_lanes {
   using sums = __m512i;
   using queries = __m512i;
+  using floats = __m512;
   // Sixteen sums in flight hide the latency of dpbusd, and a step loads eight registers for them.
   static constexpr std::size_t rows = 4;
   static constexpr std::size_t groups = 4;
 
   static sums zero() noexcept { return _mm512_setzero_si512(); }
   static queries load(const std::byte* from) noexcept { return _mm512_load_si512(from); }
+  static sums load_sums(const std::int32_t* from) noexcept { return _mm512_load_si512(from); }
+  static floats load_floats(const float* from) noexcept { return _mm512_loadu_ps(from); }
   static __m512i broadcast(const std::byte* four) noexcept {
     std::int32_t value;
     std::memcpy(&value, four, sizeof value);
     return _mm512_set1_epi32(value);
   }
-  static sums multiply_add(__m512i codes, queries step, sums sum) noexcept {
+  static sums add_products(__m512i codes, queries step, sums sum) noexcept {
     return _mm512_dpbusd_epi32(sum, codes, step);
   }
-  static sums load_sums(const std::int32_t* from) noexcept { return _mm512_load_si512(from); }
-  static std::uint32_t within(sums sum, float term, const float* scales,
-                              const float* limits) noexcept {
-    const __m512 value =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(scales), _mm512_set1_ps(term));
-    return _mm512_cmp_ps_mask(value, _mm512_loadu_ps(limits), _CMP_LE_OQ);
+  static floats multiply_add(floats a, float b, floats c) noexcept {
+    return _mm512_fmadd_ps(a, _mm512_set1_ps(b), c);
+  }
+  static std::uint32_t within(sums sum, floats scale, float term, floats limit) noexcept {
+    const __m512 value = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, _mm512_set1_ps(term));
+    return _mm512_cmp_ps_mask(value, limit, _CMP_LE_OQ);
+  }
+  // Without a branch: many masks are empty, and which ones cannot be foreseen.
+  static code_hit* append(std::uint32_t mask, std::size_t row, std::size_t first_query,
+                          code_hit* hits) noexcept {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i all =
+        _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(row << 16 | first_query)));
+    _mm512_storeu_si512(hits, _mm512_maskz_compress_epi32(static_cast<__mmask16>(mask), all));
+    return hits + __builtin_popcount(mask);
   }
 };
 
