@@ -196,9 +196,7 @@ class shard_state {
   void publish_ready() { publish({tail_, main_, all_indexed, reporter()}, index_state::ready); }
 
   void renew_tail() {
-    index_params flat;
-    flat.kind = index_kind::flat;
-    tail_ = engine::index::make_index(dimension_, distance_, flat);
+    tail_ = engine::index::make_plain_flat(dimension_, distance_);
     most_in_tail_ = 0;
   }
 

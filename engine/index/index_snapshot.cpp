@@ -16,7 +16,7 @@ namespace hearth::engine::index {
 namespace {
 
 constexpr std::array<char, 8> magic{'H', 'E', 'A', 'R', 'T', 'H', 'I', 'X'};
-constexpr std::uint32_t format_version = 2;
+constexpr std::uint32_t format_version = 3;
 
 /// The first bytes of the file, little-endian, without holes.
 struct file_header {
@@ -27,17 +27,19 @@ struct file_header {
   std::uint32_t kind = 0;
   std::uint32_t m = 0;
   std::uint32_t ef_construction = 0;
-  std::uint32_t ef_search = 0;
+  std::uint32_t quantization = 0;
+  std::uint32_t memory = 0;
+  std::uint32_t nlist = 0;
+  std::uint32_t nbits = 0;
   std::uint32_t shard = 0;
   std::uint32_t shards = 0;
-  std::uint32_t zero = 0;
   std::uint64_t seed = 0;
   std::uint64_t lsn = 0;
   std::uint64_t store_uuid[2]{};
   std::uint64_t structure_bytes = 0;
   std::uint64_t checksum = 0;  ///< of everything before it
 };
-static_assert(sizeof(file_header) == 96);
+static_assert(sizeof(file_header) == 104);
 static_assert(std::has_unique_object_representations_v<file_header>);
 
 std::uint64_t checksum_of(const file_header& header) {
@@ -46,18 +48,22 @@ std::uint64_t checksum_of(const file_header& header) {
 }
 
 file_header to_file(const snapshot_header& header, std::size_t structure_bytes) {
+  const auto params = structure_of(header.params);
   file_header file{
       .magic = magic,
       .version = format_version,
       .dimension = header.dimension,
       .distance = static_cast<std::uint32_t>(header.distance),
-      .kind = static_cast<std::uint32_t>(header.params.kind),
-      .m = header.params.m,
-      .ef_construction = header.params.ef_construction,
-      .ef_search = header.params.ef_search,
+      .kind = static_cast<std::uint32_t>(params.kind),
+      .m = params.m,
+      .ef_construction = params.ef_construction,
+      .quantization = static_cast<std::uint32_t>(params.quantization),
+      .memory = static_cast<std::uint32_t>(params.memory),
+      .nlist = params.nlist,
+      .nbits = params.nbits,
       .shard = header.shard,
       .shards = header.shards,
-      .seed = header.params.seed,
+      .seed = params.seed,
       .lsn = header.lsn,
       .store_uuid = {header.store_uuid[0], header.store_uuid[1]},
       .structure_bytes = structure_bytes,
@@ -100,7 +106,8 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   if (!sections.at_end())
     return refuse("bytes behind the last section");
   HEARTH_CHECK(check_rising(rows));
-  auto index = std::make_unique<flat_index>(expected.dimension, expected.distance);
+  auto index =
+      std::make_unique<flat_index>(expected.dimension, expected.distance, flat_codes::learned);
   const auto insert = [&](std::size_t first, matrix_view vectors) {
     return index->insert(std::span(rows).subspan(first, vectors.rows()), vectors);
   };
@@ -109,24 +116,26 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   return index;
 }
 
-result<std::unique_ptr<vector_index>>
-load_index(section_reader& sections, const snapshot_header& expected, const fetch_vectors& fetch) {
-  const auto load = [&]<class Index>(std::type_identity<Index>) {
-    return Index::load(sections, expected.dimension, expected.distance, expected.params, fetch);
-  };
-  switch (expected.params.kind) {
+result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
+                                                 const snapshot_header& expected,
+                                                 const fetch_vectors& fetch,
+                                                 const fetch_vectors& stored) {
+  const std::uint32_t dimension = expected.dimension;
+  const distance_kind distance = expected.distance;
+  const index_params& params = expected.params;
+  switch (params.kind) {
   case index_kind::flat:
     return load_flat(sections, expected, fetch);
   case index_kind::ivf_flat:
-    return load(std::type_identity<ivf_flat_index>());
+    return ivf_flat_index::load(sections, dimension, distance, params, fetch);
   case index_kind::ivf_pq:
-    return load(std::type_identity<ivf_pq_index>());
+    return ivf_pq_index::load(sections, dimension, distance, params, fetch);
   case index_kind::kd_tree:
-    return load(std::type_identity<kd_tree_index>());
+    return kd_tree_index::load(sections, dimension, distance, fetch);
   case index_kind::hnsw:
     break;
   }
-  return load(std::type_identity<hnsw_index>());
+  return hnsw_index::load(sections, dimension, distance, params, fetch, stored);
 }
 
 }  // namespace
@@ -142,12 +151,16 @@ std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vect
 }
 
 result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
-                                        const snapshot_header& expected,
-                                        const fetch_vectors& fetch) {
+                                        const snapshot_header& expected, const fetch_vectors& fetch,
+                                        const fetch_vectors& stored) {
   HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
   section_reader sections(file.subspan(sizeof(file_header)));
-  HEARTH_TRY(auto index, load_index(sections, expected, fetch));
-  return loaded_snapshot{std::move(index), lsn};
+  loaded_snapshot loaded{nullptr, lsn, 0};
+  HEARTH_TRY(const auto rows, section_reader(sections).next<row_id>(section_tag::rows));
+  if (!rows.empty())
+    loaded.last_row = rows.back();
+  HEARTH_TRY(loaded.index, load_index(sections, expected, fetch, stored));
+  return loaded;
 }
 
 }  // namespace hearth::engine::index

@@ -1,6 +1,7 @@
 // Kernels for AVX2 with FMA. Compiled with -mavx2 -mfma; called only where the CPU has both.
 #include <immintrin.h>
 
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
@@ -39,12 +40,20 @@ struct avx2_lanes {
 
 }  // namespace
 
-const kernel_table avx2_kernels{"avx2",
-                                l2_squared<avx2_lanes>,
-                                dot<avx2_lanes>,
-                                squared_norm<avx2_lanes>,
-                                code_l2_squared_avx2,
-                                multiply<avx2_lanes>,
-                                {1, make_tables, fast_scan_avx2}};
+const kernel_table avx2_kernels{
+    .name = "avx2",
+    .l2_squared = l2_squared<avx2_lanes>,
+    .dot = dot<avx2_lanes>,
+    .squared_norm = squared_norm<avx2_lanes>,
+    .products = products<avx2_lanes>,
+    .column_products = column_products<avx2_lanes>,
+    .fast_scan = {1, make_tables, fast_scan_avx2},
+    .codes7 = short_code_loops<avx2_short_code_lanes, 7>,
+    .codes4 = short_code_loops<avx2_short_code_lanes, 4>,
+    .codes1 = short_code_loops<avx2_short_code_lanes, 1>,
+    .code_dots = code_dots_avx2,
+    .code_row_sums = code_row_sums_avx2,
+    .code_hits = code_hits<avx2_code_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -62,6 +62,46 @@ float dot(const float* a, const float* b, std::size_t n) noexcept {
   return sum_of_pairs<Lanes, product>(a, b, n);
 }
 
+/// Four rows at a time, so that each value of the vector is loaded once for all of them.
+template <class Lanes>
+void products(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+              float* out) noexcept {
+  constexpr std::size_t lanes = Lanes::count;
+  std::size_t row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    const float* const r0 = matrix + row * columns;
+    const float* const r1 = r0 + columns;
+    const float* const r2 = r1 + columns;
+    const float* const r3 = r2 + columns;
+    auto s0 = Lanes::zero();
+    auto s1 = s0;
+    auto s2 = s0;
+    auto s3 = s0;
+    std::size_t i = 0;
+    for (; i + lanes <= columns; i += lanes) {
+      const auto values = Lanes::load(vector + i);
+      s0 = Lanes::multiply_add(Lanes::load(r0 + i), values, s0);
+      s1 = Lanes::multiply_add(Lanes::load(r1 + i), values, s1);
+      s2 = Lanes::multiply_add(Lanes::load(r2 + i), values, s2);
+      s3 = Lanes::multiply_add(Lanes::load(r3 + i), values, s3);
+    }
+    if (i < columns) {
+      const std::size_t rest = columns - i;
+      const auto values = Lanes::load_first(vector + i, rest);
+      s0 = Lanes::multiply_add(Lanes::load_first(r0 + i, rest), values, s0);
+      s1 = Lanes::multiply_add(Lanes::load_first(r1 + i, rest), values, s1);
+      s2 = Lanes::multiply_add(Lanes::load_first(r2 + i, rest), values, s2);
+      s3 = Lanes::multiply_add(Lanes::load_first(r3 + i, rest), values, s3);
+    }
+    out[row] = Lanes::sum(s0);
+    out[row + 1] = Lanes::sum(s1);
+    out[row + 2] = Lanes::sum(s2);
+    out[row + 3] = Lanes::sum(s3);
+  }
+  for (; row < rows; ++row)
+    out[row] = dot<Lanes>(matrix + row * columns, vector, columns);
+}
+
 template <class Lanes>
 float squared_norm(const float* a, std::size_t n) noexcept {
   return dot<Lanes>(a, a, n);
@@ -69,8 +109,8 @@ float squared_norm(const float* a, std::size_t n) noexcept {
 
 /// `Registers` registers of columns at a time: enough sums to hide the latency of the FMA.
 template <class Lanes, std::size_t Registers>
-void multiply_columns(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
-                      float* out) noexcept {
+void sum_columns(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                 float* out) noexcept {
   typename Lanes::values sums[Registers];
   for (auto& sum : sums)
     sum = Lanes::zero();
@@ -84,21 +124,21 @@ void multiply_columns(const float* vector, std::size_t n, const float* matrix, s
 }
 
 template <class Lanes>
-void multiply(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
-              float* out) noexcept {
+void column_products(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                     float* out) noexcept {
   std::size_t c = 0;
   for (; c + 8 * Lanes::count <= columns; c += 8 * Lanes::count)
-    multiply_columns<Lanes, 8>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 8>(vector, n, matrix + c, columns, out + c);
   if (c + 4 * Lanes::count <= columns) {
-    multiply_columns<Lanes, 4>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 4>(vector, n, matrix + c, columns, out + c);
     c += 4 * Lanes::count;
   }
   if (c + 2 * Lanes::count <= columns) {
-    multiply_columns<Lanes, 2>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 2>(vector, n, matrix + c, columns, out + c);
     c += 2 * Lanes::count;
   }
   if (c < columns)
-    multiply_columns<Lanes, 1>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 1>(vector, n, matrix + c, columns, out + c);
 }
 
 }  // namespace

@@ -7,6 +7,54 @@
 
 namespace hearth::engine::index {
 
+/// Two inner products of a row of codes.
+struct code_sums {
+  std::int32_t high;
+  std::int32_t low;
+};
+
+/// Blocks that code_hits() works on have this many rows, and queries come in groups of this many.
+inline constexpr std::size_t block_rows = 32;
+inline constexpr std::size_t group_queries = 16;
+
+/// A block of rows of codes and the queries they are compared with.
+struct code_block {
+  const std::byte* rows;   ///< block_rows rows, row_bytes apart; starts at a multiple of 64
+  std::size_t row_bytes;   ///< a multiple of 64
+  std::size_t first_byte;  ///< of the codes in a row: a multiple of 4
+  std::size_t end_byte;    ///< behind the codes: a multiple of 4
+  const float* terms;      ///< per row
+  float error;             ///< of all rows
+  float spread;            ///< of all rows
+};
+
+/// Queries for code_hits(). All but `packed` have one value per query.
+struct code_queries {
+  /// Signed bytes. A group has row_bytes / 4 steps of 64 bytes: bytes 4s to 4s + 3 of its first
+  /// query, then of its second, and so on. Zeros outside of the codes.
+  const std::byte* packed;
+  std::size_t groups;
+  const float* scale;
+  const float* fixed;
+  const float* per_error;
+  const float* per_spread;
+};
+
+struct code_hit {
+  std::uint16_t query;
+  std::uint16_t row;
+};
+
+/// Distances between rows of short_codes: codes of some bits behind the first four bytes, which do
+/// not count. `bytes` is a multiple of 64, and so is each address. Exact.
+struct short_code_kernels {
+  /// sum((a - b)^2) of the codes in two rows
+  std::uint32_t (*l2_squared)(const std::byte* a, const std::byte* b, std::size_t bytes) noexcept;
+  /// The same from one row to each of `count`.
+  void (*l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                          std::size_t bytes, std::uint32_t* sums) noexcept;
+};
+
 /// What a scan of one block of 4-bit codes is given.
 struct fast_scan_query {
   /// Sixteen 8-bit entries per part of a vector, parts in order, at a multiple of 64.
@@ -48,14 +96,32 @@ struct kernel_table {
   float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a^2)
   float (*squared_norm)(const float* a, std::size_t n) noexcept;
-  /// sum((a - b)^2) of the codes in two rows of short_codes: 7-bit values behind the first four
-  /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
-  std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
-                                   std::size_t bytes) noexcept;
-  /// out[c] = sum(vector[i] * matrix[i * columns + c]) over i < n. `columns` is a multiple of 16.
-  void (*multiply)(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+  /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
+  void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
                    float* out) noexcept;
+  /// out[c] = sum(vector[i] * matrix[i * columns + c]) over i < n: for many columns and few rows.
+  /// `columns` is a multiple of 16.
+  void (*column_products)(const float* vector, std::size_t n, const float* matrix,
+                          std::size_t columns, float* out) noexcept;
   fast_scan_kernel fast_scan;
+  /// Of rows of 7-bit codes, a byte each, of 4-bit codes, two in a byte, and of single bits.
+  short_code_kernels codes7;
+  short_code_kernels codes4;
+  short_code_kernels codes1;
+  /// sum(row * high) and sum(row * low) over all `bytes`, unsigned in the row and signed in the
+  /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
+  code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,
+                         std::size_t bytes) noexcept;
+  /// sum(row * query) for each of `count` rows that lie row_bytes apart, a multiple of 64; the
+  /// query, row_bytes signed bytes, starts at a multiple of 64 too. Exact.
+  void (*code_row_sums)(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                        const std::byte* query, std::int32_t* sums) noexcept;
+  /// The pairs with terms[row] + scale[query] * sum(row * query) <= fixed[query] +
+  /// per_error[query] * error + per_spread[query] * spread, in no particular order, and how many
+  /// there are. The sum is exact, the rest is float32. NaN in a term or in `fixed` leaves the row
+  /// or the query out. `hits` has room for all pairs and 16 more.
+  std::size_t (*code_hits)(const code_block& block, const code_queries& queries,
+                           code_hit* hits) noexcept;
 };
 
 extern const kernel_table scalar_kernels;
@@ -63,7 +129,8 @@ extern const kernel_table scalar_kernels;
 extern const kernel_table avx2_kernels;        ///< needs AVX2 and FMA
 extern const kernel_table avx512_kernels;      ///< needs AVX-512F
 extern const kernel_table avx512vnni_kernels;  ///< needs AVX-512F, BW and VNNI
-extern const kernel_table avx512vbmi_kernels;  ///< needs AVX-512F, BW, VNNI and VBMI
+extern const kernel_table avx512vbmi_kernels;  ///< these and VBMI
+extern const kernel_table amx_kernels;  ///< these, AMX with bytes, and leave to use its tiles
 #endif
 
 }  // namespace hearth::engine::index
