@@ -32,7 +32,7 @@ PEERS = STATE / "peers"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 EFFORTS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 240, 400, 800]
-PROBES = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 160]
+PROBES = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
 # Candidates of codes, as multiples of k.
 RANKED = {"ivf_flat": [1], "ivf_pq": [2, 3, 5, 10]}
 # What an index calls the effort of a search.
@@ -111,7 +111,9 @@ class Bench:
         kind, parameters = parse_spec(spec)
         efforts = [str(ef) for ef in self._options.ef if kind == "hnsw"]
         efforts += [f"{f * self._k}:{n}" for n in PROBES for f in RANKED.get(kind, [])]
-        given = {"m": self._options.m, "ef-construction": self._options.ef_construction}
+        given: dict[str, Any] = {"m": 0}  # the index chooses
+        if kind == "hnsw":
+            given = {"m": self._options.m, "ef-construction": self._options.ef_construction}
         given |= {each.replace("_", "-"): value for each, value in parameters.items()}
         command = [binary("ann_bench"), *self._common, "--index", kind]
         command += ["--effort", ",".join(efforts or [str(self._k)])]
