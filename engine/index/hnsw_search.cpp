@@ -1,5 +1,6 @@
 #include <cassert>
 
+#include "engine/index/code_error.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/hnsw_index.hpp"
 #include "engine/index/stored_scan.hpp"
@@ -10,26 +11,6 @@ namespace {
 // A graph search computes several distances, at random places, per candidate kept; a scan reads in
 // order. Below this many rows per candidate the scan is the faster of the two, and exact.
 constexpr std::size_t rows_per_candidate = 4;
-
-// How far distances between codes are from those between vectors, as seen so far in one search.
-class code_error {
- public:
-  void add(double seen) noexcept {
-    const double change = seen - mean_;
-    mean_ += change / ++count_;
-    squares_ += change * (seen - mean_);
-  }
-  /// Errors are hardly ever less than this.
-  [[nodiscard]] double least() const noexcept {
-    constexpr double deviations = 4;
-    return mean_ - deviations * std::sqrt(squares_ / count_);
-  }
-
- private:
-  double count_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
-};
 
 }  // namespace
 

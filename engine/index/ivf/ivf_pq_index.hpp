@@ -1,6 +1,7 @@
 #pragma once
 // An inverted file of short codes.
 #include "engine/index/ivf/ivf_index.hpp"
+#include "engine/index/ivf/list_search.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
@@ -45,6 +46,8 @@ class ivf_pq_index final : public ivf_index {
     return directory().bound() * vectors_.stride();
   }
   [[nodiscard]] std::uint32_t parts() const noexcept;
+  [[nodiscard]] std::optional<std::vector<neighbor>>
+  rank(const query_distance& distance, std::size_t k, std::span<scored_slot> candidates) const;
 
   vector_store vectors_;
 };
