@@ -23,8 +23,9 @@ constexpr double wanted_energy = 0.92;
 // Which list is nearest shows in fewer components still.
 constexpr double list_energy = 0.8;
 constexpr std::size_t components_per_bit = 1;  // of a part
-constexpr std::size_t least_read = 4;  // beyond k; before that too little is known of the error
-constexpr std::size_t ahead = 4;       // of the vector that is compared
+// Before that too little is known of how good the estimates are.
+constexpr std::size_t least_read = 16;
+constexpr std::size_t ahead = 4;  // of the vector that is compared
 // Codes that say little about a vector must not be blown up.
 constexpr float largest_factor = 4;
 
@@ -287,7 +288,7 @@ std::optional<std::vector<neighbor>> ivf_pq_index::rank(const query_distance& di
     prefetch(i);
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     const double estimate = unit * static_cast<double>(candidates[i].distance);
-    if (i >= k + least_read && nearest.full() &&
+    if (i >= least_read && nearest.full() &&
         estimate + error.least(deviations) > static_cast<double>(nearest.limit()))
       break;
     prefetch(i + ahead);
