@@ -202,6 +202,7 @@ TEST_CASE("a search that began before the switch ends in the distance that it be
   REQUIRE(bench.check_search() == distance_kind::dot);
   // What it reads takes part in writes for as long as it runs.
   bench.write(range(500, 510));
+  bench.system.run();
   bench.write(range(0, 5), true);
   bench.system.run();
   must(early->collect(0, 1));
