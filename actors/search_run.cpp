@@ -58,8 +58,10 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
     found_[query].clear();
   scan_plan plan(index_->shards(), row_id{0});
   if (!query_.exact) {
+    const auto vectors = vectors_of(queries);
+    const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
     for (std::size_t shard = 0; shard < index_->shards(); ++shard)
-      search_shard(shard, queries, plan);
+      search_shard(shard, queries, asked, plan);
   }
   if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
     return view_ptr{};
@@ -67,20 +69,35 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
   return scan(queries, plan, std::move(view));
 }
 
-// Searches the indexes of one shard for all queries and enters into the plan what they leave out.
-void search_run::search_shard(std::size_t shard, const query_numbers& queries, scan_plan& plan) {
+std::vector<float> search_run::vectors_of(const query_numbers& queries) const {
+  std::vector<float> vectors;
+  vectors.reserve(queries.size() * config_->dimension);
+  for (const auto query : queries) {
+    const auto vector = query_.vectors.view().row(query);
+    vectors.insert(vectors.end(), vector.begin(), vector.end());
+  }
+  return vectors;
+}
+
+// Searches the indexes of one shard for all queries at once and enters into the plan what they
+// leave out.
+void search_run::search_shard(std::size_t shard, const query_numbers& queries, matrix_view vectors,
+                              scan_plan& plan) {
   const auto view = index_->shard(shard).view();
   plan[shard] = view->exact_after;
+  std::size_t bound = 0;
+  for (const auto query : queries)
+    bound = std::max(bound, wanted(query));
+  const auto search = [&](const engine::index::vector_index* index) {
+    if (index == nullptr || index->size() == 0)
+      return;
+    const auto found = index->search_batch(vectors, bound, std::max(ef_, bound));
+    for (std::size_t i = 0; i < queries.size(); ++i)
+      merge_nearest(found_[queries[i]], found[i], wanted(queries[i]));
+  };
   try {
-    for (const auto query : queries) {
-      const auto vector = query_.vectors.view().row(query);
-      const auto bound = wanted(query);
-      if (view->tail && view->tail->size() > 0)
-        merge_nearest(found_[query], view->tail->search(vector, bound, ef_), bound);
-      if (view->main && view->main->size() > 0)
-        merge_nearest(found_[query], view->main->search(vector, bound, std::max(ef_, bound)),
-                      bound);
-    }
+    search(view->tail.get());
+    search(view->main.get());
   } catch (const std::exception& reason) {
     // What was found so far stays: the scan offers the same rows again, and each is taken once.
     plan[shard] = 0;
@@ -93,13 +110,10 @@ void search_run::search_shard(std::size_t shard, const query_numbers& queries, s
 // on after the last row, and rows only ever rise, so the new row of a record is not missed.
 result<search_run::view_ptr> search_run::scan(const query_numbers& queries, const scan_plan& plan,
                                               view_ptr view) {
-  std::vector<float> vectors;
+  const auto vectors = vectors_of(queries);
   std::vector<std::size_t> bounds;
-  for (const auto query : queries) {
-    const auto vector = query_.vectors.view().row(query);
-    vectors.insert(vectors.end(), vector.begin(), vector.end());
+  for (const auto query : queries)
     bounds.push_back(wanted(query));
-  }
   storage_scan nearest(matrix_view(vectors.data(), queries.size(), config_->dimension), bounds,
                        index_->distance());
   std::function<bool(row_id)> in_plan;

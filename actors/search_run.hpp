@@ -39,7 +39,10 @@ class search_run {
   using scan_plan = std::vector<row_id>;
 
   [[nodiscard]] result<view_ptr> find(const query_numbers& queries);
-  void search_shard(std::size_t shard, const query_numbers& queries, scan_plan& plan);
+  /// One behind the other.
+  [[nodiscard]] std::vector<float> vectors_of(const query_numbers& queries) const;
+  void search_shard(std::size_t shard, const query_numbers& queries, matrix_view vectors,
+                    scan_plan& plan);
   [[nodiscard]] result<view_ptr> scan(const query_numbers& queries, const scan_plan& plan,
                                       view_ptr view);
   [[nodiscard]] result<void> keep_live(storage::read_view& view);

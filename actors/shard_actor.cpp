@@ -199,9 +199,7 @@ class shard_state {
   void publish_ready() { publish({tail_, main_, all_indexed, reporter()}, index_state::ready); }
 
   void renew_tail() {
-    index_params flat;
-    flat.kind = index_kind::flat;
-    tail_ = engine::index::make_index(dimension_, options_.set->distance(), flat);
+    tail_ = engine::index::make_plain_flat(dimension_, options_.set->distance());
     most_in_tail_ = 0;
   }
 

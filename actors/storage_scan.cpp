@@ -64,9 +64,7 @@ float storage_scan::distance(std::size_t query, std::span<const float> vector,
 }
 
 float storage_scan::precise(std::size_t query, std::span<const float> vector) const {
-  index_params flat;
-  flat.kind = index_kind::flat;
-  const auto single = engine::index::make_index(queries_.dimension(), distance_, flat);
+  const auto single = engine::index::make_plain_flat(queries_.dimension(), distance_);
   const row_id row = 1;
   if (!single->insert({&row, 1}, matrix_view(vector.data(), 1, queries_.dimension())))
     return std::numeric_limits<float>::max();

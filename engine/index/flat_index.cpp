@@ -2,8 +2,10 @@
 
 #include <cassert>
 #include <new>
+#include <utility>
 
 #include "core/format.hpp"
+#include "engine/index/exact_engine.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/snapshot_sections.hpp"
 
@@ -21,8 +23,11 @@ result<void> check_insert(const row_directory& directory, std::uint32_t dimensio
   return directory.check_new(rows);
 }
 
-flat_index::flat_index(std::uint32_t dimension, distance_kind distance)
-    : vectors_(dimension, distance) {}
+flat_index::flat_index(std::uint32_t dimension, distance_kind distance, flat_codes codes)
+    : vectors_(dimension, distance) {
+  if (codes == flat_codes::learned)
+    codes_.emplace(rows_, vectors_);
+}
 
 result<void> flat_index::insert(std::span<const row_id> rows, matrix_view vectors) {
   HEARTH_CHECK(check_insert(rows_, dimension(), rows, vectors));
@@ -31,14 +36,20 @@ result<void> flat_index::insert(std::span<const row_id> rows, matrix_view vector
   try {
     rows_.reserve(rows.size());
     vectors_.reserve(bound);
+    if (codes_)
+      codes_->room_for(bound);
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} more vectors", rows.size()));
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
     const slot_id slot = rows_.take();
     vectors_.put(slot, vectors.row(i));
+    if (codes_)
+      codes_->put(slot);
     rows_.show(slot, rows[i]);
   }
+  if (codes_)
+    codes_->learn_if_due();
   return {};
 }
 
@@ -58,17 +69,29 @@ std::size_t flat_index::erase(std::span<const row_id> rows) {
 }
 
 std::vector<neighbor> flat_index::search(std::span<const float> query, std::size_t k,
-                                         std::size_t /*ef*/) const {
+                                         std::size_t ef) const {
   assert(query.size() == dimension());
+  return std::move(search_batch({query.data(), 1, dimension()}, k, ef).front());
+}
+
+std::vector<std::vector<neighbor>> flat_index::search_batch(matrix_view queries, std::size_t k,
+                                                            std::size_t /*ef*/) const {
+  assert(queries.empty() || queries.dimension() == dimension());
   thread_local std::vector<float> normalized;
-  const float* values = query.data();
   if (vectors_.distance() == distance_kind::cosine) {
-    normalized.resize(query.size());
-    normalize(query, normalized.data());
-    values = normalized.data();
+    normalized.resize(queries.values().size());
+    for (std::size_t query = 0; query < queries.rows(); ++query)
+      normalize(queries.row(query), normalized.data() + query * dimension());
+    queries = {normalized.data(), queries.rows(), dimension()};
   }
   const auto pin = rows_.pin();
-  return scan_exact(rows_, query_distance(vectors_, values), k);
+  if (const auto view = codes_ ? codes_->view() : std::nullopt)
+    return search_exact(*view, queries, k);
+  std::vector<std::vector<neighbor>> found;
+  found.reserve(queries.rows());
+  for (std::size_t query = 0; query < queries.rows(); ++query)
+    found.push_back(scan_exact(rows_, query_distance(vectors_, queries.row(query).data()), k));
+  return found;
 }
 
 bool flat_index::contains(row_id row) const {
@@ -77,7 +100,8 @@ bool flat_index::contains(row_id row) const {
 }
 
 std::size_t flat_index::memory_bytes() const noexcept {
-  return rows_.memory_bytes() + rows_.bound() * vectors_.stride();
+  return rows_.memory_bytes() + rows_.bound() * vectors_.stride() +
+         (codes_ ? codes_->memory_bytes() : 0);
 }
 
 std::vector<std::byte> flat_index::serialize() const {

@@ -103,7 +103,8 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   if (!sections.at_end())
     return refuse("bytes behind the last section");
   HEARTH_CHECK(check_rising(rows));
-  auto index = std::make_unique<flat_index>(expected.dimension, expected.distance);
+  auto index =
+      std::make_unique<flat_index>(expected.dimension, expected.distance, flat_codes::learned);
   const auto insert = [&](std::size_t first, matrix_view vectors) {
     return index->insert(std::span(rows).subspan(first, vectors.rows()), vectors);
   };
@@ -125,16 +126,19 @@ std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vect
 }
 
 result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
-                                        const snapshot_header& expected,
-                                        const fetch_vectors& fetch) {
+                                        const snapshot_header& expected, const fetch_vectors& fetch,
+                                        const fetch_vectors& stored) {
   HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
   section_reader sections(file.subspan(sizeof(file_header)));
-  loaded_snapshot loaded{nullptr, lsn};
+  loaded_snapshot loaded{nullptr, lsn, 0};
+  HEARTH_TRY(const auto rows, section_reader(sections).next<row_id>(section_tag::rows));
+  if (!rows.empty())
+    loaded.last_row = rows.back();
   if (expected.params.kind == index_kind::flat) {
     HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
   } else {
     HEARTH_TRY(loaded.index, hnsw_index::load(sections, expected.dimension, expected.distance,
-                                              expected.params, fetch));
+                                              expected.params, fetch, stored));
   }
   return loaded;
 }

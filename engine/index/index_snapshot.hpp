@@ -30,20 +30,19 @@ struct snapshot_header {
 [[nodiscard]] std::vector<std::byte> encode_snapshot(const snapshot_header& header,
                                                      const vector_index& index);
 
-/// Copies the vectors of `rows` (rising order) to `out` (rows.size() x dimension). Answers false
-/// for each row that storage no longer has; such rows are then erased from the loaded index.
-using fetch_vectors =
-    std::function<result<std::vector<bool>>(std::span<const row_id> rows, float* out)>;
-
 struct loaded_snapshot {
   std::unique_ptr<vector_index> index;
   std::uint64_t lsn = 0;
+  row_id last_row = 0;  ///< of the structure
 };
 
 /// Verifies everything (magic, version, sizes, checksums, that `expected` agrees in all but lsn,
-/// every link in range) before using it. errc::corruption on any doubt.
+/// every link in range) before using it. errc::corruption on any doubt. Rows that `fetch` does not
+/// have are erased from the index, if it reads vectors at all: one that keeps none in memory does
+/// not, and the caller erases what was removed since the lsn. `stored`: as for make_index().
 [[nodiscard]] result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
                                                       const snapshot_header& expected,
-                                                      const fetch_vectors& fetch);
+                                                      const fetch_vectors& fetch,
+                                                      const fetch_vectors& stored = {});
 
 }  // namespace hearth::engine::index

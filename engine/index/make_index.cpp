@@ -3,18 +3,31 @@
 
 namespace hearth::engine::index {
 
+std::vector<std::vector<neighbor>> vector_index::search_batch(matrix_view queries, std::size_t k,
+                                                              std::size_t ef) const {
+  std::vector<std::vector<neighbor>> found;
+  found.reserve(queries.rows());
+  for (std::size_t query = 0; query < queries.rows(); ++query)
+    found.push_back(search(queries.row(query), k, ef));
+  return found;
+}
+
+std::unique_ptr<vector_index> make_plain_flat(std::uint32_t dimension, distance_kind distance) {
+  return std::make_unique<flat_index>(dimension, distance);
+}
+
 std::unique_ptr<vector_index> make_index(std::uint32_t dimension, distance_kind distance,
-                                         const index_params& params) {
+                                         const index_params& params, const fetch_vectors& stored) {
   switch (params.kind) {
   case index_kind::flat:
-    return std::make_unique<flat_index>(dimension, distance);
+    return std::make_unique<flat_index>(dimension, distance, flat_codes::learned);
   case index_kind::hnsw:
   case index_kind::ivf_flat:
   case index_kind::ivf_pq:
   case index_kind::kd_tree:
     break;
   }
-  return std::make_unique<hnsw_index>(dimension, distance, params);
+  return std::make_unique<hnsw_index>(dimension, distance, params, stored);
 }
 
 }  // namespace hearth::engine::index

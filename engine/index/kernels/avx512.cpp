@@ -1,5 +1,6 @@
 // Kernels for AVX-512F. Compiled with -mavx512f -mfma; called only where the CPU has it.
 #include "engine/index/kernels/avx512_lanes.hpp"
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
@@ -7,7 +8,17 @@
 namespace hearth::engine::index {
 
 // Without AVX-512BW there are no 512-bit bytes.
-const kernel_table avx512_kernels{"avx512", l2_squared<avx512_lanes>, dot<avx512_lanes>,
-                                  squared_norm<avx512_lanes>, code_l2_squared_avx2};
+const kernel_table avx512_kernels{
+    .name = "avx512",
+    .l2_squared = l2_squared<avx512_lanes>,
+    .dot = dot<avx512_lanes>,
+    .squared_norm = squared_norm<avx512_lanes>,
+    .products = products<avx512_lanes>,
+    .code_l2_squared = code_l2_squared_avx2,
+    .code_l2_squared_many = code_l2_squared_many_avx2,
+    .code_dots = code_dots_avx2,
+    .code_block_sums = code_block_sums_avx2,
+    .code_hits = code_hits<avx2_code_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -1,18 +1,28 @@
 #pragma once
-// The loop over 7-bit codes for AVX2, which CPUs with AVX-512F alone use too. Internal linkage, as
+// The loops over codes for AVX2, which CPUs with AVX-512F alone use too. Internal linkage, as
 // in float_loops.hpp.
 #if defined(__AVX2__)
 #include <immintrin.h>
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+
+#include "engine/index/kernels/kernel_table.hpp"
 
 namespace hearth::engine::index {
 namespace {
 
+inline std::int32_t sum_of_lanes_avx2(__m256i eight) noexcept {
+  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
+  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
+  return _mm_cvtsi128_si32(four);
+}
+
 // Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
-inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
-                                          std::size_t bytes) noexcept {
+std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
+                                   std::size_t bytes) noexcept {
   const __m256i ones = _mm256_set1_epi16(1);
   const auto squares = [&](std::size_t at) {
     const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(a + at));
@@ -29,12 +39,102 @@ inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b
     s0 = _mm256_add_epi32(s0, summed(squares(i)));
     s1 = _mm256_add_epi32(s1, summed(squares(i + 32)));
   }
-  const __m256i eight = _mm256_add_epi32(s0, s1);
-  __m128i four = _mm_add_epi32(_mm256_castsi256_si128(eight), _mm256_extracti128_si256(eight, 1));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0x4E));
-  four = _mm_add_epi32(four, _mm_shuffle_epi32(four, 0xB1));
-  return static_cast<std::uint32_t>(_mm_cvtsi128_si32(four));
+  return static_cast<std::uint32_t>(sum_of_lanes_avx2(_mm256_add_epi32(s0, s1)));
 }
+
+// Bytes are widened first: multiply-and-add of unsigned with signed bytes would saturate.
+inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, const std::byte* low,
+                                std::size_t bytes) noexcept {
+  const auto part = [](const std::byte* at) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
+  };
+  __m256i high_sums = _mm256_setzero_si256();
+  __m256i low_sums = _mm256_setzero_si256();
+  for (std::size_t i = 0; i < bytes; i += 16) {
+    const __m256i codes = _mm256_cvtepu8_epi16(part(row + i));
+    high_sums =
+        _mm256_add_epi32(high_sums, _mm256_madd_epi16(codes, _mm256_cvtepi8_epi16(part(high + i))));
+    low_sums =
+        _mm256_add_epi32(low_sums, _mm256_madd_epi16(codes, _mm256_cvtepi8_epi16(part(low + i))));
+  }
+  return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
+}
+
+inline void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows,
+                                      std::size_t count, std::size_t bytes,
+                                      std::uint32_t* sums) noexcept {
+  for (std::size_t i = 0; i < count; ++i)
+    sums[i] = code_l2_squared_avx2(a, rows[i], bytes);
+}
+
+inline void code_block_sums_avx2(const std::byte* rows, std::size_t row_bytes,
+                                 const std::byte* query, std::int32_t* sums) noexcept {
+  const auto part = [](const std::byte* at) {
+    return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
+  };
+  for (std::size_t row = 0; row < block_rows; row += 2) {
+    const std::byte* const first = rows + row * row_bytes;
+    const std::byte* const second = first + row_bytes;
+    __m256i s0 = _mm256_setzero_si256();
+    __m256i s1 = s0;
+    for (std::size_t i = 0; i < row_bytes; i += 16) {
+      const __m256i values = _mm256_cvtepi8_epi16(part(query + i));
+      s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(first + i)), values));
+      s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(second + i)), values));
+    }
+    sums[row] = sum_of_lanes_avx2(s0);
+    sums[row + 1] = sum_of_lanes_avx2(s1);
+  }
+}
+
+/// For block_loops.hpp: two registers per group of queries.
+struct avx2_code_lanes {
+  struct queries {
+    __m256i half[2];
+  };
+  using sums = queries;
+  // Multiply-and-add of 255 with 127 twice would saturate 16 bits. The lower seven bits of a code
+  // and the highest one do not.
+  struct split_codes {
+    __m256i lower;
+    __m256i highest;
+  };
+  static constexpr std::size_t rows = 2;
+  static constexpr std::size_t groups = 1;
+
+  static sums zero() noexcept { return {{_mm256_setzero_si256(), _mm256_setzero_si256()}}; }
+  static queries load(const std::byte* from) noexcept {
+    const auto* halves = reinterpret_cast<const __m256i*>(from);
+    return {{_mm256_load_si256(halves), _mm256_load_si256(halves + 1)}};
+  }
+  static split_codes broadcast(const std::byte* four) noexcept {
+    std::int32_t value;
+    std::memcpy(&value, four, sizeof value);
+    return {_mm256_set1_epi32(value & 0x7F7F7F7F), _mm256_set1_epi32(value & ~0x7F7F7F7F)};
+  }
+  static sums multiply_add(split_codes codes, queries step, sums sum) noexcept {
+    const __m256i ones = _mm256_set1_epi16(1);
+    for (int i = 0; i < 2; ++i) {
+      const __m256i lower =
+          _mm256_madd_epi16(_mm256_maddubs_epi16(codes.lower, step.half[i]), ones);
+      const __m256i highest =
+          _mm256_madd_epi16(_mm256_maddubs_epi16(codes.highest, step.half[i]), ones);
+      sum.half[i] = _mm256_add_epi32(sum.half[i], _mm256_add_epi32(lower, highest));
+    }
+    return sum;
+  }
+  static std::uint32_t within(sums sum, float term, const float* scales,
+                              const float* limits) noexcept {
+    std::uint32_t mask = 0;
+    for (int i = 0; i < 2; ++i) {
+      const __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum.half[i]),
+                                           _mm256_loadu_ps(scales + 8 * i), _mm256_set1_ps(term));
+      const __m256 hits = _mm256_cmp_ps(value, _mm256_loadu_ps(limits + 8 * i), _CMP_LE_OQ);
+      mask |= static_cast<std::uint32_t>(_mm256_movemask_ps(hits)) << (8 * i);
+    }
+    return mask;
+  }
+};
 
 }  // namespace
 }  // namespace hearth::engine::index

@@ -7,6 +7,36 @@
 
 namespace hearth::engine::index {
 
+/// Two inner products of a row of codes.
+struct code_sums {
+  std::int32_t high;
+  std::int32_t low;
+};
+
+/// Blocks that code_hits() works on have this many rows, and queries come in groups of this many.
+inline constexpr std::size_t block_rows = 32;
+inline constexpr std::size_t group_queries = 16;
+
+/// A block of rows of codes and the queries they are compared with.
+struct code_block {
+  const std::byte* rows;   ///< block_rows rows, row_bytes apart; starts at a multiple of 64
+  std::size_t row_bytes;   ///< a multiple of 64
+  std::size_t first_byte;  ///< of the codes in a row: a multiple of 4
+  std::size_t end_byte;    ///< behind the codes: a multiple of 4
+  /// Signed bytes. A group has row_bytes / 4 steps of 64 bytes: bytes 4s to 4s + 3 of its first
+  /// query, then of its second, and so on. Zeros outside of the codes.
+  const std::byte* queries;
+  std::size_t groups;
+  const float* row_terms;  ///< per row
+  const float* scales;     ///< per query
+  const float* limits;     ///< per query
+};
+
+struct code_hit {
+  std::uint16_t row;
+  std::uint16_t query;
+};
+
 /// Kernels over `n` float32 values. Any n (0 gives 0), any alignment. Sums run in float32 in a
 /// fixed order per table, so equal input bits give equal output bits wherever the vectors lie. A
 /// sum beyond the float32 range is infinite, or NaN where infinities of both signs meet.
@@ -18,10 +48,29 @@ struct kernel_table {
   float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a^2)
   float (*squared_norm)(const float* a, std::size_t n) noexcept;
+  /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
+  void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+                   float* out) noexcept;
   /// sum((a - b)^2) of the codes in two rows of short_codes: 7-bit values behind the first four
   /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
   std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
                                    std::size_t bytes) noexcept;
+  /// sums[i] = code_l2_squared(a, rows[i], bytes) for `count` rows.
+  void (*code_l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                               std::size_t bytes, std::uint32_t* sums) noexcept;
+  /// sum(row * high) and sum(row * low) over all `bytes`, unsigned in the row and signed in the
+  /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
+  code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,
+                         std::size_t bytes) noexcept;
+  /// sum(row * query) for each of block_rows rows that lie row_bytes apart, a multiple of 64; the
+  /// query, row_bytes signed bytes, starts at a multiple of 64 too. Exact.
+  void (*code_block_sums)(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                          std::int32_t* sums) noexcept;
+  /// The pairs with row_terms[row] + scales[query] * sum(row * query) <= limits[query], in no
+  /// particular order, and how many there are. The sum is exact; what is done with it is float32,
+  /// rounded once or twice. NaN in a term or a limit leaves the row or the query out. `hits` has
+  /// room for all pairs.
+  std::size_t (*code_hits)(const code_block& block, code_hit* hits) noexcept;
 };
 
 extern const kernel_table scalar_kernels;
@@ -29,6 +78,7 @@ extern const kernel_table scalar_kernels;
 extern const kernel_table avx2_kernels;        ///< needs AVX2 and FMA
 extern const kernel_table avx512_kernels;      ///< needs AVX-512F
 extern const kernel_table avx512vnni_kernels;  ///< needs AVX-512F, BW and VNNI
+extern const kernel_table amx_kernels;  ///< these, AMX with bytes, and leave to use its tiles
 #endif
 
 }  // namespace hearth::engine::index

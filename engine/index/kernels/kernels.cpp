@@ -1,12 +1,72 @@
 #include "engine/index/kernels/kernels.hpp"
 
+#include <algorithm>
 #include <array>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__) && defined(__linux__)
+#include <sys/syscall.h>
+#include <unistd.h>
+#endif
 
 namespace hearth::engine::index {
 namespace {
 
+#if defined(__x86_64__)
+// Tiles are young, and hypervisors and emulators have to carry them through; so they are tried
+// before they are trusted: every sum of a block has to be exactly what the other table says. The
+// bytes are those of a linear congruence.
+bool same_hits(const kernel_table& tried, const kernel_table& trusted) noexcept {
+  constexpr std::size_t row_bytes = 128;
+  constexpr std::size_t groups = 3;
+  constexpr std::size_t queries = groups * group_queries;
+  alignas(64) static std::byte rows[block_rows * row_bytes];
+  alignas(64) static std::byte packed[queries * row_bytes];
+  std::uint32_t random = 1;
+  for (auto* bytes : {&rows[0], &packed[0]})
+    for (std::size_t i = 0; i < (bytes == rows ? sizeof rows : sizeof packed); ++i) {
+      random = random * 1664525 + 1013904223;
+      bytes[i] = static_cast<std::byte>(random >> 24);
+    }
+  float terms[block_rows] = {};
+  float scales[queries];
+  float limits[queries];
+  std::fill_n(scales, queries, 1.0F);
+  code_hit found[2][block_rows * queries];
+  const code_block block{rows, row_bytes, 0, row_bytes, packed, groups, terms, scales, limits};
+  // Around the sums that occur, so that a sum that is wrong shows for some limit.
+  for (float limit = -200'000; limit <= 200'000; limit += 10'000) {
+    std::fill_n(limits, queries, limit);
+    const std::size_t count = trusted.code_hits(block, found[0]);
+    if (tried.code_hits(block, found[1]) != count)
+      return false;
+    // Their order is free.
+    for (auto& hits : found)
+      std::sort(hits, hits + count, [](code_hit a, code_hit b) {
+        return a.row < b.row || (a.row == b.row && a.query < b.query);
+      });
+    if (std::memcmp(found[0], found[1], count * sizeof(code_hit)) != 0)
+      return false;
+  }
+  return true;
+}
+
+// Tiles have 8 KiB of state, which Linux saves only for processes that asked. All threads of the
+// process may use them afterwards.
+bool may_use_tiles() noexcept {
+#if defined(__linux__)
+  constexpr int request_permission = 0x1023;  // ARCH_REQ_XCOMP_PERM
+  constexpr int tile_data = 18;               // XFEATURE_XTILEDATA
+  return syscall(SYS_arch_prctl, request_permission, tile_data) == 0;
+#else
+  return false;
+#endif
+}
+#endif
+
 struct usable_tables {
-  std::array<const kernel_table*, 4> tables{};
+  std::array<const kernel_table*, 5> tables{};
   std::size_t count = 0;
 
   usable_tables() noexcept {
@@ -21,8 +81,13 @@ struct usable_tables {
     const bool avx512 = avx2 && __builtin_cpu_supports("avx512f");
     if (avx512)
       add(avx512_kernels);
-    if (avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni"))
+    const bool vnni =
+        avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni");
+    if (vnni)
       add(avx512vnni_kernels);
+    if (vnni && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
+        may_use_tiles() && same_hits(amx_kernels, avx512vnni_kernels))
+      add(amx_kernels);
 #endif
   }
 

@@ -1,5 +1,6 @@
 // Portable kernels. Eight independent sums keep the additions from waiting for each other and let
 // the compiler use whatever vectors the baseline has.
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
 namespace hearth::engine::index {
@@ -50,8 +51,82 @@ std::uint32_t code_l2_squared(const std::byte* a, const std::byte* b, std::size_
   return sum;
 }
 
+void code_l2_squared_many(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                          std::size_t bytes, std::uint32_t* sums) noexcept {
+  for (std::size_t i = 0; i < count; ++i)
+    sums[i] = code_l2_squared(a, rows[i], bytes);
+}
+
+void products(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+              float* out) noexcept {
+  for (std::size_t row = 0; row < rows; ++row)
+    out[row] = dot(matrix + row * columns, vector, columns);
+}
+
+code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
+                    std::size_t bytes) noexcept {
+  code_sums sums{0, 0};
+  for (std::size_t i = 0; i < bytes; ++i) {
+    const int code = static_cast<int>(row[i]);
+    sums.high += code * static_cast<std::int8_t>(high[i]);
+    sums.low += code * static_cast<std::int8_t>(low[i]);
+  }
+  return sums;
+}
+
+void code_block_sums(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                     std::int32_t* sums) noexcept {
+  for (std::size_t row = 0; row < block_rows; ++row) {
+    const std::byte* const codes = rows + row * row_bytes;
+    std::int32_t sum = 0;
+    for (std::size_t i = 0; i < row_bytes; ++i)
+      sum += static_cast<int>(codes[i]) * static_cast<std::int8_t>(query[i]);
+    sums[row] = sum;
+  }
+}
+
+/// For block_loops.hpp.
+struct scalar_code_lanes {
+  struct sums {
+    std::int32_t of[group_queries];
+  };
+  using queries = const std::byte*;
+  static constexpr std::size_t rows = 1;
+  static constexpr std::size_t groups = 1;
+
+  static sums zero() noexcept { return {}; }
+  static queries load(const std::byte* from) noexcept { return from; }
+  static const std::byte* broadcast(const std::byte* four) noexcept { return four; }
+  static sums multiply_add(const std::byte* codes, queries step, sums sum) noexcept {
+    for (std::size_t query = 0; query < group_queries; ++query)
+      for (std::size_t i = 0; i < 4; ++i)
+        sum.of[query] += static_cast<int>(codes[i]) * static_cast<std::int8_t>(step[4 * query + i]);
+    return sum;
+  }
+  static std::uint32_t within(const sums& sum, float term, const float* scales,
+                              const float* limits) noexcept {
+    std::uint32_t mask = 0;
+    for (std::size_t query = 0; query < group_queries; ++query) {
+      const float value = term + scales[query] * static_cast<float>(sum.of[query]);
+      mask |= static_cast<std::uint32_t>(value <= limits[query]) << query;
+    }
+    return mask;
+  }
+};
+
 }  // namespace
 
-const kernel_table scalar_kernels{"scalar", l2_squared, dot, squared_norm, code_l2_squared};
+const kernel_table scalar_kernels{
+    .name = "scalar",
+    .l2_squared = l2_squared,
+    .dot = dot,
+    .squared_norm = squared_norm,
+    .products = products,
+    .code_l2_squared = code_l2_squared,
+    .code_l2_squared_many = code_l2_squared_many,
+    .code_dots = code_dots,
+    .code_block_sums = code_block_sums,
+    .code_hits = code_hits<scalar_code_lanes>,
+};
 
 }  // namespace hearth::engine::index
