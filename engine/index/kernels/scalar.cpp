@@ -4,6 +4,7 @@
 
 #include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -74,6 +75,40 @@ void products(const float* matrix, std::size_t rows, std::size_t columns, const 
               float* out) noexcept {
   for (std::size_t row = 0; row < rows; ++row)
     out[row] = dot(matrix + row * columns, vector, columns);
+}
+
+void multiply(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+              float* out) noexcept {
+  constexpr std::size_t together = 16;
+  for (std::size_t c = 0; c < columns; c += together) {
+    float sums[together] = {};
+    for (std::size_t i = 0; i < n; ++i)
+      for (std::size_t j = 0; j < together; ++j)
+        sums[j] += vector[i] * matrix[i * columns + c + j];
+    for (std::size_t j = 0; j < together; ++j)
+      out[c + j] = sums[j];
+  }
+}
+
+std::uint32_t fast_scan(const fast_scan_query& query, const std::byte* codes, const float* factors,
+                        const float* biases, float limit, float* distances) noexcept {
+  constexpr std::size_t rows = 32;
+  std::uint32_t sums[rows] = {};
+  const std::uint8_t* table = query.tables;
+  for (std::size_t group = 0; group < query.groups; ++group, table += 128)
+    for (std::size_t byte = 0; byte < 4; ++byte)
+      for (std::size_t row = 0; row < rows; ++row, ++codes) {
+        const auto both = static_cast<std::uint8_t>(*codes);
+        const std::uint32_t low = table[byte * 16 + (both & 15u)];
+        sums[row] += low + table[(4 + byte) * 16 + (both >> 4)];
+      }
+  std::uint32_t below = 0;
+  for (std::size_t row = 0; row < rows; ++row) {
+    const float value = static_cast<float>(sums[row]) * query.scale + query.base;
+    distances[row] = value * factors[row] + biases[row];
+    below |= (distances[row] < limit ? 1u : 0u) << row;
+  }
+  return below;
 }
 
 code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
@@ -153,12 +188,14 @@ const kernel_table scalar_kernels{
     .dot = dot,
     .squared_norm = squared_norm,
     .products = products,
+    .multiply = multiply,
     .codes7 = {code_l2_squared<7>, code_l2_squared_many<7>},
     .codes4 = {code_l2_squared<4>, code_l2_squared_many<4>},
     .codes1 = {code_l2_squared<1>, code_l2_squared_many<1>},
     .code_dots = code_dots,
     .code_row_sums = code_row_sums,
     .code_hits = code_hits<scalar_code_lanes>,
+    .fast_scan = {1, make_tables, fast_scan},
 };
 
 }  // namespace hearth::engine::index
