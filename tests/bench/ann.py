@@ -32,7 +32,7 @@ PEERS = STATE / "peers"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 EFFORTS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 240, 400, 800]
-PROBES = [1, 2, 4, 8, 16, 32, 64, 128]
+PROBES = [1, 2, 4, 8, 16, 32, 64, 128, 256]
 # What an index calls the effort of a search, and how much of it is tried.
 EFFORT_NAMES = {"hnsw": "ef", "ivf_flat": "nprobe", "ivf_pq": "nprobe"}
 
@@ -109,7 +109,9 @@ class Bench:
         kind, parameters = parse_spec(spec)
         name = EFFORT_NAMES.get(kind)
         efforts = {"ef": self._options.ef, "nprobe": PROBES, None: [self._k]}[name]
-        given = {"m": self._options.m, "ef-construction": self._options.ef_construction}
+        given: dict[str, Any] = {"m": 0}  # the index chooses
+        if kind == "hnsw":
+            given = {"m": self._options.m, "ef-construction": self._options.ef_construction}
         given |= {each.replace("_", "-"): value for each, value in parameters.items()}
         command = [binary("ann_bench"), *self._common, "--index", kind]
         command += ["--effort", ",".join(map(str, efforts))]
