@@ -50,7 +50,8 @@ class indexer_state {
         options_.log->warning(events::snapshot_refused,
                               core::format("{} shard {}: {}; building from storage", space().name(),
                                            options_.shard, to_string(loaded.error())));
-      main_ = options_.parts.make_index(config_->dimension, config_->distance, config_->index);
+      main_ = options_.parts.make_index(config_->dimension, config_->distance, config_->index,
+                                         stored_vectors());
       cursor_ = 0;
       options_.log->info(events::index_building,
                          core::format("{} shard {}", space().name(), options_.shard));
@@ -136,12 +137,20 @@ class indexer_state {
     header.dimension = config_->dimension;
     header.distance = config_->distance;
     header.params = config_->index;
-    header.params.ef_search = index_params{}.ef_search;  // does not shape the structure
     header.lsn = lsn;
     std::ranges::copy(identity.uuid, header.store_uuid);
     header.shard = static_cast<std::uint32_t>(options_.shard);
     header.shards = config_->shards;
     return header;
+  }
+
+  // For indexes that leave vectors to storage. The namespace outlives whoever searches its indexes.
+  [[nodiscard]] engine::index::fetch_vectors stored_vectors() const {
+    return [store = &space().store()](std::span<const row_id> rows,
+                                      float* out) -> result<std::vector<bool>> {
+      HEARTH_TRY(const auto view, store->read());
+      return view->vectors(rows, out);
+    };
   }
 
   // Loads the index and answers up to which row it is complete. not_found: there is no snapshot.
@@ -153,7 +162,6 @@ class indexer_state {
     HEARTH_TRY(const auto bytes,
                options_.parts.files->read(
                    snapshot_file(space().store().directory(), options_.shard), most));
-    row_id last = 0;
     auto opened = std::chrono::steady_clock::now();
     const auto fetch = [&](std::span<const row_id> rows, float* out) -> result<std::vector<bool>> {
       if (std::chrono::steady_clock::now() - opened > view_age) {
@@ -161,12 +169,11 @@ class indexer_state {
         HEARTH_TRY(view, space().store().read());
         opened = std::chrono::steady_clock::now();
       }
-      if (!rows.empty())
-        last = std::max(last, rows.back());
       return view->vectors(rows, out);
     };
-    HEARTH_TRY(auto loaded, engine::index::decode_snapshot(bytes, make_header(0), fetch));
-    HEARTH_TRY(const auto complete, complete_up_to(*view, loaded.lsn, last));
+    HEARTH_TRY(auto loaded, engine::index::decode_snapshot(bytes, make_header(0), fetch, stored_vectors()));
+    HEARTH_TRY(const auto complete,
+               replay(*view, loaded.lsn, loaded.last_row, *loaded.index));
     main_ = std::move(loaded.index);
     space().shard(options_.shard).snapshot_lsn = loaded.lsn;
     options_.log->info(events::snapshot_loaded,
@@ -175,9 +182,12 @@ class indexer_state {
     return complete;
   }
 
-  // The change table tells the first row that came after `lsn`; rows only rise, so everything below
-  // is in the structure. Without any, the structure's own last row is the bound.
-  result<row_id> complete_up_to(storage::read_view& view, lsn_t lsn, row_id last) {
+  // Erases what the change table says was removed after `lsn`, and answers up to which row the
+  // index is complete. The table tells the first row that came after `lsn`; rows only rise, so
+  // everything below is in the structure. Without any, the structure's own last row is the bound.
+  result<row_id> replay(storage::read_view& view, lsn_t lsn, row_id last,
+                        engine::index::vector_index& index) {
+    bool added = false;
     if (lsn > view.lsn())
       return hearth::fail(errc::corruption, core::format("the snapshot's lsn {} is ahead of the "
                                                          "namespace's {}",
@@ -190,8 +200,9 @@ class indexer_state {
         return std::unexpected(std::move(changes).error());
       }
       for (const auto& change : *changes) {
-        if (!change.added.empty())
-          return change.added.front() - 1;
+        index.erase(change.removed);
+        if (!change.added.empty() && !std::exchange(added, true))
+          last = change.added.front() - 1;
       }
     }
     return last;

@@ -202,9 +202,7 @@ void namespace_state::reconfigure(namespace_config config,
 }
 
 void namespace_state::take_over(const namespace_config& config) {
-  auto same_structure = config.index;
-  same_structure.ef_search = space().config()->index.ef_search;
-  const bool rebuild = same_structure != space().config()->index;
+  const bool rebuild = structure_of(config.index) != structure_of(space().config()->index);
   space().set_config(config);
   log().info(
       events::namespace_reconfigured,

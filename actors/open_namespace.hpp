@@ -18,7 +18,8 @@ namespace hearth::actors {
 /// The parts that a namespace is built from and that tests replace.
 struct namespace_parts {
   std::function<std::unique_ptr<engine::index::vector_index>(std::uint32_t, distance_kind,
-                                                             const index_params&)>
+                                                             const index_params&,
+                                                             const engine::index::fetch_vectors&)>
       make_index = engine::index::make_index;
   std::function<result<std::unique_ptr<storage::namespace_store>>(
       const std::filesystem::path&, const storage::namespace_store_options&)>

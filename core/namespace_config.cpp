@@ -16,6 +16,9 @@ constexpr std::uint64_t ef_maximum = 65'536;
 constexpr std::uint64_t nlist_maximum = 65'536;
 
 result<void> validate_index(const index_params& params, std::uint32_t dimension) {
+  // Kinds also come as numbers, from other programs.
+  if (auto known = index_kind_from_string(to_string(params.kind)); !known)
+    return std::unexpected(std::move(known).error());
   if (params.kind == index_kind::ivf_pq)
     HEARTH_CHECK(validation::in_range("m", params.m, 0, dimension));
   else
@@ -155,6 +158,28 @@ result<memory_kind> memory_from_string(std::string_view name) {
       return kind;
   return fail(errc::invalid_argument, core::format("memory '{}' is unknown", printable(name)),
               "use fast, balanced or lean");
+}
+
+index_params structure_of(const index_params& params) noexcept {
+  const auto kind = params.kind;
+  const bool lists = kind == index_kind::ivf_flat || kind == index_kind::ivf_pq;
+  index_params shape;
+  shape.kind = kind;
+  if (kind == index_kind::hnsw || kind == index_kind::ivf_pq)
+    shape.m = params.m;
+  if (kind == index_kind::hnsw || lists) {
+    shape.seed = params.seed;
+    shape.memory = params.memory;
+  }
+  if (kind == index_kind::hnsw) {
+    shape.ef_construction = params.ef_construction;
+    shape.quantization = params.quantization;
+  }
+  if (lists)
+    shape.nlist = params.nlist;
+  if (kind == index_kind::ivf_pq)
+    shape.nbits = params.nbits;
+  return shape;
 }
 
 result<void> validate_namespace_name(std::string_view name) {

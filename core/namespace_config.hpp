@@ -51,7 +51,8 @@ enum class memory_kind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(memory_kind kind) noexcept;
 [[nodiscard]] result<memory_kind> memory_from_string(std::string_view name);
 
-/// Parameters of the index. Changing any of them rebuilds the index and never loses a record.
+/// Parameters of the index. Changing them may rebuild the index (see structure_of) and never loses
+/// a record.
 struct index_params {
   index_kind kind = index_kind::hnsw;
   /// hnsw: links per node and layer (2m on layer 0), 2..256. ivf_pq: parts of a vector that are
@@ -68,6 +69,11 @@ struct index_params {
 
   friend bool operator==(const index_params&, const index_params&) = default;
 };
+
+/// The parameters that shape the structure of this kind of index; all others as by default. What
+/// searches by default (ef_search, nprobe) and what the kind has no use for shape nothing: an index
+/// is rebuilt if and only if this changes.
+[[nodiscard]] index_params structure_of(const index_params& params) noexcept;
 
 struct namespace_config {
   std::uint32_t dimension = 0;

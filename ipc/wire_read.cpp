@@ -10,6 +10,7 @@
 #include "core/format.hpp"
 #include "core/limits.hpp"
 #include "ipc/wire.hpp"
+#include "ipc/wire_fields.hpp"
 
 namespace hearth::ipc::wire {
 
@@ -18,27 +19,6 @@ namespace {
 // What one message may become in memory. Its lists cost up to ten times their wire size there, and
 // no legitimate message of limits::message_bytes comes near this.
 constexpr std::size_t decoded_bytes_limit = std::size_t{512} << 20;
-
-std::string text_of(capnp::Text::Reader from) {
-  return {from.begin(), from.size()};
-}
-
-std::unexpected<error> bad_enum(std::string_view field, unsigned number) {
-  return fail(errc::invalid_argument,
-              core::format("{} is {}, which this version does not know", field, number));
-}
-
-std::unexpected<error> over_limit(std::string_view field, std::size_t actual, std::size_t limit,
-                                  std::string_view unit) {
-  return fail(errc::limit_exceeded,
-              core::format("{} has {} {}; the limit is {}", field, actual, unit, limit));
-}
-
-result<std::string> read_text(capnp::Text::Reader from, std::string_view field, std::size_t limit) {
-  if (from.size() > limit)
-    return over_limit(field, from.size(), limit, "bytes");
-  return text_of(from);
-}
 
 template <class Number>
 result<std::vector<Number>> read_numbers(capnp::Data::Reader from, std::string_view field) {
@@ -273,15 +253,6 @@ result<record_columns> read_records(schema::Records::Reader from) {
   return to;
 }
 
-// Enumerators have the numbers of core's, so one check of the range serves all.
-template <class Core, class Wire>
-result<Core> read_enum(Wire from, std::string_view field, Core last) {
-  const auto number = static_cast<unsigned>(from);
-  if (number == 0 || number > static_cast<unsigned>(last))
-    return bad_enum(field, number);
-  return static_cast<Core>(number);
-}
-
 }  // namespace
 
 error malformed(const kj::Exception& failure) {
@@ -392,64 +363,6 @@ result<scan_page> read(schema::ScanPage::Reader from) {
   HEARTH_TRY(to.rows, read_records(from.getRows()));
   const auto next = from.getNext();
   to.next.assign(next.asChars().begin(), next.size());
-  return to;
-}
-
-result<namespace_config> read(schema::NamespaceConfig::Reader from) {
-  namespace_config to;
-  to.dimension = from.getDimension();
-  HEARTH_TRY(to.distance, read_enum(from.getDistance(), "distance", distance_kind::dot));
-  HEARTH_TRY(to.index.kind, read_enum(from.getKind(), "kind", index_kind::hnsw));
-  to.index.m = from.getM();
-  to.index.ef_construction = from.getEfConstruction();
-  to.index.ef_search = from.getEfSearch();
-  to.index.seed = from.getSeed();
-  to.shards = from.getShards();
-  HEARTH_TRY(to.embedder, read_text(from.getEmbedder(), "embedder", limits::embedder_bytes));
-  return to;
-}
-
-result<namespace_request> read(schema::NamespaceRequest::Reader from) {
-  namespace_request to;
-  const auto number = [](auto field, auto& into) {
-    if (field.isStated())
-      into = field.getStated();
-  };
-  number(from.getDimension(), to.dimension);
-  number(from.getM(), to.m);
-  number(from.getEfConstruction(), to.ef_construction);
-  number(from.getEfSearch(), to.ef_search);
-  number(from.getSeed(), to.seed);
-  number(from.getShards(), to.shards);
-  if (from.getDistance().isStated()) {
-    HEARTH_TRY(to.distance,
-               read_enum(from.getDistance().getStated(), "distance", distance_kind::dot));
-  }
-  if (from.getKind().isStated()) {
-    HEARTH_TRY(to.kind, read_enum(from.getKind().getStated(), "kind", index_kind::hnsw));
-  }
-  if (from.getEmbedder().isStated()) {
-    HEARTH_TRY(to.embedder,
-               read_text(from.getEmbedder().getStated(), "embedder", limits::embedder_bytes));
-  }
-  return to;
-}
-
-result<namespace_info> read(schema::NamespaceInfo::Reader from) {
-  namespace_info to;
-  to.name = text_of(from.getName());
-  HEARTH_TRY(to.config, read(from.getConfig()));
-  to.count = from.getCount();
-  to.vectors = from.getVectors();
-  to.lsn = from.getLsn();
-  to.durable_lsn = from.getDurableLsn();
-  HEARTH_TRY(to.index, read_enum(from.getIndex(), "index", index_state::failed));
-  to.indexed = from.getIndexed();
-  to.fresh = from.getFresh();
-  to.file_bytes = from.getFileBytes();
-  to.index_bytes = from.getIndexBytes();
-  to.read_only = from.getReadOnly();
-  to.read_only_reason = text_of(from.getReadOnlyReason());
   return to;
 }
 

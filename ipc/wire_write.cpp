@@ -6,13 +6,12 @@
 #include <variant>
 
 #include "ipc/wire.hpp"
+#include "ipc/wire_fields.hpp"
 
 namespace hearth::ipc::wire {
 
 namespace {
 
-// Structs of a fixed size, their pointers and list tags; generous, as it is an upper bound.
-constexpr std::size_t fixed_words = 96;
 constexpr std::size_t id_words = 3;
 constexpr std::size_t value_words = 3;
 constexpr std::size_t entry_words = 2 + value_words;
@@ -20,15 +19,6 @@ constexpr std::size_t entry_words = 2 + value_words;
 constexpr std::size_t data_words(std::size_t bytes) {
   return (bytes + 7) / 8;
 }
-constexpr std::size_t text_words(std::string_view text) {
-  return text.size() / 8 + 1;
-}
-
-capnp::Text::Reader to_text(std::string_view from) {
-  // A Text::Reader promises a terminating NUL; a std::string has it, and every caller passes one.
-  return {from.data(), from.size()};
-}
-
 template <class Number>
 kj::ArrayPtr<const kj::byte> to_data(const Number* from, std::size_t count) {
   return {reinterpret_cast<const kj::byte*>(from), count * sizeof(Number)};
@@ -269,53 +259,6 @@ void write(schema::ScanPage::Builder to, const scan_page& from) {
   to.setNext(to_data(from.next.data(), from.next.size()));
 }
 
-void write(schema::NamespaceConfig::Builder to, const namespace_config& from) {
-  to.setDimension(from.dimension);
-  to.setDistance(static_cast<schema::Distance>(from.distance));
-  to.setKind(static_cast<schema::IndexKind>(from.index.kind));
-  to.setM(from.index.m);
-  to.setEfConstruction(from.index.ef_construction);
-  to.setEfSearch(from.index.ef_search);
-  to.setSeed(from.index.seed);
-  to.setShards(from.shards);
-  to.setEmbedder(to_text(from.embedder));
-}
-
-void write(schema::NamespaceRequest::Builder to, const namespace_request& from) {
-  const auto number = [](auto field, const auto& value) {
-    if (value.has_value())
-      field.setStated(*value);
-  };
-  number(to.getDimension(), from.dimension);
-  number(to.getM(), from.m);
-  number(to.getEfConstruction(), from.ef_construction);
-  number(to.getEfSearch(), from.ef_search);
-  number(to.getSeed(), from.seed);
-  number(to.getShards(), from.shards);
-  if (from.distance.has_value())
-    to.getDistance().setStated(static_cast<schema::Distance>(*from.distance));
-  if (from.kind.has_value())
-    to.getKind().setStated(static_cast<schema::IndexKind>(*from.kind));
-  if (from.embedder.has_value())
-    to.getEmbedder().setStated(to_text(*from.embedder));
-}
-
-void write(schema::NamespaceInfo::Builder to, const namespace_info& from) {
-  to.setName(to_text(from.name));
-  write(to.initConfig(), from.config);
-  to.setCount(from.count);
-  to.setVectors(from.vectors);
-  to.setLsn(from.lsn);
-  to.setDurableLsn(from.durable_lsn);
-  to.setIndex(static_cast<schema::IndexState>(from.index));
-  to.setIndexed(from.indexed);
-  to.setFresh(from.fresh);
-  to.setFileBytes(from.file_bytes);
-  to.setIndexBytes(from.index_bytes);
-  to.setReadOnly(from.read_only);
-  to.setReadOnlyReason(to_text(from.read_only_reason));
-}
-
 void write(schema::StoreInfo::Builder to, const store_info& from) {
   to.setPath(to_text(from.path));
   to.setVersion(to_text(from.version));
@@ -368,17 +311,8 @@ std::size_t words(const scan_page& value) {
   return fixed_words + words_of_records(value.rows) + data_words(value.next.size());
 }
 
-std::size_t words(const namespace_info& value) {
-  return fixed_words + text_words(value.name) + text_words(value.config.embedder) +
-         text_words(value.read_only_reason);
-}
-
 std::size_t words(const store_info& value) {
   return fixed_words + text_words(value.path) + text_words(value.version);
-}
-
-std::size_t words(const namespace_request& value) {
-  return fixed_words + (value.embedder.has_value() ? text_words(*value.embedder) : 0);
 }
 
 }  // namespace hearth::ipc::wire

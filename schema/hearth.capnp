@@ -1,6 +1,7 @@
 @0x99a189e23640492f;
-# The Hearth protocol, version 1.0: how a program talks to the daemon of a store. This file and
-# record.capnp are all that a client needs; docs/protocol.md shows one being written.
+# The Hearth protocol, version 1.1: how a program talks to the daemon of a store. This file,
+# record.capnp and namespace.capnp are all that a client needs; docs/protocol.md shows one being
+# written.
 #
 # Transport: Cap'n Proto RPC, two-party, over the store's Unix socket. The socket is one user's own
 # (mode 0600) and the daemon asks the kernel for the peer's uid, so being connected is being
@@ -22,10 +23,11 @@ using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("hearth::schema");
 
 using R = import "record.capnp";
+using N = import "namespace.capnp";
 
 const protocolMajor :UInt16 = 1;
 # Client and daemon must agree on it.
-const protocolMinor :UInt16 = 0;
+const protocolMinor :UInt16 = 1;
 # Grows when something is added. A method the daemon does not know yet answers with Cap'n Proto's
 # "unimplemented" exception; a field that it does not know is ignored.
 
@@ -88,7 +90,7 @@ struct Limits {
 interface Session {
   # One client's view of the store. Ends with the connection.
 
-  openNamespace @0 (name :Text, mode :OpenMode, request :NamespaceRequest) -> OpenReply;
+  openNamespace @0 (name :Text, mode :OpenMode, request :N.NamespaceRequest) -> OpenReply;
   # name: [a-z0-9_-]{1,64}.
   # mode: open fails with notFound, create with alreadyExists, openOrCreate never for either reason.
   # request: what the caller insists on; creating needs a dimension.
@@ -117,89 +119,11 @@ enum OpenMode {
   openOrCreate @3;
 }
 
-enum Distance {
-  # Smaller is nearer for all of them.
-
-  unspecified @0;
-  l2 @1;
-  # sqrt(sum((a - b)^2))
-  cosine @2;
-  # 1 - a.b / (|a| |b|), in [0, 2]
-  dot @3;
-  # -a.b
-}
-
-enum IndexKind {
-  unspecified @0;
-  flat @1;
-  # Exact.
-  hnsw @2;
-}
-
-struct NamespaceConfig {
-  dimension @0 :UInt32;
-  distance @1 :Distance;
-  kind @2 :IndexKind;
-  m @3 :UInt32;
-  efConstruction @4 :UInt32;
-  efSearch @5 :UInt32;
-  seed @6 :UInt64;
-  shards @7 :UInt32;
-  embedder @8 :Text;
-  # Who made the vectors: "lexical", a model's name, or empty for "not said".
-}
-
-struct NamespaceRequest {
-  # Only what is stated is checked or changed. dimension, distance, shards and embedder must agree
-  # with an existing namespace; stating other index parameters rebuilds the index in the background
-  # and loses nothing.
-
-  dimension :union {
-    unstated @0 :Void;
-    stated @1 :UInt32;
-  }
-  distance :union {
-    unstated @2 :Void;
-    stated @3 :Distance;
-  }
-  kind :union {
-    unstated @4 :Void;
-    stated @5 :IndexKind;
-  }
-  m :union {
-    # Links per node and layer, 2 to 256; 16 if never stated.
-    unstated @6 :Void;
-    stated @7 :UInt32;
-  }
-  efConstruction :union {
-    # Candidates while building, 1 to 65536; 200 if never stated.
-    unstated @8 :Void;
-    stated @9 :UInt32;
-  }
-  efSearch :union {
-    # Default candidates while searching, 1 to 65536; 64 if never stated.
-    unstated @10 :Void;
-    stated @11 :UInt32;
-  }
-  seed :union {
-    unstated @12 :Void;
-    stated @13 :UInt64;
-  }
-  shards :union {
-    unstated @14 :Void;
-    stated @15 :UInt32;
-  }
-  embedder :union {
-    unstated @16 :Void;
-    stated @17 :Text;
-  }
-}
-
 struct OpenReply {
   union {
     ok :group {
       namespace @0 :Namespace;
-      config @1 :NamespaceConfig;
+      config @1 :N.NamespaceConfig;
       # As of opening.
     }
     error @2 :R.Error;
@@ -411,39 +335,9 @@ struct FlushReply {
   }
 }
 
-enum IndexState {
-  # How an index stands to its data.
-
-  unspecified @0;
-  ready @1;
-  building @2;
-  # Searches are exact meanwhile.
-  failed @3;
-}
-
 struct NamespaceInfoReply {
   union {
-    ok @0 :NamespaceInfo;
+    ok @0 :N.NamespaceInfo;
     error @1 :R.Error;
   }
-}
-
-struct NamespaceInfo {
-  name @0 :Text;
-  config @1 :NamespaceConfig;
-  count @2 :UInt64;
-  # Records.
-  vectors @3 :UInt64;
-  # Records that have a vector.
-  lsn @4 :UInt64;
-  durableLsn @5 :UInt64;
-  index @6 :IndexState;
-  indexed @7 :UInt64;
-  # Vectors in the graph.
-  fresh @8 :UInt64;
-  # Vectors still scanned exactly in the fresh tail.
-  fileBytes @9 :UInt64;
-  indexBytes @10 :UInt64;
-  readOnly @11 :Bool;
-  readOnlyReason @12 :Text;
 }

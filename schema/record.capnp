@@ -1,6 +1,6 @@
 @0x947f58a9f023f7bb;
-# Hearth protocol, part 1: errors, ids, values and records. hearth.capnp is the other part and the
-# place to start reading; docs/protocol.md tells the story around both.
+# Hearth protocol, part 1: errors, ids, values and records. hearth.capnp is the place to start
+# reading; docs/protocol.md tells the story around all parts.
 #
 # Conventions
 # * Data columns of numbers are little-endian and packed: element i starts at byte i * size. They

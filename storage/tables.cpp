@@ -93,27 +93,38 @@ result<namespace_config> read_config(const lmdb::transaction& in, const tables& 
       data.fail();
     return static_cast<std::uint32_t>(number);
   };
+  const auto one_of = [&data](auto last) {
+    const auto number = data.u8();
+    if (number < 1 || number > static_cast<std::uint8_t>(last))
+      data.fail();
+    return static_cast<decltype(last)>(number);
+  };
   namespace_config config;
   config.dimension = small();
-  const auto distance = data.u8();
-  const auto kind = data.u8();
+  config.distance = one_of(distance_kind::dot);
+  config.index.kind = one_of(index_kind::kd_tree);
   config.index.m = small();
   config.index.ef_construction = small();
   config.index.ef_search = small();
   config.index.seed = data.u64();
   config.shards = small();
   config.embedder = std::string(data.text());
-  config.distance = static_cast<distance_kind>(distance);
-  config.index.kind = static_cast<index_kind>(kind);
+  if (data.remaining() > 0) {  // format 1 ends here
+    config.index.quantization = one_of(quantization_kind::binary);
+    config.index.memory = one_of(memory_kind::lean);
+    config.index.nlist = small();
+    config.index.nprobe = small();
+    config.index.nbits = small();
+  }
   if (!data.done() || config.dimension == 0 || config.dimension > limits::dimension ||
-      distance < 1 || distance > 3 || kind < 1 || kind > 2 || config.shards == 0 ||
-      config.shards > limits::shards)
+      config.shards == 0 || config.shards > limits::shards)
     return damaged(config_key);
   return config;
 }
 
 result<void> write_config(lmdb::write_transaction& in, const tables& to,
                           const namespace_config& config) {
+  HEARTH_CHECK(write_format(in, to.meta, namespace_format));
   return write_value(in, to.meta, config_key, [&](byte_writer& out) {
     out.varint(config.dimension);
     out.u8(static_cast<std::uint8_t>(config.distance));
@@ -124,6 +135,11 @@ result<void> write_config(lmdb::write_transaction& in, const tables& to,
     out.u64(config.index.seed);
     out.varint(config.shards);
     out.text(config.embedder);
+    out.u8(static_cast<std::uint8_t>(config.index.quantization));
+    out.u8(static_cast<std::uint8_t>(config.index.memory));
+    out.varint(config.index.nlist);
+    out.varint(config.index.nprobe);
+    out.varint(config.index.nbits);
   });
 }
 

@@ -9,8 +9,9 @@
 
 namespace hearth::storage {
 
-/// Refused when a file says a higher one.
-inline constexpr std::uint64_t namespace_format = 1;
+/// What this build writes; refused when a file says a higher one. Format 1 has shorter index
+/// parameters in its `config` and is read as well; writing the configuration makes it format 2.
+inline constexpr std::uint64_t namespace_format = 2;
 
 struct tables {
   lmdb::table meta = 0;     ///< name → checked value
@@ -47,6 +48,7 @@ inline constexpr std::uint64_t assigned_id_limit = std::uint64_t{1} << 63;
                                        const store_state& state);
 
 [[nodiscard]] result<namespace_config> read_config(const lmdb::transaction& in, const tables& from);
+/// Also writes the format version, because an older build cannot read what this one writes.
 [[nodiscard]] result<void> write_config(lmdb::write_transaction& in, const tables& to,
                                         const namespace_config& config);
 

@@ -3,6 +3,21 @@
 #include <CLI/CLI.hpp>
 
 namespace hearth::tools {
+namespace {
+
+// The kinds that this build can make, the usual one first.
+std::vector<std::string> index_names() {
+  std::vector<std::string> names;
+  for (const auto kind : {index_kind::hnsw, index_kind::flat, index_kind::ivf_flat,
+                          index_kind::ivf_pq, index_kind::kd_tree}) {
+    const std::string name(to_string(kind));
+    if (index_kind_from_string(name))
+      names.push_back(name);
+  }
+  return names;
+}
+
+}  // namespace
 
 void add_namespace_options(CLI::App& command, namespace_options& options) {
   constexpr const char* group = "Namespace";
@@ -13,11 +28,21 @@ void add_namespace_options(CLI::App& command, namespace_options& options) {
   add("--distance", options.distance, "How vectors are compared (default: cosine)")
       ->check(CLI::IsMember({"cosine", "l2", "dot"}));
   add("--index", options.index, "hnsw is fast, flat exact (default: hnsw)")
-      ->check(CLI::IsMember({"hnsw", "flat"}));
-  add("--m", options.m, "Links per node of the graph (default: 16)");
+      ->check(CLI::IsMember(index_names()));
+  add("--m", options.m,
+      "hnsw: links per node (default: 16); ivf_pq: coded parts of a vector (default: by "
+      "dimension)");
   add("--ef-construction", options.ef_construction,
       "Candidates while building the graph (default: 200)");
   add("--ef-search", options.ef_search, "Candidates of a search (default: 64)");
+  add("--quantization", options.quantization, "Codes on which the graph is walked (default: auto)")
+      ->check(CLI::IsMember({"auto", "none", "sq8", "pca", "rabitq", "binary"}));
+  add("--memory", options.memory, "What the graph keeps in memory (default: fast)")
+      ->check(CLI::IsMember({"fast", "balanced", "lean"}));
+  add("--nlist", options.nlist, "ivf: lists (default: by the number of rows)");
+  add("--nprobe", options.nprobe, "ivf: lists that a search visits (default: by nlist)");
+  add("--nbits", options.nbits, "ivf_pq: bits per coded part, 4 or 8 (default: 4)");
+  add("--seed", options.seed, "Of what the index draws by chance (default: 42)");
   add("--shards", options.shards, "Parts of the index that are searched side by side (default: 1)");
   add("--embedder", options.embedder,
       "What makes the vectors: a model's name, or lexical for the built-in one");
@@ -35,6 +60,16 @@ result<namespace_request> to_request(const namespace_options& options) {
   request.m = options.m;
   request.ef_construction = options.ef_construction;
   request.ef_search = options.ef_search;
+  request.seed = options.seed;
+  if (options.quantization) {
+    HEARTH_TRY(request.quantization, quantization_from_string(*options.quantization));
+  }
+  if (options.memory) {
+    HEARTH_TRY(request.memory, memory_from_string(*options.memory));
+  }
+  request.nlist = options.nlist;
+  request.nprobe = options.nprobe;
+  request.nbits = options.nbits;
   request.shards = options.shards;
   request.embedder = options.embedder;
   return request;

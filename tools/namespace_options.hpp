@@ -15,6 +15,12 @@ struct namespace_options {
   std::optional<std::uint32_t> m;
   std::optional<std::uint32_t> ef_construction;
   std::optional<std::uint32_t> ef_search;
+  std::optional<std::uint64_t> seed;
+  std::optional<std::string> quantization;
+  std::optional<std::string> memory;
+  std::optional<std::uint32_t> nlist;
+  std::optional<std::uint32_t> nprobe;
+  std::optional<std::uint32_t> nbits;
   std::optional<std::uint32_t> shards;
   std::optional<std::string> embedder;
 };

@@ -17,6 +17,38 @@ std::string_view to_string(index_state state) noexcept {
   return "unknown";
 }
 
+namespace {
+
+// The parameters that mean something to the kind.
+std::string describe(const index_params& index) {
+  const auto chosen = [](std::uint32_t number) {
+    return number == 0 ? std::string("auto") : std::to_string(number);
+  };
+  const auto lists = [&] {
+    return core::format("nlist {}, nprobe {}, seed {}", chosen(index.nlist), chosen(index.nprobe),
+                        index.seed);
+  };
+  const auto kind = core::to_string(index.kind);
+  switch (index.kind) {
+  case index_kind::flat:
+  case index_kind::kd_tree:
+    return core::format("{} (exact)", kind);
+  case index_kind::hnsw:
+    return core::format("{}, m {}, ef_construction {}, ef_search {}, quantization {}, memory {}, "
+                        "seed {}",
+                        kind, index.m, index.ef_construction, index.ef_search,
+                        core::to_string(index.quantization), core::to_string(index.memory),
+                        index.seed);
+  case index_kind::ivf_flat:
+    return core::format("{}, {}", kind, lists());
+  case index_kind::ivf_pq:
+    return core::format("{}, m {}, nbits {}, {}", kind, chosen(index.m), index.nbits, lists());
+  }
+  return std::string(kind);
+}
+
+}  // namespace
+
 json to_json(const namespace_config& config) {
   return {{"dimension", config.dimension},
           {"distance", core::to_string(config.distance)},
@@ -25,7 +57,12 @@ json to_json(const namespace_config& config) {
             {"m", config.index.m},
             {"ef_construction", config.index.ef_construction},
             {"ef_search", config.index.ef_search},
-            {"seed", config.index.seed}}},
+            {"seed", config.index.seed},
+            {"quantization", core::to_string(config.index.quantization)},
+            {"memory", core::to_string(config.index.memory)},
+            {"nlist", config.index.nlist},
+            {"nprobe", config.index.nprobe},
+            {"nbits", config.index.nbits}}},
           {"shards", config.shards},
           {"embedder", config.embedder}};
 }
@@ -89,13 +126,7 @@ void print_namespace(std::ostream& out, const namespace_info& info) {
   line("namespace", info.name);
   line("dimension", std::to_string(config.dimension));
   line("distance", std::string(core::to_string(config.distance)));
-  if (config.index.kind == index_kind::flat)
-    line("index", "flat (exact)");
-  else
-    line("index",
-         core::format("{}, m {}, ef_construction {}, ef_search {}, seed {}",
-                      core::to_string(config.index.kind), config.index.m,
-                      config.index.ef_construction, config.index.ef_search, config.index.seed));
+  line("index", describe(config.index));
   line("shards", std::to_string(config.shards));
   line("embedder", config.embedder.empty() ? "(not said)" : config.embedder);
   line("records",

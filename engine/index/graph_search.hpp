@@ -6,53 +6,57 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <span>
 #include <vector>
 
+#include "engine/index/candidate_pool.hpp"
 #include "engine/index/codes/aligned_row.hpp"
 #include "engine/index/hnsw_graph.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
 
-struct candidate {
-  float distance = 0;
-  slot_id slot = no_slot;
-
-  friend bool operator<(const candidate& a, const candidate& b) noexcept {
-    return a.distance < b.distance || (a.distance == b.distance && a.slot < b.slot);
-  }
-  friend bool operator>(const candidate& a, const candidate& b) noexcept { return b < a; }
-};
-
-/// Which slots a search has seen. Clearing costs nothing: a mark counts only if it carries the
-/// stamp of the current search.
+/// Which slots a search has seen, and in which order.
 class visited_set {
  public:
-  /// Forgets everything; slots [0, bound) may be asked for.
+  /// Forgets everything; slots [0, bound) may be asked for. The time grows with what was seen.
   void clear(slot_id bound) {
-    if (marks_.size() < bound)
-      marks_.resize(std::max<std::size_t>(bound, marks_.size() + marks_.size() / 2), 0);
-    if (++stamp_ == 0) {
-      std::fill(marks_.begin(), marks_.end(), std::uint16_t{0});
-      stamp_ = 1;
-    }
+    for (const slot_id slot : seen())
+      words_[slot / 64] = 0;
+    count_ = 0;
+    if (words_.size() * 64 < bound)
+      words_.resize(bound / 64 + 1 + words_.size() / 2, 0);
   }
-  /// True the first time.
-  [[nodiscard]] bool insert(slot_id slot) noexcept {
-    return std::exchange(marks_[slot], stamp_) != stamp_;
+  /// Room for `more` insertions.
+  void reserve(std::size_t more) {
+    if (order_.size() < count_ + more)
+      order_.resize(2 * (count_ + more));
   }
+  /// Precondition: reserve() left room. Whether a slot is new is a toss-up, so nothing branches on
+  /// it.
+  void insert(slot_id slot) noexcept {
+    std::uint64_t& word = words_[slot / 64];
+    order_[count_] = slot;
+    count_ += 1 - (word >> slot % 64 & 1);
+    word |= std::uint64_t{1} << slot % 64;
+  }
+  /// In the order in which they were inserted first; valid until the next reserve().
+  [[nodiscard]] std::span<const slot_id> seen() const noexcept { return {order_.data(), count_}; }
 
  private:
-  std::vector<std::uint16_t> marks_;
-  std::uint16_t stamp_ = 0;
+  std::vector<std::uint64_t> words_;
+  std::vector<slot_id> order_;
+  std::size_t count_ = 0;
 };
 
 /// The working memory of one search; each thread keeps one and uses it for every index.
 struct search_scratch {
   visited_set visited;
-  std::vector<candidate> frontier;  ///< min-heap: seen, links not followed yet
-  std::vector<candidate> best;      ///< max-heap: the ef nearest admitted
-  std::vector<slot_id> unseen;
+  candidate_pool pool;
+  std::vector<candidate> best;              ///< what a search found, nearest first
+  std::vector<slot_id> near;                ///< links of a node on an upper layer
+  std::vector<const std::byte*> addresses;  ///< of the vectors to look at next
+  std::vector<float> distances;             ///< to them
   std::vector<float> query;
   aligned_row coded_query;
 
@@ -64,6 +68,9 @@ struct search_scratch {
 
 /// What a search of one graph works on. Slots from `bound` on came after the search began; they are
 /// passed over.
+///
+/// A Distance has `operator()(slot)`, `prefetch(slot)`, which asks for a vector and answers where
+/// it lies, and `measure(addresses, out)`, the distances to vectors that were asked for.
 template <class Distance>
 struct graph_view {
   const hnsw_graph& graph;
@@ -71,89 +78,79 @@ struct graph_view {
   slot_id bound;
 };
 
+/// The distances to what lies at scratch.addresses. False if one left the range of float32.
+template <class Distance>
+[[nodiscard]] bool measure_asked(const Distance& distance, search_scratch& scratch) {
+  scratch.distances.resize(scratch.addresses.size());
+  distance.measure(scratch.addresses, scratch.distances.data());
+  return std::all_of(scratch.distances.begin(), scratch.distances.end(), [](float each) {
+    return std::abs(each) <= std::numeric_limits<float>::max();
+  });
+}
+
 /// Walks to the nearest node of `layer` that steps downhill lead to.
 template <class Distance>
 [[nodiscard]] candidate descend(const graph_view<Distance>& view, candidate from,
-                                std::uint32_t layer) {
+                                std::uint32_t layer, search_scratch& scratch) {
   for (bool moved = true; moved;) {
     moved = false;
-    view.graph.for_each_link(from.slot, layer, [&](slot_id slot) {
-      if (slot < view.bound)
-        view.distance.prefetch(slot);
-    });
-    candidate nearest = from;
+    scratch.addresses.clear();
+    scratch.near.clear();
     view.graph.for_each_link(from.slot, layer, [&](slot_id slot) {
       if (slot >= view.bound)
         return;
-      const candidate next{view.distance(slot), slot};
-      if (next.distance < nearest.distance) {
-        nearest = next;
+      scratch.near.push_back(slot);
+      scratch.addresses.push_back(view.distance.prefetch(slot));
+    });
+    (void)measure_asked(view.distance, scratch);
+    for (std::size_t i = 0; i < scratch.near.size(); ++i)
+      if (scratch.distances[i] < from.distance) {
+        from = {scratch.distances[i], scratch.near[i]};
         moved = true;
       }
-    });
-    from = nearest;
   }
   return from;
 }
 
 /// Malkov and Yashunin's algorithm 2: the `ef` nearest nodes of `layer` that `admit` lets through,
-/// from `from` on, are left in scratch.best as a max-heap. Nodes that are not admitted are walked
+/// from `from` on, are left in scratch.best, nearest first. Nodes that are not admitted are walked
 /// through all the same. False if a distance left the range of float32; best is then incomplete.
 template <class Distance, class Admit>
 [[nodiscard]] bool search_layer(const graph_view<Distance>& view, candidate from, std::size_t ef,
                                 std::uint32_t layer, search_scratch& scratch, Admit&& admit) {
   auto& visited = scratch.visited;
-  auto& frontier = scratch.frontier;
-  auto& best = scratch.best;
-  auto& unseen = scratch.unseen;
+  auto& pool = scratch.pool;
   visited.clear(view.bound);
-  frontier.clear();
-  best.clear();
-  float worst = std::numeric_limits<float>::infinity();  // of best, once it is full
-  const auto offer = [&](const candidate& next) {
-    if (best.size() == ef && !(next.distance < worst))
-      return;
-    frontier.push_back(next);
-    std::push_heap(frontier.begin(), frontier.end(), std::greater<>());
-    if (!admit(next.slot))
-      return;
-    if (best.size() == ef) {
-      std::pop_heap(best.begin(), best.end());
-      best.back() = next;
-    } else {
-      best.push_back(next);
-    }
-    std::push_heap(best.begin(), best.end());
-    if (best.size() == ef)
-      worst = best.front().distance;
-  };
-
-  (void)visited.insert(from.slot);
-  offer(from);
-  while (!frontier.empty()) {
-    const candidate nearest = frontier.front();
-    if (best.size() == ef && nearest.distance > worst)
-      break;
-    std::pop_heap(frontier.begin(), frontier.end(), std::greater<>());
-    frontier.pop_back();
-    if (layer == 0 && !frontier.empty())
-      view.graph.prefetch_links(frontier.front().slot);
+  pool.clear(ef);
+  visited.reserve(1);
+  visited.insert(from.slot);
+  pool.offer(from.distance, from.slot, admit(from.slot));
+  bool in_range = true;
+  for (slot_id at = pool.peek(); at != no_slot && in_range; at = pool.peek()) {
+    pool.follow();
     // Memory is the limit: find out first what has to be read, ask for all of it, then compute.
-    unseen.clear();
-    view.graph.for_each_link(nearest.slot, layer, [&](slot_id slot) {
-      if (slot < view.bound && visited.insert(slot)) {
-        view.distance.prefetch(slot);
-        unseen.push_back(slot);
-      }
+    const std::size_t known = visited.seen().size();
+    visited.reserve(view.graph.capacity(layer));
+    view.graph.for_each_link(at, layer, [&](slot_id slot) {
+      if (slot < view.bound)
+        visited.insert(slot);
     });
-    for (const slot_id slot : unseen) {
-      const float distance = view.distance(slot);
-      if (!(std::abs(distance) <= std::numeric_limits<float>::max())) [[unlikely]]
-        return false;
-      offer({distance, slot});
+    const auto fresh = visited.seen().subspan(known);
+    scratch.addresses.resize(fresh.size());
+    for (std::size_t i = 0; i < fresh.size(); ++i)
+      scratch.addresses[i] = view.distance.prefetch(fresh[i]);
+    if (const slot_id next = pool.peek(); layer == 0 && next != no_slot)
+      view.graph.prefetch_links(next);
+    in_range = measure_asked(view.distance, scratch);
+    for (std::size_t i = 0; i < fresh.size(); ++i) {
+      if (!(scratch.distances[i] < pool.limit()))
+        continue;
+      if (pool.offer(scratch.distances[i], fresh[i], admit(fresh[i])) && layer == 0)
+        view.graph.prefetch_links(fresh[i]);
     }
   }
-  return true;
+  pool.copy_to(scratch.best);
+  return in_range;
 }
 
 }  // namespace hearth::engine::index

@@ -5,13 +5,14 @@
 
 #include "engine/index/hnsw_index.hpp"
 #include "engine/index/snapshot_sections.hpp"
+#include "engine/index/stored_scan.hpp"
+#include "engine/index/thread_team.hpp"
 
 namespace hearth::engine::index {
 namespace {
 
 // Shorter vectors are as short as their codes would be.
 constexpr std::uint32_t least_dimension = 64;
-constexpr std::size_t sample_rows = 4096;
 
 }  // namespace
 
@@ -19,33 +20,69 @@ std::size_t hnsw_index::first_training(std::uint32_t dimension) noexcept {
   return dimension < least_dimension ? std::numeric_limits<std::size_t>::max() : sample_rows;
 }
 
-// Codes all vectors before searches see the new codes. Graph links keep: they are near either way.
-void hnsw_index::train_codes(slot_id room) {
-  next_training_ *= training_growth;
-  const slot_id bound = rows_.bound();
-  const std::size_t stride = std::max<std::size_t>(size() / sample_rows, 1);
+std::vector<float> hnsw_index::sample(std::size_t count) const {
+  const std::size_t stride = std::max<std::size_t>(size() / count, 1);
   std::vector<float> values;
-  values.reserve(sample_rows * dimension());
-  std::size_t seen = 0;
-  for (slot_id slot = 0; slot < bound && values.size() < sample_rows * dimension(); ++slot)
-    if (rows_.visible(slot) && seen++ % stride == 0)
-      values.insert(values.end(), vectors_.at(slot), vectors_.at(slot) + dimension());
+  values.reserve(count * dimension());
+  if (resident_.load(std::memory_order_relaxed)) {
+    std::size_t seen = 0;
+    for (slot_id slot = 0; slot < rows_.bound() && values.size() < count * dimension(); ++slot)
+      if (rows_.visible(slot) && seen++ % stride == 0)
+        values.insert(values.end(), vectors_.at(slot), vectors_.at(slot) + dimension());
+    return values;
+  }
+  std::vector<row_id> chosen;
+  const auto rows = rows_.sorted_rows();
+  for (std::size_t i = 0; i < rows.size() && chosen.size() < count; i += stride)
+    chosen.push_back(rows[i]);
+  for_each_stored(chosen, stored_, vectors_.distance(), dimension(),
+                  [&](row_id, const float* vector) {
+                    values.insert(values.end(), vector, vector + dimension());
+                  });
+  return values;
+}
+
+// Codes all vectors before searches see the new codes. Graph links keep: they are near either way.
+void hnsw_index::train_codes(slot_id room, thread_team& team) {
+  next_training_ *= training_growth;
+  const auto values = sample(sample_rows);
   auto trained = short_codes::train(
       matrix_view(values.data(), values.size() / dimension(), dimension()), vectors_.distance());
   if (!trained)
     return;  // values beyond what float32 can square: the vectors themselves serve
-  auto next = std::make_unique<code_store>(*std::move(trained));
+  auto next = std::make_unique<code_generation>(*std::move(trained));
+  train_ranking(values, *next);
   next->reserve(room);
-  for (slot_id slot = 0; slot < bound; ++slot)
-    next->put(slot, vectors_.at(slot));
+  if (resident_.load(std::memory_order_relaxed)) {
+    constexpr slot_id block = 256;
+    const slot_id bound = rows_.bound();
+    team.run((bound + block - 1) / block, [&](std::size_t number) {
+      const auto first = static_cast<slot_id>(number * block);
+      for (slot_id slot = first; slot < std::min(bound, first + block); ++slot)
+        next->put(slot, std::as_const(vectors_).at(slot));
+    });
+  } else {
+    for_each_stored(rows_.sorted_rows(), stored_, vectors_.distance(), dimension(),
+                    [&](row_id row, const float* vector) { next->put(rows_.find(row), vector); });
+  }
   publish_codes(std::move(next));
+  if (stored_)
+    leave_vectors_to_storage();
 }
 
-void hnsw_index::publish_codes(std::unique_ptr<code_store> codes) {
+void hnsw_index::train_ranking(std::span<const float> sampled, code_generation& next) const {
+  if (!stored_ || params_.memory != memory_kind::balanced)
+    return;
+  const matrix_view rows(sampled.data(), sampled.size() / dimension(), dimension());
+  if (auto trained = scalar_codes::train(rows, vectors_.distance()))
+    next.rank = std::make_unique<scalar_store>(*std::move(trained));
+}
+
+void hnsw_index::publish_codes(std::unique_ptr<code_generation> codes) {
   generations_.push_back(std::move(codes));
   const auto* const newest = generations_.back().get();
-  code_row_bytes_ += newest->codes().row_bytes();
-  pairs_.use(newest);
+  code_row_bytes_ += newest->row_bytes();
+  pairs_.use(&newest->walk);
   codes_.store(newest, std::memory_order_release);
 }
 
@@ -53,7 +90,7 @@ void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sect
   std::vector<float> model;
   std::vector<std::byte> rows;
   if (!generations_.empty()) {
-    const auto& store = *generations_.back();
+    const auto& store = generations_.back()->walk;
     const auto& trained = store.codes().trained();
     model = {trained.lowest, trained.step};
     model.insert(model.end(), trained.mean.begin(), trained.mean.end());
@@ -66,8 +103,8 @@ void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sect
   sections.add<std::byte>(section_tag::code_rows, rows);
 }
 
-result<std::unique_ptr<code_store>> hnsw_index::read_codes(section_reader& sections,
-                                                           std::size_t rows) const {
+result<std::unique_ptr<code_generation>> hnsw_index::read_codes(section_reader& sections,
+                                                                std::size_t rows) const {
   HEARTH_TRY(const auto model, sections.next<float>(section_tag::code_model));
   HEARTH_TRY(const auto bytes, sections.next<std::byte>(section_tag::code_rows));
   if (model.empty() && bytes.empty())
@@ -82,17 +119,18 @@ result<std::unique_ptr<code_store>> hnsw_index::read_codes(section_reader& secti
     return wrong;
   const auto mean = model.begin() + 2;
   const auto components = mean + static_cast<std::ptrdiff_t>(dim);
-  auto store = std::make_unique<code_store>(short_codes(
+  auto codes = std::make_unique<code_generation>(short_codes(
       {{mean, components}, {components, model.end()}, model[0], model[1]}, vectors_.distance()));
-  const std::size_t row_bytes = store->codes().row_bytes();
+  code_store& store = codes->walk;
+  const std::size_t row_bytes = store.codes().row_bytes();
   if (bytes.size() != rows * row_bytes)
     return wrong;
-  store->reserve(rows);
+  store.reserve(rows);
   for (std::size_t row = 0; row < rows; ++row)
-    if (!store->load(static_cast<slot_id>(row),
-                     std::span(bytes).subspan(row * row_bytes, row_bytes)))
+    if (!store.load(static_cast<slot_id>(row),
+                    std::span(bytes).subspan(row * row_bytes, row_bytes)))
       return wrong;
-  return store;
+  return codes;
 }
 
 }  // namespace hearth::engine::index

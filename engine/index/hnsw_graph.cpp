@@ -27,20 +27,16 @@ hnsw_graph::hnsw_graph(std::uint32_t m)
 void hnsw_graph::reserve(slot_id slots) {
   info_.reserve(slots);
   base_.reserve(slots);
-  if (base_reverse_.size() < slots)
-    base_reverse_.resize(slots);
 }
 
 void hnsw_graph::place(slot_id node, std::uint32_t level) {
   assert(level <= max_level);
   node_info& placed = info(node);
-  placed = {no_slot, level, no_slot};
+  placed = {no_slot, static_cast<std::uint16_t>(level), 0, no_slot};
   if (level > 0)
     placed.tower = take_tower(level);
-  for (std::uint32_t layer = 0; layer <= level; ++layer) {
+  for (std::uint32_t layer = 0; layer <= level; ++layer)
     std::fill_n(links_of(node, layer), capacity(layer), no_slot);
-    assert(reverse_of(node, layer).empty());
-  }
 }
 
 slot_id hnsw_graph::take_tower(std::uint32_t height) {
@@ -54,18 +50,12 @@ slot_id hnsw_graph::take_tower(std::uint32_t height) {
   if (slot_segments::max_cells - tower < height)
     throw std::bad_alloc();
   towers_.reserve(std::uint64_t{tower} + height);
-  tower_reverse_.resize(std::size_t{tower} + height);
   tower_cells_.store(tower + height, std::memory_order_relaxed);
   return tower;
 }
 
 void hnsw_graph::release(slot_id node) {
   node_info& left = info(node);
-  // The lists are empty; a hub's may have been long, and the next node here need not be one.
-  for (std::uint32_t layer = 0; layer <= left.level; ++layer) {
-    const auto list = std::exchange(reverse_of(node, layer), {});
-    reverse_bytes_.fetch_sub(list.capacity() * sizeof(slot_id), std::memory_order_relaxed);
-  }
   if (left.level > 0)
     free_towers_[left.level].push_back(left.tower);
   left = {};
@@ -75,81 +65,49 @@ void hnsw_graph::set_entry(entry_point entry) noexcept {
   entry_.store(std::uint64_t{entry.level} << 32 | entry.slot, std::memory_order_release);
 }
 
+void hnsw_graph::set_parent(slot_id node, slot_id parent) noexcept {
+  const auto count = [this](slot_id a, slot_id b, int change) {
+    for (const slot_id each : {a, b}) {
+      auto& degree = info(each).tree_degree;
+      degree = static_cast<std::uint16_t>(degree + change);
+    }
+  };
+  const slot_id before = std::exchange(info(node).parent, parent);
+  if (before != no_slot && before != node)
+    count(node, before, -1);
+  if (parent != node)
+    count(node, parent, 1);
+}
+
 // The writer reads its own stores: no atomic needed.
 std::span<const slot_id> hnsw_graph::links(slot_id node, std::uint32_t layer) const noexcept {
   const slot_id* list = links_of(node, layer);
   return {list, std::find(list, list + capacity(layer), no_slot)};
 }
 
-std::span<const slot_id> hnsw_graph::in_links(slot_id node, std::uint32_t layer) const noexcept {
-  return const_cast<hnsw_graph*>(this)->reverse_of(node, layer);
-}
-
-bool hnsw_graph::add_link(slot_id node, std::uint32_t layer, slot_id target) {
+bool hnsw_graph::add_link(slot_id node, std::uint32_t layer, slot_id target) noexcept {
   const auto count = static_cast<std::uint32_t>(links(node, layer).size());
   if (count == capacity(layer))
     return false;
-  reverse_add(target, layer, node);
   store(links_of(node, layer)[count], target);
   return true;
 }
 
-void hnsw_graph::drop_link(slot_id node, std::uint32_t layer, slot_id target) {
-  slot_id* list = links_of(node, layer);
-  const auto count = links(node, layer).size();
-  const auto at = static_cast<std::size_t>(std::find(list, list + count, target) - list);
-  if (at == count)
-    return;
-  store(list[at], list[count - 1]);
-  store(list[count - 1], no_slot);
-  reverse_drop(target, layer, node);
-}
-
-void hnsw_graph::set_links(slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
+void hnsw_graph::set_links(slot_id node, std::uint32_t layer,
+                           std::span<const slot_id> targets) noexcept {
   assert(targets.size() <= capacity(layer));
-  const auto old = links(node, layer);
-  const auto has = [](std::span<const slot_id> list, slot_id slot) {
-    return std::find(list.begin(), list.end(), slot) != list.end();
-  };
-  for (const slot_id target : targets)
-    if (!has(old, target))
-      reverse_add(target, layer, node);
-  for (const slot_id target : old)
-    if (!has(targets, target))
-      reverse_drop(target, layer, node);
-  const std::size_t old_count = old.size();
+  const std::size_t before = links(node, layer).size();
   slot_id* list = links_of(node, layer);
   for (std::size_t i = 0; i < targets.size(); ++i)
     if (list[i] != targets[i])
       store(list[i], targets[i]);
-  for (std::size_t i = targets.size(); i < old_count; ++i)
+  for (std::size_t i = targets.size(); i < before; ++i)
     store(list[i], no_slot);
 }
 
-void hnsw_graph::forget_out_links(slot_id node, std::uint32_t layer) {
-  for (const slot_id target : links(node, layer))
-    reverse_drop(target, layer, node);
-}
-
-void hnsw_graph::reverse_add(slot_id node, std::uint32_t layer, slot_id source) {
-  auto& list = reverse_of(node, layer);
-  const std::size_t before = list.capacity();
-  list.push_back(source);
-  reverse_bytes_.fetch_add((list.capacity() - before) * sizeof(slot_id), std::memory_order_relaxed);
-}
-
-void hnsw_graph::reverse_drop(slot_id node, std::uint32_t layer, slot_id source) noexcept {
-  auto& list = reverse_of(node, layer);
-  const auto at = std::find(list.begin(), list.end(), source);
-  assert(at != list.end());
-  *at = list.back();
-  list.pop_back();
-}
-
 std::size_t hnsw_graph::memory_bytes(slot_id slots) const noexcept {
-  return slots * (sizeof(node_info) + base_.stride() + sizeof(reverse_list)) +
-         tower_cells_.load(std::memory_order_relaxed) * (towers_.stride() + sizeof(reverse_list)) +
-         reverse_bytes_.load(std::memory_order_relaxed);
+  return slots * (sizeof(node_info) + base_.stride()) +
+         tower_cells_.load(std::memory_order_relaxed) * towers_.stride();
 }
 
 }  // namespace hearth::engine::index

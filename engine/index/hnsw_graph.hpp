@@ -18,8 +18,7 @@ namespace hearth::engine::index {
 /// Layer 0 lies in one array by slot. The few nodes with upper layers own a tower: as many
 /// consecutive cells of a second array as they have upper layers.
 ///
-/// For every list the writer also keeps the reverse, who links here, so that an erase finds all
-/// links to a node without looking at the whole graph.
+/// "The writer" may be several threads as long as no two of them work on one list.
 class hnsw_graph {
  public:
   static constexpr std::uint32_t max_level = 31;
@@ -70,20 +69,18 @@ class hnsw_graph {
 
   /// The links as they are; valid until the next change of that list.
   [[nodiscard]] std::span<const slot_id> links(slot_id node, std::uint32_t layer) const noexcept;
-  /// Who links to `node`, in no order; valid until the next change of a link to it.
-  [[nodiscard]] std::span<const slot_id> in_links(slot_id node, std::uint32_t layer) const noexcept;
   /// False if the list is full. Precondition: the link does not exist.
-  bool add_link(slot_id node, std::uint32_t layer, slot_id target);
-  void drop_link(slot_id node, std::uint32_t layer, slot_id target);
+  bool add_link(slot_id node, std::uint32_t layer, slot_id target) noexcept;
   /// Replaces the list. Precondition: at most capacity(layer) targets, none twice.
-  void set_links(slot_id node, std::uint32_t layer, std::span<const slot_id> targets);
-  /// Takes `node` out of the reverse lists of those it links to. Its own links stay: readers that
-  /// stand on it still need a way out.
-  void forget_out_links(slot_id node, std::uint32_t layer);
+  void set_links(slot_id node, std::uint32_t layer, std::span<const slot_id> targets) noexcept;
 
   /// The parent in the spanning tree of layer 0 (see hnsw_index.hpp); the root is its own.
   [[nodiscard]] slot_id parent(slot_id node) const noexcept { return info(node).parent; }
-  void set_parent(slot_id node, slot_id parent) noexcept { info(node).parent = parent; }
+  void set_parent(slot_id node, slot_id parent) noexcept;
+  /// How many nodes are the node's parent or have it as theirs.
+  [[nodiscard]] std::uint32_t tree_degree(slot_id node) const noexcept {
+    return info(node).tree_degree;
+  }
   /// True if one is the other's parent: the link between them is part of the tree.
   [[nodiscard]] bool tree_neighbors(slot_id a, slot_id b) const noexcept {
     return parent(a) == b || parent(b) == a;
@@ -95,22 +92,17 @@ class hnsw_graph {
  private:
   struct node_info {
     slot_id tower = no_slot;  ///< its first cell: layer 1
-    std::uint32_t level = 0;
-    slot_id parent = no_slot;  ///< writer only
+    std::uint16_t level = 0;
+    std::uint16_t tree_degree = 0;  ///< writer only
+    slot_id parent = no_slot;       ///< writer only
   };
-  using reverse_list = std::vector<slot_id>;
 
   [[nodiscard]] node_info& info(slot_id node) const noexcept { return *info_.at<node_info>(node); }
   [[nodiscard]] slot_id* links_of(slot_id node, std::uint32_t layer) const noexcept {
     return layer == 0 ? base_.at<slot_id>(node)
                       : towers_.at<slot_id>(info(node).tower + (layer - 1));
   }
-  [[nodiscard]] reverse_list& reverse_of(slot_id node, std::uint32_t layer) noexcept {
-    return layer == 0 ? base_reverse_[node] : tower_reverse_[info(node).tower + (layer - 1)];
-  }
   slot_id take_tower(std::uint32_t height);
-  void reverse_add(slot_id node, std::uint32_t layer, slot_id source);
-  void reverse_drop(slot_id node, std::uint32_t layer, slot_id source) noexcept;
 
   const std::uint32_t m_;
   const std::size_t prefetch_bytes_;
@@ -120,9 +112,6 @@ class hnsw_graph {
   slot_segments towers_;
   std::atomic<slot_id> tower_cells_{0};
   std::vector<std::vector<slot_id>> free_towers_;  // by height
-  std::vector<reverse_list> base_reverse_;         // by slot
-  std::vector<reverse_list> tower_reverse_;        // by tower cell
-  std::atomic<std::size_t> reverse_bytes_{0};
 };
 
 }  // namespace hearth::engine::index

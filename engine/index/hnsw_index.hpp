@@ -7,9 +7,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
+#include "engine/index/codes/code_generation.hpp"
 #include "engine/index/graph_search.hpp"
 #include "engine/index/hnsw_graph.hpp"
 #include "engine/index/index_snapshot.hpp"
@@ -21,6 +23,8 @@
 
 namespace hearth::engine::index {
 
+class thread_team;
+
 /// What differs from the paper:
 ///
 /// - Pruning a list may cut a node's last way in. Layer 0 therefore holds a spanning tree: each
@@ -29,18 +33,27 @@ namespace hearth::engine::index {
 ///   ef >= size() finds everything. A node has at most three quarters of its list in the tree.
 /// - Among vectors that are equal to the node's own, only a few are linked: hundreds of copies
 ///   would otherwise fill each other's lists and form an island.
-/// - Erased rows stop being found at once; then each node that linked to an erased one chooses anew
-///   among its own links and those of the erased node. Their slots are used again once the searches
-///   that were running are done.
+/// - Erased rows stop being found at once; searches walk over their nodes until a sweep, a little
+/// of
+///   which is done with each change, has come by every node that linked to them: it chooses anew
+///   among its own links and those of the erased node (as in Singh and others, "FreshDiskANN",
+///   2021). Their slots are used again once the searches that were running are done.
+/// - Rows enter in batches that all cores work on. The rows of a batch walk the graph as it was
+///   before, and compare with each other directly.
 /// - Searches that the graph cannot answer well are answered by an exact scan: ef is near the
 ///   number of rows, distances leave float32, or fewer than k rows came back.
 ///
+/// With `params.memory` other than fast, and once there are codes, the vectors are left to storage.
+/// A search then reads the few from there that codes cannot rank.
+///
 /// Levels depend on the seed and the row only; the same calls in the same order make the same
-/// graph. insert() throws std::bad_alloc if memory ends in the middle of linking; the index is then
-/// to be dropped and rebuilt.
+/// graph, on any number of cores. insert() throws std::bad_alloc if memory ends in the middle of
+/// linking; the index is then to be dropped and rebuilt.
 class hnsw_index final : public vector_index {
  public:
-  hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
+  /// `stored`: as for make_index().
+  hnsw_index(std::uint32_t dimension, distance_kind distance, const index_params& params,
+             fetch_vectors stored = {});
 
   [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) override;
   std::size_t erase(std::span<const row_id> rows) override;
@@ -58,12 +71,12 @@ class hnsw_index final : public vector_index {
   /// errc::corruption. Errors of `fetch` are passed on.
   [[nodiscard]] static result<std::unique_ptr<hnsw_index>>
   load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
-       const index_params& params, const fetch_vectors& fetch);
+       const index_params& params, const fetch_vectors& fetch, const fetch_vectors& stored = {});
 
   /// Diagnosis, on the writing thread: looks at every link and answers errc::internal with the
-  /// first thing that is not as it has to be. Links lie in range, lead to rows that are there and
-  /// have the layer, occur once, and are known to their target; the tree spans layer 0; every row
-  /// is reachable from the entry point.
+  /// first thing that is not as it has to be. Links lie in range, lead to rows that are there (or
+  /// wait for a sweep) and have the layer, and occur once; the tree spans layer 0; every row is
+  /// reachable from the entry point.
   [[nodiscard]] result<void> check() const;
 
   /// How many searches an exact scan has answered so far.
@@ -74,8 +87,13 @@ class hnsw_index final : public vector_index {
  private:
   // Searching (hnsw_search.cpp).
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
-  [[nodiscard]] bool search_graph(const query_distance& distance, const float* query,
+  [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
                                   std::size_t ef, search_scratch& scratch) const;
+  void rank_by_codes(const scalar_store& codes, const float* query,
+                     std::vector<candidate>& best) const;
+  [[nodiscard]] bool rank_by_vectors(const query_distance& distance, std::size_t k,
+                                     search_scratch& scratch) const;
+  void measure(const query_distance& distance, std::span<const candidate> part, float* out) const;
   template <class Distance>
   [[nodiscard]] bool walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
                           std::size_t ef, search_scratch& scratch) const;
@@ -83,33 +101,67 @@ class hnsw_index final : public vector_index {
                                                 std::vector<candidate>& best) const;
 
   // Building (hnsw_build.cpp).
+  struct newcomer {
+    slot_id slot = no_slot;
+    const float* vector = nullptr;  ///< as it is or would be stored
+    std::uint32_t level = 0;
+    std::vector<std::vector<candidate>> neighbors;  ///< by layer, nearest first
+  };
+  struct new_link {
+    std::uint32_t layer;
+    slot_id node;  ///< whose list gets it
+    slot_id target;
+  };
   [[nodiscard]] std::uint32_t level_of(row_id row) const noexcept;
-  void link(slot_id node, std::uint32_t level);
-  [[nodiscard]] std::vector<std::vector<candidate>> find_neighbors(slot_id node,
-                                                                   std::uint32_t level) const;
+  /// `rows` are those of `vectors` from row `first` on.
+  void link_batch(std::span<const row_id> rows, matrix_view vectors, std::size_t first,
+                  thread_team& team);
+  void find_neighbors(newcomer& node) const;
+  template <class Distance>
+  void walk_to(const Distance& distance, newcomer& node) const;
+  void add_batch_neighbors(std::span<newcomer> batch, std::size_t number) const;
   void select(slot_id node, std::uint32_t layer, std::span<const candidate> sorted,
               std::size_t limit, std::vector<slot_id>& selected) const;
-  void link_back(slot_id node, std::uint32_t layer, slot_id target);
-  void choose_links(slot_id node, std::uint32_t layer, std::span<const slot_id> additional,
-                    slot_id excluded);
+  [[nodiscard]] std::vector<new_link> links_back(std::span<const newcomer> batch);
+  void add_links(std::vector<new_link>& links, thread_team& team);
+  void link_to(slot_id node, std::uint32_t layer, std::span<const slot_id> targets);
+  void choose_links(slot_id node, std::uint32_t layer, std::span<const slot_id> additional);
+  /// False for a link to an erased row that may go.
+  [[nodiscard]] bool stays(slot_id node, std::uint32_t layer, slot_id target) const noexcept;
+
+  // Vectors in storage (hnsw_stored.cpp).
+  void leave_vectors_to_storage();
+  void release_vectors();
+  void measure_stored(const query_distance& distance, std::span<const candidate> part,
+                      float* out) const;
 
   // Short codes (hnsw_codes.cpp).
+  /// Every so-manieth row, `count` in all.
+  [[nodiscard]] std::vector<float> sample(std::size_t count) const;
   /// With room for slots [0, room).
-  void train_codes(slot_id room);
-  void publish_codes(std::unique_ptr<code_store> codes);
+  void train_codes(slot_id room, thread_team& team);
+  void publish_codes(std::unique_ptr<code_generation> codes);
+  /// Codes that rank candidates, where vectors leave memory and `params.memory` wants such codes.
+  void train_ranking(std::span<const float> sampled, code_generation& next) const;
   void save_codes(std::span<const slot_id> slots, section_writer& sections) const;
   /// What save_codes() wrote, checked, with row i in slot i. Nothing if there were no codes.
-  [[nodiscard]] result<std::unique_ptr<code_store>> read_codes(section_reader& sections,
-                                                               std::size_t rows) const;
+  [[nodiscard]] result<std::unique_ptr<code_generation>> read_codes(section_reader& sections,
+                                                                    std::size_t rows) const;
+
+  // Loading (hnsw_snapshot.cpp).
+  [[nodiscard]] result<void> retrain_ranking(std::span<const row_id> rows,
+                                             const fetch_vectors& fetch,
+                                             code_generation& codes) const;
+  [[nodiscard]] result<std::vector<row_id>> load_vectors(std::span<const row_id> rows,
+                                                         const fetch_vectors& fetch);
 
   // The spanning tree (hnsw_tree.cpp).
   [[nodiscard]] std::size_t tree_limit() const noexcept { return graph_.capacity(0) * 3 / 4; }
   [[nodiscard]] std::vector<slot_id> tree_neighbors_of(slot_id node) const;
-  [[nodiscard]] std::size_t tree_degree(slot_id node) const noexcept;
   [[nodiscard]] slot_id tree_node_with_room(slot_id start) const;
-  void join_tree(slot_id node, std::span<const candidate> nearest_first);
+  /// The nearest that may take one more child.
+  [[nodiscard]] slot_id parent_for(std::span<const candidate> nearest_first) const;
   void leave_tree(slot_id node);
-  void link_in_tree(slot_id child, slot_id parent);
 
   // Diagnosis (hnsw_check.cpp).
   [[nodiscard]] result<void> check_lists(slot_id node) const;
@@ -117,11 +169,20 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] result<void> check_tree() const;
 
   // Erasing (hnsw_erase.cpp).
-  void unlink(slot_id node);
-  void unlink_all(std::span<const slot_id> nodes);
+  void retire_all(std::span<const slot_id> erased);
+  void sweep_on(std::size_t changed_rows);
+  void begin_sweep();
+  void sweep(slot_id node);
+  void end_sweep();
+  [[nodiscard]] bool swept_out(slot_id slot) const noexcept {
+    return slot < sweep_end_ && (being_swept_[slot / 64] >> slot % 64 & 1) != 0;
+  }
   void move_entry();
 
   const index_params params_;
+  const fetch_vectors stored_;  // empty: vectors stay in memory
+  std::atomic<bool> resident_{true};
+  std::optional<std::uint64_t> departure_;  // readers from before may still be in the vectors
   row_directory rows_;
   vector_store vectors_;
   pair_space pairs_;
@@ -129,11 +190,20 @@ class hnsw_index final : public vector_index {
   // The rows that come may be unlike the first ones: codes are learned again when there are this
   // many times more.
   static constexpr std::size_t training_growth = 16;
-  std::vector<std::unique_ptr<code_store>> generations_;  // readers may still be in an older one
-  std::atomic<const code_store*> codes_{nullptr};
+  static constexpr std::size_t sample_rows = 4096;
+  std::vector<std::unique_ptr<code_generation>>
+      generations_;  // readers may still be in an older one
+  std::atomic<const code_generation*> codes_{nullptr};
   std::size_t next_training_;
   std::atomic<std::size_t> code_row_bytes_{0};  // of all generations
-  std::atomic<std::size_t> leaving_{0};         // hidden rows whose nodes are still linked
+  // Erased rows whose nodes are still linked: the number, those that a sweep is unlinking, also as
+  // bits, and those that the next one will.
+  std::atomic<std::size_t> leaving_{0};
+  std::vector<slot_id> swept_leavers_;
+  std::vector<std::uint64_t> being_swept_;
+  std::vector<slot_id> leavers_;
+  slot_id swept_ = 0;  // the sweep has looked at slots [0, swept_) of [0, sweep_end_)
+  slot_id sweep_end_ = 0;
   mutable std::atomic<std::uint64_t> scans_{0};
 };
 

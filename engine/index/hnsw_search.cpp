@@ -2,6 +2,7 @@
 
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/stored_scan.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -9,6 +10,26 @@ namespace {
 // A graph search computes several distances, at random places, per candidate kept; a scan reads in
 // order. Below this many rows per candidate the scan is the faster of the two, and exact.
 constexpr std::size_t rows_per_candidate = 4;
+
+// How far distances between codes are from those between vectors, as seen so far in one search.
+class code_error {
+ public:
+  void add(double seen) noexcept {
+    const double change = seen - mean_;
+    mean_ += change / ++count_;
+    squares_ += change * (seen - mean_);
+  }
+  /// Errors are hardly ever less than this.
+  [[nodiscard]] double least() const noexcept {
+    constexpr double deviations = 4;
+    return mean_ - deviations * std::sqrt(squares_ / count_);
+  }
+
+ private:
+  double count_ = 0;
+  double mean_ = 0;
+  double squares_ = 0;
+};
 
 }  // namespace
 
@@ -29,7 +50,7 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   if (k == 0 || live == 0)
     return {};
   ef = std::max(ef, k);
-  if (ef > live / rows_per_candidate || !search_graph(distance, values, ef, scratch))
+  if (ef > live / rows_per_candidate || !search_graph(distance, values, k, ef, scratch))
     return scan(distance, k);
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
@@ -40,8 +61,8 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
 }
 
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.
-bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t ef,
-                              search_scratch& scratch) const {
+bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t k,
+                              std::size_t ef, search_scratch& scratch) const {
   // In this order: the entry point lies below the bound, and every slot below the bound is in codes
   // that are read later. Older ones may lack the newest slots.
   const auto entry = graph_.entry();
@@ -51,21 +72,19 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
     return false;
   if (codes == nullptr)
     return walk(graph_view<query_distance>{graph_, distance, bound}, entry, ef, scratch);
-  std::byte* const row = scratch.coded_query.of(codes->codes().row_bytes());
-  codes->codes().encode(query, row);
-  const code_distance coded(*codes, row);
+  const auto& walked = codes->walk.codes();
+  std::byte* const row = scratch.coded_query.of(walked.row_bytes());
+  walked.encode(query, row);
+  const code_distance coded(codes->walk, row);
   if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
     return false;
-  auto& best = scratch.best;
-  constexpr std::size_t ahead = 4;
-  for (std::size_t i = 0; i < best.size(); ++i) {
-    if (i + ahead < best.size())
-      distance.prefetch(best[i + ahead].slot);
-    best[i].distance = distance(best[i].slot);
-    if (!std::isfinite(best[i].distance)) [[unlikely]]
-      return false;
-  }
-  return true;
+  // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
+  if (vectors_.distance() != distance_kind::l2)
+    for (auto& each : scratch.best)
+      each.distance *= 0.5F;
+  if (codes->rank)
+    rank_by_codes(*codes->rank, query, scratch.best);
+  return rank_by_vectors(distance, k, scratch);
 }
 
 template <class Distance>
@@ -73,15 +92,86 @@ bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point 
                       std::size_t ef, search_scratch& scratch) const {
   candidate from{view.distance(entry.slot), entry.slot};
   for (std::uint32_t layer = entry.level; layer > 0; --layer)
-    from = descend(view, from, layer);
+    from = descend(view, from, layer, scratch);
   if (!std::isfinite(from.distance))
     return false;
-  // Usually nothing that is linked is hidden, and looking it up for each node would cost a cache
+  // Often nothing that is linked is hidden, and looking it up for each node would cost a cache
   // miss. What is hidden from now on is left out by take_best().
   if (leaving_.load(std::memory_order_acquire) == 0)
     return search_layer(view, from, ef, 0, scratch, [](slot_id) { return true; });
   return search_layer(view, from, ef, 0, scratch,
                       [this](slot_id slot) { return rows_.visible(slot); });
+}
+
+// A query too long for the codes leaves the order as it is.
+void hnsw_index::rank_by_codes(const scalar_store& codes, const float* query,
+                               std::vector<candidate>& best) const {
+  thread_local scalar_codes::prepared_query prepared;
+  if (!codes.codes().prepare(query, prepared))
+    return;
+  constexpr std::size_t ahead = 4;
+  for (std::size_t i = 0; i < best.size(); ++i) {
+    if (i + ahead < best.size())
+      codes.prefetch(best[i + ahead].slot);
+    const auto estimate = codes.codes().distance(prepared, codes.at(best[i].slot));
+    if (std::isfinite(estimate.error))
+      best[i].distance = estimate.value;
+  }
+  std::sort(best.begin(), best.end());
+}
+
+// Candidates come in the order of their codes. Reading vectors costs more than walking did, so it
+// ends where the k nearest are hardly to be expected any more; the rest is dropped. False if a
+// distance left the range of float32.
+bool hnsw_index::rank_by_vectors(const query_distance& distance, std::size_t k,
+                                 search_scratch& scratch) const {
+  constexpr std::size_t least_read = 8;  // beyond k; before that too little is known of the error
+  const bool resident = resident_.load(std::memory_order_acquire);
+  const std::size_t step = resident ? 4 : 16;  // storage answers many at once more cheaply
+  auto& best = scratch.best;
+  thread_local std::vector<float> nearest;  // max-heap of the k nearest distances
+  nearest.clear();
+  code_error error;
+  std::size_t read = 0;
+  std::size_t kept = 0;
+  while (read < best.size()) {
+    const auto coded = [&](std::size_t i) { return static_cast<double>(best[i].distance); };
+    if (kept >= k + least_read &&
+        coded(read) + error.least() > static_cast<double>(nearest.front()))
+      break;
+    const std::size_t count =
+        std::min(read == 0 && !resident ? k + least_read : step, best.size() - read);
+    scratch.distances.resize(count);
+    measure(distance, std::span(best).subspan(read, count), scratch.distances.data());
+    for (const float each : scratch.distances) {
+      const std::size_t at = read++;
+      if (!std::isfinite(each)) [[unlikely]] {
+        if (resident)
+          return false;
+        continue;  // storage does not have it any more
+      }
+      error.add(static_cast<double>(each) - coded(at));
+      best[kept++] = {each, best[at].slot};
+      nearest.push_back(each);
+      std::push_heap(nearest.begin(), nearest.end());
+      if (nearest.size() > k) {
+        std::pop_heap(nearest.begin(), nearest.end());
+        nearest.pop_back();
+      }
+    }
+  }
+  best.resize(kept);
+  return true;
+}
+
+void hnsw_index::measure(const query_distance& distance, std::span<const candidate> part,
+                         float* out) const {
+  if (!resident_.load(std::memory_order_acquire))
+    return measure_stored(distance, part, out);
+  for (const candidate& each : part)
+    distance.prefetch(each.slot);
+  for (const candidate& each : part)
+    *out++ = distance(each.slot);
 }
 
 std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std::size_t k,
@@ -102,7 +192,9 @@ std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std:
 
 std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
   scans_.fetch_add(1, std::memory_order_relaxed);
-  return scan_exact(rows_, distance, k);
+  if (resident_.load(std::memory_order_acquire))
+    return scan_exact(rows_, distance, k);
+  return scan_stored(rows_, distance, vectors_.distance(), dimension(), stored_, k);
 }
 
 bool hnsw_index::contains(row_id row) const {
@@ -112,8 +204,10 @@ bool hnsw_index::contains(row_id row) const {
 
 std::size_t hnsw_index::memory_bytes() const noexcept {
   const slot_id slots = rows_.bound();
+  const std::size_t vector_bytes =
+      resident_.load(std::memory_order_relaxed) ? vectors_.stride() : 0;
   return rows_.memory_bytes() + graph_.memory_bytes(slots) +
-         slots * (vectors_.stride() + code_row_bytes_.load(std::memory_order_relaxed));
+         slots * (vector_bytes + code_row_bytes_.load(std::memory_order_relaxed));
 }
 
 }  // namespace hearth::engine::index

@@ -56,7 +56,7 @@ bool for_each_list(const graph_sections& read, Visit&& visit) {
 
 result<void> check_sizes(const graph_sections& read, const hnsw_graph& limits) {
   HEARTH_CHECK(check_rising(read.rows));
-  if (read.size() >= no_slot - slot_segments::first_cells)
+  if (read.size() > slot_segments::max_cells)
     return corrupt("too many rows");
   if (read.levels.size() != read.size() || read.parents.size() != read.size())
     return corrupt("sections of different lengths");
@@ -167,10 +167,11 @@ std::vector<std::byte> hnsw_index::serialize() const {
     out.levels.push_back(static_cast<std::uint8_t>(graph_.level(slot)));
     out.parents.push_back(number[graph_.parent(slot)]);
     for (std::uint32_t layer = 0; layer <= graph_.level(slot); ++layer) {
-      const auto links = graph_.links(slot, layer);
-      out.link_counts.push_back(static_cast<std::uint16_t>(links.size()));
-      for (const slot_id target : links)
-        out.links.push_back(number[target]);
+      const std::size_t before = out.links.size();
+      for (const slot_id target : graph_.links(slot, layer))
+        if (number[target] != no_slot)  // otherwise erased, and waiting for a sweep
+          out.links.push_back(number[target]);
+      out.link_counts.push_back(static_cast<std::uint16_t>(out.links.size() - before));
     }
   }
   const slot_id entry = graph_.entry().slot;
@@ -187,46 +188,92 @@ std::vector<std::byte> hnsw_index::serialize() const {
   return std::move(sections).take();
 }
 
+// Codes that rank candidates are as large as the vectors of a snapshot may be: they are made anew.
+result<void> hnsw_index::retrain_ranking(std::span<const row_id> rows, const fetch_vectors& fetch,
+                                         code_generation& codes) const {
+  if (!stored_ || params_.memory != memory_kind::balanced)
+    return {};
+  const std::size_t stride = std::max<std::size_t>(rows.size() / sample_rows, 1);
+  std::vector<row_id> chosen;
+  for (std::size_t i = 0; i < rows.size() && chosen.size() < sample_rows; i += stride)
+    chosen.push_back(rows[i]);
+  std::vector<float> values(chosen.size() * dimension());
+  const auto keep = [&](std::size_t first, matrix_view vectors) -> result<void> {
+    for (std::size_t i = 0; i < vectors.rows(); ++i)
+      vectors_.write(vectors.row(i), values.data() + (first + i) * dimension());
+    return {};
+  };
+  HEARTH_CHECK(fetch_in_blocks(chosen, dimension(), fetch, keep));
+  train_ranking(values, codes);
+  codes.reserve(rows.size());
+  return {};
+}
+
+// Reads what has to be in memory: row n belongs to slot n. Answers the rows that are not there.
+result<std::vector<row_id>> hnsw_index::load_vectors(std::span<const row_id> rows,
+                                                     const fetch_vectors& fetch) {
+  scalar_store* const rank = generations_.empty() ? nullptr : generations_.back()->rank.get();
+  if (!resident_ && rank == nullptr)
+    return std::vector<row_id>();
+  std::vector<float> unstored(dimension());
+  const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
+    for (std::size_t i = 0; i < vectors.rows(); ++i) {
+      const auto slot = static_cast<slot_id>(first + i);
+      if (resident_) {
+        vectors_.put(slot, vectors.row(i));
+      } else {
+        vectors_.write(vectors.row(i), unstored.data());
+        rank->put(slot, unstored.data());
+      }
+    }
+    return {};
+  };
+  return fetch_in_blocks(rows, dimension(), fetch, put);
+}
+
 result<std::unique_ptr<hnsw_index>>
 hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
-                 const index_params& params, const fetch_vectors& fetch) {
+                 const index_params& params, const fetch_vectors& fetch,
+                 const fetch_vectors& stored) {
   HEARTH_TRY(const graph_sections read, read_sections(sections));
-  auto loaded = std::make_unique<hnsw_index>(dimension, distance, params);
+  auto loaded = std::make_unique<hnsw_index>(dimension, distance, params, stored);
   HEARTH_CHECK(check_sizes(read, loaded->graph_));
   HEARTH_CHECK(check_links(read));
   HEARTH_CHECK(check_parents(read, loaded->tree_limit()));
 
   const auto count = static_cast<slot_id>(read.size());
-  std::unique_ptr<code_store> codes;
+  std::unique_ptr<code_generation> codes;
   try {
     HEARTH_TRY(codes, loaded->read_codes(sections, count));
     if (!sections.at_end())
       return corrupt("more than one graph");
     loaded->rows_.reserve(count);
-    loaded->vectors_.reserve(count);
     loaded->graph_.reserve(count);
+    if (codes != nullptr) {
+      HEARTH_CHECK(loaded->retrain_ranking(read.rows, fetch, *codes));
+      loaded->publish_codes(std::move(codes));
+      if (loaded->stored_)
+        loaded->leave_vectors_to_storage();
+    }
+    if (loaded->resident_)
+      loaded->vectors_.reserve(count);
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} vectors", count));
   }
   // Slots are taken in order: the vector with number n lives in slot n.
-  const auto put = [&](std::size_t /*first*/, matrix_view vectors) -> result<void> {
-    for (std::size_t i = 0; i < vectors.rows(); ++i) {
-      const slot_id slot = loaded->rows_.take();
-      loaded->vectors_.put(slot, vectors.row(i));
-      loaded->graph_.place(slot, read.levels[slot]);
-      loaded->graph_.set_parent(slot, read.parents[slot]);
-      if (read.levels[slot] != loaded->level_of(read.rows[slot]))
-        return corrupt("a level that its row does not have");
-    }
-    return {};
-  };
-  HEARTH_TRY(const std::vector<row_id> missing, fetch_in_blocks(read.rows, dimension, fetch, put));
+  for (std::size_t n = 0; n < read.size(); ++n) {
+    const slot_id slot = loaded->rows_.take();
+    loaded->graph_.place(slot, read.levels[n]);
+    if (read.levels[n] != loaded->level_of(read.rows[n]))
+      return corrupt("a level that its row does not have");
+  }
+  HEARTH_TRY(const std::vector<row_id> missing, loaded->load_vectors(read.rows, fetch));
+  for (slot_id slot = 0; slot < count; ++slot)
+    loaded->graph_.set_parent(slot, read.parents[slot]);
   for_each_list(read, [&](slot_id node, std::uint32_t layer, std::span<const slot_id> targets) {
     loaded->graph_.set_links(node, layer, targets);
     return true;
   });
-  if (codes != nullptr)
-    loaded->publish_codes(std::move(codes));
   while (loaded->next_training_ <= count)
     loaded->next_training_ *= training_growth;
   if (count > 0)

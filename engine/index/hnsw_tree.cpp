@@ -1,4 +1,5 @@
 // The spanning tree of layer 0, which keeps every row reachable. See hnsw_index.hpp.
+#include <algorithm>
 #include <cassert>
 
 #include "engine/index/hnsw_index.hpp"
@@ -13,12 +14,6 @@ std::vector<slot_id> hnsw_index::tree_neighbors_of(slot_id node) const {
   return found;
 }
 
-std::size_t hnsw_index::tree_degree(slot_id node) const noexcept {
-  const auto links = graph_.links(node, 0);
-  return static_cast<std::size_t>(std::count_if(
-      links.begin(), links.end(), [&](slot_id slot) { return graph_.tree_neighbors(node, slot); }));
-}
-
 // The nearest node by tree links, `start` included, that may take one more. There always is one:
 // a leaf has degree 1, and the limit is at least 3.
 slot_id hnsw_index::tree_node_with_room(slot_id start) const {
@@ -29,10 +24,9 @@ slot_id hnsw_index::tree_node_with_room(slot_id start) const {
   std::vector<step> queue{{start, no_slot}};
   for (std::size_t next = 0; next < queue.size(); ++next) {
     const auto [node, from] = queue[next];
-    const auto neighbors = tree_neighbors_of(node);
-    if (neighbors.size() < tree_limit())
+    if (graph_.tree_degree(node) < tree_limit())
       return node;
-    for (const slot_id slot : neighbors)
+    for (const slot_id slot : tree_neighbors_of(node))
       if (slot != from)
         queue.push_back({slot, node});
   }
@@ -40,17 +34,12 @@ slot_id hnsw_index::tree_node_with_room(slot_id start) const {
   return start;
 }
 
-void hnsw_index::link_in_tree(slot_id child, slot_id parent) {
-  graph_.set_parent(child, parent);  // first: from now on no choice of links drops these two
-  link_back(child, 0, parent);
-  link_back(parent, 0, child);
-}
-
-void hnsw_index::join_tree(slot_id node, std::span<const candidate> nearest_first) {
+slot_id hnsw_index::parent_for(std::span<const candidate> nearest_first) const {
   for (const candidate& each : nearest_first)
-    if (tree_degree(each.slot) < tree_limit())
-      return link_in_tree(node, each.slot);
-  link_in_tree(node, tree_node_with_room(nearest_first.front().slot));
+    if (graph_.tree_degree(each.slot) < tree_limit())
+      return each.slot;
+  return tree_node_with_room(nearest_first.empty() ? graph_.entry().slot
+                                                   : nearest_first.front().slot);
 }
 
 // Takes `node` out and joins what falls apart: its tree neighbors are linked to each other, each to
@@ -74,7 +63,10 @@ void hnsw_index::leave_tree(slot_id node) {
     for (const slot_id other : joined)
       nearest.push_back({pairs_(slot, other), other});
     std::sort(nearest.begin(), nearest.end());
-    join_tree(slot, nearest);
+    const slot_id target = parent_for(nearest);
+    graph_.set_parent(slot, target);  // first: from now on no choice of links drops these two
+    link_to(slot, 0, {&target, 1});
+    link_to(target, 0, {&slot, 1});
     joined.push_back(slot);
   }
 }

@@ -13,7 +13,7 @@ namespace hearth::engine::index {
 namespace {
 
 constexpr std::array<char, 8> magic{'H', 'E', 'A', 'R', 'T', 'H', 'I', 'X'};
-constexpr std::uint32_t format_version = 2;
+constexpr std::uint32_t format_version = 3;
 
 /// The first bytes of the file, little-endian, without holes.
 struct file_header {
@@ -24,17 +24,19 @@ struct file_header {
   std::uint32_t kind = 0;
   std::uint32_t m = 0;
   std::uint32_t ef_construction = 0;
-  std::uint32_t ef_search = 0;
+  std::uint32_t quantization = 0;
+  std::uint32_t memory = 0;
+  std::uint32_t nlist = 0;
+  std::uint32_t nbits = 0;
   std::uint32_t shard = 0;
   std::uint32_t shards = 0;
-  std::uint32_t zero = 0;
   std::uint64_t seed = 0;
   std::uint64_t lsn = 0;
   std::uint64_t store_uuid[2]{};
   std::uint64_t structure_bytes = 0;
   std::uint64_t checksum = 0;  ///< of everything before it
 };
-static_assert(sizeof(file_header) == 96);
+static_assert(sizeof(file_header) == 104);
 static_assert(std::has_unique_object_representations_v<file_header>);
 
 std::uint64_t checksum_of(const file_header& header) {
@@ -43,18 +45,22 @@ std::uint64_t checksum_of(const file_header& header) {
 }
 
 file_header to_file(const snapshot_header& header, std::size_t structure_bytes) {
+  const auto params = structure_of(header.params);
   file_header file{
       .magic = magic,
       .version = format_version,
       .dimension = header.dimension,
       .distance = static_cast<std::uint32_t>(header.distance),
-      .kind = static_cast<std::uint32_t>(header.params.kind),
-      .m = header.params.m,
-      .ef_construction = header.params.ef_construction,
-      .ef_search = header.params.ef_search,
+      .kind = static_cast<std::uint32_t>(params.kind),
+      .m = params.m,
+      .ef_construction = params.ef_construction,
+      .quantization = static_cast<std::uint32_t>(params.quantization),
+      .memory = static_cast<std::uint32_t>(params.memory),
+      .nlist = params.nlist,
+      .nbits = params.nbits,
       .shard = header.shard,
       .shards = header.shards,
-      .seed = header.params.seed,
+      .seed = params.seed,
       .lsn = header.lsn,
       .store_uuid = {header.store_uuid[0], header.store_uuid[1]},
       .structure_bytes = structure_bytes,
@@ -120,16 +126,19 @@ std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vect
 }
 
 result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
-                                        const snapshot_header& expected,
-                                        const fetch_vectors& fetch) {
+                                        const snapshot_header& expected, const fetch_vectors& fetch,
+                                        const fetch_vectors& stored) {
   HEARTH_TRY(const std::uint64_t lsn, check_header(file, expected));
   section_reader sections(file.subspan(sizeof(file_header)));
-  loaded_snapshot loaded{nullptr, lsn};
+  loaded_snapshot loaded{nullptr, lsn, 0};
+  HEARTH_TRY(const auto rows, section_reader(sections).next<row_id>(section_tag::rows));
+  if (!rows.empty())
+    loaded.last_row = rows.back();
   if (expected.params.kind == index_kind::flat) {
     HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
   } else {
     HEARTH_TRY(loaded.index, hnsw_index::load(sections, expected.dimension, expected.distance,
-                                              expected.params, fetch));
+                                              expected.params, fetch, stored));
   }
   return loaded;
 }

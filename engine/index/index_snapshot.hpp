@@ -17,7 +17,7 @@ namespace hearth::engine::index {
 struct snapshot_header {
   std::uint32_t dimension = 0;
   distance_kind distance = distance_kind::cosine;
-  index_params params;
+  index_params params;            ///< those that shape the structure count: structure_of()
   std::uint64_t lsn = 0;          ///< the structure covers every change up to here
   std::uint64_t store_uuid[2]{};  ///< of the namespace's environment: a copied file is refused
   std::uint32_t shard = 0;
@@ -30,20 +30,19 @@ struct snapshot_header {
 [[nodiscard]] std::vector<std::byte> encode_snapshot(const snapshot_header& header,
                                                      const vector_index& index);
 
-/// Copies the vectors of `rows` (rising order) to `out` (rows.size() x dimension). Answers false
-/// for each row that storage no longer has; such rows are then erased from the loaded index.
-using fetch_vectors =
-    std::function<result<std::vector<bool>>(std::span<const row_id> rows, float* out)>;
-
 struct loaded_snapshot {
   std::unique_ptr<vector_index> index;
   std::uint64_t lsn = 0;
+  row_id last_row = 0;  ///< of the structure
 };
 
 /// Verifies everything (magic, version, sizes, checksums, that `expected` agrees in all but lsn,
-/// every link in range) before using it. errc::corruption on any doubt.
+/// every link in range) before using it. errc::corruption on any doubt. Rows that `fetch` does not
+/// have are erased from the index, if it reads vectors at all: one that keeps none in memory does
+/// not, and the caller erases what was removed since the lsn. `stored`: as for make_index().
 [[nodiscard]] result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
                                                       const snapshot_header& expected,
-                                                      const fetch_vectors& fetch);
+                                                      const fetch_vectors& fetch,
+                                                      const fetch_vectors& stored = {});
 
 }  // namespace hearth::engine::index

@@ -17,7 +17,7 @@ std::unique_ptr<vector_index> make_plain_flat(std::uint32_t dimension, distance_
 }
 
 std::unique_ptr<vector_index> make_index(std::uint32_t dimension, distance_kind distance,
-                                         const index_params& params) {
+                                         const index_params& params, const fetch_vectors& stored) {
   switch (params.kind) {
   case index_kind::flat:
     return std::make_unique<flat_index>(dimension, distance, flat_codes::learned);
@@ -27,7 +27,7 @@ std::unique_ptr<vector_index> make_index(std::uint32_t dimension, distance_kind 
   case index_kind::kd_tree:
     break;
   }
-  return std::make_unique<hnsw_index>(dimension, distance, params);
+  return std::make_unique<hnsw_index>(dimension, distance, params, stored);
 }
 
 }  // namespace hearth::engine::index

@@ -77,8 +77,7 @@ result<void> row_directory::check_new(std::span<const row_id> rows) const {
 }
 
 result<slot_id> row_directory::bound_after(std::size_t more) const {
-  // Two slot numbers are marks of the table, and slot_segments ends a little earlier still.
-  constexpr std::uint64_t most = std::numeric_limits<slot_id>::max() - slot_segments::first_cells;
+  constexpr std::uint64_t most = slot_segments::max_cells;
   const std::uint64_t fresh = more - std::min(more, free_.size());
   if (fresh > most - bound())
     return fail(errc::limit_exceeded, core::format("an index holds at most {} vectors", most),

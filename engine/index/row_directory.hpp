@@ -61,6 +61,11 @@ class row_directory {
   void hide(slot_id slot);
   /// `slots` are hidden and nothing links to them any more.
   void retire(std::span<const slot_id> slots);
+  /// A mark in time; readers_before() says whether a reader of before is still there.
+  [[nodiscard]] std::uint64_t advance() noexcept { return readers_.advance(); }
+  [[nodiscard]] bool readers_before(std::uint64_t mark) noexcept {
+    return readers_.oldest() <= mark;
+  }
   /// Frees retired slots that no reader can be in; calls `on_free(slot)` for each.
   template <class OnFree>
   void reclaim(OnFree&& on_free) {

@@ -27,8 +27,15 @@ std::byte* map_zeroed(std::size_t bytes) {
 }  // namespace
 
 slot_segments::~slot_segments() {
-  for (std::size_t segment = 0; segment < segment_count_; ++segment)
-    munmap(segments_[segment].load(std::memory_order_relaxed), (first_cells << segment) * stride_);
+  release();
+}
+
+void slot_segments::release() noexcept {
+  while (segment_count_ > 0) {
+    --segment_count_;
+    munmap(segments_[segment_count_].load(std::memory_order_relaxed),
+           (first_cells << segment_count_) * stride_);
+  }
 }
 
 void slot_segments::reserve(std::uint64_t cells) {

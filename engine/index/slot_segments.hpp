@@ -13,6 +13,8 @@ namespace hearth::engine::index {
 /// not.
 using slot_id = std::uint32_t;
 inline constexpr slot_id no_slot = std::numeric_limits<slot_id>::max();
+/// Slots are smaller than 2^slot_bits: structures that pack something beside a slot have room.
+inline constexpr unsigned slot_bits = 30;
 
 /// Cells of `stride` bytes, zero until written, in segments that double in size. A segment is
 /// mapped without being touched, so it costs memory only where cells are used.
@@ -21,8 +23,9 @@ inline constexpr slot_id no_slot = std::numeric_limits<slot_id>::max();
 class slot_segments {
  public:
   static constexpr std::uint64_t first_cells = 256;
-  static constexpr std::size_t max_segments = 25;  ///< enough for every slot_id
+  static constexpr std::size_t max_segments = 22;  ///< enough for every slot_id
   static constexpr std::uint64_t max_cells = (first_cells << max_segments) - first_cells;
+  static_assert(max_cells < std::uint64_t{1} << slot_bits);
 
   explicit slot_segments(std::size_t stride) noexcept : stride_(stride) {}
   slot_segments(const slot_segments&) = delete;
@@ -32,6 +35,8 @@ class slot_segments {
   /// Makes cells [0, cells) addressable. Throws std::bad_alloc, and then has changed nothing that
   /// matters. Precondition: cells <= max_cells.
   void reserve(std::uint64_t cells);
+  /// Unmaps everything. No reader may be in it.
+  void release() noexcept;
 
   [[nodiscard]] std::byte* at(slot_id cell) const noexcept {
     const std::uint64_t position = cell + first_cells;

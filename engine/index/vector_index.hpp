@@ -2,6 +2,7 @@
 // The interface of every vector index. An index knows row numbers and vectors, nothing of records.
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <span>
 #include <vector>
@@ -62,9 +63,17 @@ class vector_index {
   [[nodiscard]] virtual std::vector<std::byte> serialize() const = 0;
 };
 
-/// Makes an empty index of the configured kind.
-[[nodiscard]] std::unique_ptr<vector_index>
-make_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
+/// Copies the vectors of `rows` (rising order) to `out` (rows.size() x dimension). Answers false
+/// for each row that storage no longer has. Called from any thread.
+using fetch_vectors =
+    std::function<result<std::vector<bool>>(std::span<const row_id> rows, float* out)>;
+
+/// Makes an empty index of the configured kind. `stored` reads vectors that `params.memory` keeps
+/// out of memory; without it they stay there. Where it fails, a search throws std::runtime_error.
+[[nodiscard]] std::unique_ptr<vector_index> make_index(std::uint32_t dimension,
+                                                       distance_kind distance,
+                                                       const index_params& params,
+                                                       const fetch_vectors& stored = {});
 
 /// Makes an empty index that answers exactly and keeps nothing but the vectors: for rows that come
 /// and go fast, and for few of them.

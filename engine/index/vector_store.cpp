@@ -47,12 +47,11 @@ vector_store::vector_store(std::uint32_t dimension, distance_kind distance) noex
       segments_(stride_for(dimension)),
       prefetch_bytes_(std::min<std::size_t>(dimension * sizeof(float), 256)) {}
 
-void vector_store::put(slot_id slot, std::span<const float> values) noexcept {
-  auto* target = segments_.at<float>(slot);
+void vector_store::write(std::span<const float> values, float* out) const noexcept {
   if (distance_ == distance_kind::cosine)
-    normalize(values, target);
+    normalize(values, out);
   else
-    std::copy(values.begin(), values.end(), target);
+    std::copy(values.begin(), values.end(), out);
 }
 
 query_distance::query_distance(const vector_store& vectors, const float* query) noexcept
@@ -64,8 +63,7 @@ query_distance::query_distance(const vector_store& vectors, const float* query) 
   offset_ = vectors.distance() == distance_kind::cosine ? 1.0f : 0.0f;
 }
 
-double query_distance::exact(slot_id slot) const noexcept {
-  const float* stored = vectors_.at(slot);
+double query_distance::exact_of(const float* stored) const noexcept {
   switch (vectors_.distance()) {
   case distance_kind::l2:
     return l2_in_float64(query_, stored, vectors_.dimension());

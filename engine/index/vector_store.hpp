@@ -23,7 +23,12 @@ class vector_store {
   vector_store(std::uint32_t dimension, distance_kind distance) noexcept;
 
   void reserve(std::uint64_t slots) { segments_.reserve(slots); }
-  void put(slot_id slot, std::span<const float> values) noexcept;
+  /// Gives the memory back; reserve() begins anew. No reader may be in it.
+  void release() noexcept { segments_.release(); }
+  void put(slot_id slot, std::span<const float> values) noexcept { write(values, at(slot)); }
+  /// `values` as they are stored.
+  void write(std::span<const float> values, float* out) const noexcept;
+  [[nodiscard]] float* at(slot_id slot) noexcept { return segments_.at<float>(slot); }
   [[nodiscard]] const float* at(slot_id slot) const noexcept {
     return segments_.at<const float>(slot);
   }
@@ -32,11 +37,13 @@ class vector_store {
   [[nodiscard]] const kernel_table& kernel() const noexcept { return kernel_; }
   [[nodiscard]] std::size_t stride() const noexcept { return segments_.stride(); }
 
-  /// Asks for the start of a vector; the hardware follows a stream that it sees begin.
-  void prefetch(slot_id slot) const noexcept {
+  /// Asks for the start of a vector and answers where it is. The hardware follows a stream that it
+  /// sees begin.
+  const std::byte* prefetch(slot_id slot) const noexcept {
     const std::byte* start = segments_.at(slot);
     for (std::size_t offset = 0; offset < prefetch_bytes_; offset += 64)
       __builtin_prefetch(start + offset);
+    return start;
   }
 
  private:
@@ -54,12 +61,20 @@ class query_distance {
   /// `query` is normalized already if the distance is cosine, and outlives this.
   query_distance(const vector_store& vectors, const float* query) noexcept;
 
-  [[nodiscard]] float operator()(slot_id slot) const noexcept {
-    return offset_ + scale_ * sum_(query_, vectors_.at(slot), vectors_.dimension());
+  [[nodiscard]] float operator()(slot_id slot) const noexcept { return of(vectors_.at(slot)); }
+  /// The distance to a vector that is not in the store, of length 1 (or 0) if that is cosine.
+  [[nodiscard]] float of(const float* vector) const noexcept {
+    return offset_ + scale_ * sum_(query_, vector, vectors_.dimension());
   }
-  void prefetch(slot_id slot) const noexcept { vectors_.prefetch(slot); }
+  const std::byte* prefetch(slot_id slot) const noexcept { return vectors_.prefetch(slot); }
+  void measure(std::span<const std::byte* const> vectors, float* out) const noexcept {
+    for (const std::byte* each : vectors)
+      *out++ = offset_ +
+               scale_ * sum_(query_, reinterpret_cast<const float*>(each), vectors_.dimension());
+  }
   /// The reported distance, computed in float64: finite for all finite vectors.
-  [[nodiscard]] double exact(slot_id slot) const noexcept;
+  [[nodiscard]] double exact(slot_id slot) const noexcept { return exact_of(vectors_.at(slot)); }
+  [[nodiscard]] double exact_of(const float* vector) const noexcept;
   /// What operator() gave, as distance_kind defines it.
   [[nodiscard]] float reported(float distance) const noexcept;
 

@@ -37,6 +37,11 @@ class ConfigDict(TypedDict):
     ef_construction: int
     ef_search: int
     seed: int
+    quantization: str
+    memory: str
+    nlist: int
+    nprobe: int
+    nbits: int
     shards: int
     embedder: str
 

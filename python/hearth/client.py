@@ -311,6 +311,11 @@ class Store:
         ef_construction: int | None = None,
         ef_search: int | None = None,
         seed: int | None = None,
+        quantization: str | None = None,
+        memory: str | None = None,
+        nlist: int | None = None,
+        nprobe: int | None = None,
+        nbits: int | None = None,
         shards: int | None = None,
         embedder: str | None = None,
         mode: str = "open_or_create",
@@ -319,16 +324,25 @@ class Store:
 
         Only what is stated is checked against an existing namespace, and nothing stated is ignored:
         another dimension is a `DimensionMismatch`; another distance, number of shards or embedder a
-        `ConfigMismatch`; other index parameters (index, m, ef_construction, ef_search, seed) are
-        taken over and rebuild the index in the background.
+        `ConfigMismatch`; other index parameters (from `index` to `nbits`) are taken over and, but
+        for ef_search and nprobe, rebuild the index in the background.
 
         Args:
             name: 1 to 64 of a-z, 0-9, `_` and `-`.
             dimension: values per vector, up to 65,536. Needed to create.
             distance: "cosine" (default), "l2" (Euclidean) or "dot".
             index: "hnsw" (default) or "flat" (exact).
-            m, ef_construction, ef_search: links per node (16), candidates while building (200) and
-                while searching (64).
+            m, ef_construction, ef_search: of hnsw: links per node (16), candidates while building
+                (200) and while searching (64). For ivf_pq, m is the number of coded parts of a
+                vector (0: chosen by dimension).
+            seed: of everything in the index that is drawn by chance (42).
+            quantization: the codes on which hnsw walks: "auto" (default), "none", "sq8", "pca",
+                "rabitq" or "binary".
+            memory: what hnsw keeps in memory: "fast" (default: vectors and codes), "balanced"
+                (8-bit vectors and codes) or "lean" (codes).
+            nlist, nprobe: of ivf_flat and ivf_pq: lists, and how many of them a search visits
+                (0: chosen by the number of rows).
+            nbits: of ivf_pq: bits per coded part, 4 (default) or 8.
             shards: parts of the index (1).
             embedder: who makes the vectors; "lexical" lets `search(text=...)` work.
             mode: "open" (`NotFound` if it is not there), "create" (`AlreadyExists` if it is) or
@@ -342,6 +356,11 @@ class Store:
             ef_construction=ef_construction,
             ef_search=ef_search,
             seed=seed,
+            quantization=quantization,
+            memory=memory,
+            nlist=nlist,
+            nprobe=nprobe,
+            nbits=nbits,
             shards=shards,
             embedder=embedder,
         )

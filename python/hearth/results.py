@@ -248,7 +248,13 @@ class WriteResult:
 
 @dataclass(frozen=True, slots=True)
 class NamespaceConfig:
-    """What a namespace is. `embedder` says who made the vectors ("" for "not said")."""
+    """What a namespace is.
+
+    Attributes:
+        index: "hnsw", "flat", "ivf_flat", "ivf_pq" or "kd_tree"; the parameters from `m` to `nbits`
+            are explained at `Store.namespace`. Those of other kinds are kept and have no effect.
+        embedder: who made the vectors ("" for "not said").
+    """
 
     dimension: int
     distance: str
@@ -257,6 +263,11 @@ class NamespaceConfig:
     ef_construction: int
     ef_search: int
     seed: int
+    quantization: str
+    memory: str
+    nlist: int
+    nprobe: int
+    nbits: int
     shards: int
     embedder: str
 

@@ -90,6 +90,11 @@ py::dict config_dict(const namespace_config& config) {
   dict["ef_construction"] = config.index.ef_construction;
   dict["ef_search"] = config.index.ef_search;
   dict["seed"] = config.index.seed;
+  dict["quantization"] = std::string(to_string(config.index.quantization));
+  dict["memory"] = std::string(to_string(config.index.memory));
+  dict["nlist"] = config.index.nlist;
+  dict["nprobe"] = config.index.nprobe;
+  dict["nbits"] = config.index.nbits;
   dict["shards"] = config.shards;
   dict["embedder"] = config.embedder;
   return dict;
@@ -299,6 +304,13 @@ namespace_request request_from(const py::dict& settings) {
   request.ef_construction = number_from<std::uint32_t>(settings, "ef_construction");
   request.ef_search = number_from<std::uint32_t>(settings, "ef_search");
   request.seed = number_from<std::uint64_t>(settings, "seed");
+  if (const auto quantization = text_setting(settings, "quantization"))
+    request.quantization = unwrap(quantization_from_string(*quantization));
+  if (const auto memory = text_setting(settings, "memory"))
+    request.memory = unwrap(memory_from_string(*memory));
+  request.nlist = number_from<std::uint32_t>(settings, "nlist");
+  request.nprobe = number_from<std::uint32_t>(settings, "nprobe");
+  request.nbits = number_from<std::uint32_t>(settings, "nbits");
   request.shards = number_from<std::uint32_t>(settings, "shards");
   request.embedder = text_setting(settings, "embedder");
   return request;

@@ -61,9 +61,10 @@ class failing_index final : public engine::index::vector_index {
 inline actors::namespace_parts failing_parts(const std::shared_ptr<index_faults>& faults) {
   actors::namespace_parts parts;
   parts.make_index = [faults](std::uint32_t dimension, distance_kind distance,
-                              const index_params& params) {
-    return std::make_unique<failing_index>(engine::index::make_index(dimension, distance, params),
-                                           faults);
+                              const index_params& params,
+                              const engine::index::fetch_vectors& stored) {
+    return std::make_unique<failing_index>(
+        engine::index::make_index(dimension, distance, params, stored), faults);
   };
   return parts;
 }

@@ -152,11 +152,13 @@ TEST_CASE("other index parameters rebuild the index and keep every record") {
   REQUIRE(again.log->count(206) == 1);
 }
 
-TEST_CASE("another ef_search is taken over without a rebuild") {
+TEST_CASE("other ways of searching are taken over without a rebuild") {
   const temporary_directory directory;
   make_store(directory.path());
   namespace_request request;
   request.ef_search = 200;
+  request.nprobe = 12;
+  request.nlist = 50;  // of other kinds
   {
     const reopened again(directory.path(), request);
     REQUIRE(again.space->config().index.ef_search == 200);
@@ -164,6 +166,7 @@ TEST_CASE("another ef_search is taken over without a rebuild") {
   }
   const reopened later(directory.path());
   REQUIRE(later.space->config().index.ef_search == 200);
+  REQUIRE(later.space->config().index.nprobe == 12);
   REQUIRE(eventually([&] { return index_ready(*later.space); }));
   REQUIRE(later.log->count(302) == 0);
 }

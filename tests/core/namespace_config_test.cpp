@@ -1,7 +1,9 @@
 #include "core/namespace_config.hpp"
 
+#include <algorithm>
 #include <catch2/catch.hpp>
 #include <string>
+#include <vector>
 
 using namespace hearth;
 
@@ -117,6 +119,74 @@ TEST_CASE("an existing namespace agrees with what is stated or says what differs
   CHECK(mismatch({.embedder = "other"}).code == errc::config_mismatch);
   CHECK(mismatch({.m = 1}).code == errc::invalid_argument);
   CHECK(mismatch({.ef_search = 0}).code == errc::invalid_argument);
+}
+
+TEST_CASE("names of quantizations and memories round-trip") {
+  using enum quantization_kind;
+  for (const auto kind : {automatic, none, sq8, pca, rabitq, binary})
+    CHECK(quantization_from_string(to_string(kind)) == kind);
+  for (const auto kind : {memory_kind::fast, memory_kind::balanced, memory_kind::lean})
+    CHECK(memory_from_string(to_string(kind)) == kind);
+  CHECK_FALSE(quantization_from_string("SQ8").has_value());
+  CHECK_FALSE(memory_from_string("").has_value());
+}
+
+TEST_CASE("every parameter of the index is taken over, within its range") {
+  const namespace_request request{.dimension = 8,
+                                  .quantization = quantization_kind::sq8,
+                                  .memory = memory_kind::lean,
+                                  .nlist = 65'536,
+                                  .nprobe = 7,
+                                  .nbits = 8};
+  const auto made = make_config(request);
+  REQUIRE(made.has_value());
+  CHECK(made->index == index_params{.quantization = quantization_kind::sq8,
+                                    .memory = memory_kind::lean,
+                                    .nlist = 65'536,
+                                    .nprobe = 7,
+                                    .nbits = 8});
+  CHECK(refused({.dimension = 3, .nlist = 65'537}).message ==
+        "nlist is 65537; the range is 0 to 65536");
+  CHECK(refused({.dimension = 3, .nprobe = 65'537}).message ==
+        "nprobe is 65537; the range is 0 to 65536");
+  CHECK(refused({.dimension = 3, .nbits = 5}).message == "nbits is 5; it is 4 or 8");
+  CHECK(refused({.dimension = 3, .kind = static_cast<index_kind>(77)}).code ==
+        errc::invalid_argument);
+}
+
+TEST_CASE("a kind that no name stands for is refused, however the request was made") {
+  for (const auto kind : {index_kind::flat, index_kind::hnsw, index_kind::ivf_flat,
+                          index_kind::ivf_pq, index_kind::kd_tree})
+    CHECK(make_config({.dimension = 3, .kind = kind}).has_value() ==
+          index_kind_from_string(to_string(kind)).has_value());
+}
+
+TEST_CASE("what only says how to search, or is for other kinds, shapes no index") {
+  const auto shape = [](index_kind kind, auto change) {
+    index_params params{.kind = kind};
+    change(params);
+    return structure_of(params);
+  };
+  const auto nothing = [](index_params&) {};
+  const std::pair<void (*)(index_params&), std::vector<index_kind>> changes[] = {
+      {[](auto& p) { p.m = 40; }, {index_kind::hnsw, index_kind::ivf_pq}},
+      {[](auto& p) { p.ef_construction = 40; }, {index_kind::hnsw}},
+      {[](auto& p) { p.ef_search = 40; }, {}},
+      {[](auto& p) { p.seed = 40; }, {index_kind::hnsw, index_kind::ivf_flat, index_kind::ivf_pq}},
+      {[](auto& p) { p.quantization = quantization_kind::sq8; }, {index_kind::hnsw}},
+      {[](auto& p) { p.memory = memory_kind::lean; },
+       {index_kind::hnsw, index_kind::ivf_flat, index_kind::ivf_pq}},
+      {[](auto& p) { p.nlist = 40; }, {index_kind::ivf_flat, index_kind::ivf_pq}},
+      {[](auto& p) { p.nprobe = 40; }, {}},
+      {[](auto& p) { p.nbits = 8; }, {index_kind::ivf_pq}},
+  };
+  for (const auto& [change, shaped] : changes)
+    for (const auto kind : {index_kind::flat, index_kind::hnsw, index_kind::ivf_flat,
+                            index_kind::ivf_pq, index_kind::kd_tree}) {
+      CAPTURE(to_string(kind), &change - &changes[0].first);
+      const bool matters = std::ranges::find(shaped, kind) != shaped.end();
+      CHECK((shape(kind, change) != shape(kind, nothing)) == matters);
+    }
 }
 
 TEST_CASE("index parameters of a request are taken over") {

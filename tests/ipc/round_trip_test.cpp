@@ -209,7 +209,12 @@ TEST_CASE("info, flush, list and drop arrive") {
                            .m = 3,
                            .ef_construction = 4,
                            .ef_search = 5,
-                           .seed = std::numeric_limits<std::uint64_t>::max()},
+                           .seed = std::numeric_limits<std::uint64_t>::max(),
+                           .quantization = quantization_kind::rabitq,
+                           .memory = memory_kind::balanced,
+                           .nlist = 9,
+                           .nprobe = 10,
+                           .nbits = 8},
                  .shards = 6,
                  .embedder = "lexical"};
   told.count = 1;
@@ -296,6 +301,11 @@ TEST_CASE("opening tells what is stated and nothing else") {
   all.ef_construction = 1;
   all.ef_search = 2;
   all.seed = 0;
+  all.quantization = quantization_kind::binary;
+  all.memory = memory_kind::lean;
+  all.nlist = 5;
+  all.nprobe = 0;
+  all.nbits = 8;
   all.shards = 4;
   all.embedder = "";
   const auto ns = store->open_namespace("docs", open_mode::open_or_create, all);
@@ -310,6 +320,11 @@ TEST_CASE("opening tells what is stated and nothing else") {
   CHECK(seen.ef_construction == all.ef_construction);
   CHECK(seen.ef_search == all.ef_search);
   CHECK(seen.seed == all.seed);
+  CHECK(seen.quantization == all.quantization);
+  CHECK(seen.memory == all.memory);
+  CHECK(seen.nlist == all.nlist);
+  CHECK(seen.nprobe == all.nprobe);
+  CHECK(seen.nbits == all.nbits);
   CHECK(seen.shards == all.shards);
   CHECK(seen.embedder == all.embedder);
 
@@ -320,6 +335,11 @@ TEST_CASE("opening tells what is stated and nothing else") {
   CHECK_FALSE(seen.kind.has_value());
   CHECK_FALSE(seen.m.has_value());
   CHECK_FALSE(seen.seed.has_value());
+  CHECK_FALSE(seen.quantization.has_value());
+  CHECK_FALSE(seen.memory.has_value());
+  CHECK_FALSE(seen.nlist.has_value());
+  CHECK_FALSE(seen.nprobe.has_value());
+  CHECK_FALSE(seen.nbits.has_value());
   CHECK_FALSE(seen.embedder.has_value());
 }
 

@@ -108,6 +108,39 @@ TEST_CASE("ids that are too long or torn are refused") {
   check_refused(bad, errc::invalid_argument, "ids");
 }
 
+TEST_CASE("enumerators from outside that nobody knows are refused by name") {
+  message<schema::NamespaceRequest> bad;
+  REQUIRE(bad.read());
+  bad.root.getKind().setStated(static_cast<schema::IndexKind>(6));
+  check_refused(bad, errc::invalid_argument, "kind is 6");
+  bad.root.getKind().setUnstated();
+  bad.root.getQuantization().setStated(static_cast<schema::Quantization>(7));
+  check_refused(bad, errc::invalid_argument, "quantization is 7");
+  bad.root.getQuantization().setStated(schema::Quantization::UNSPECIFIED);
+  check_refused(bad, errc::invalid_argument, "quantization is 0");
+  bad.root.getQuantization().setUnstated();
+  bad.root.getMemory().setStated(static_cast<schema::Memory>(4));
+  check_refused(bad, errc::invalid_argument, "memory is 4");
+  bad.root.getMemory().setStated(schema::Memory::LEAN);
+  REQUIRE(bad.read()->memory == memory_kind::lean);
+}
+
+TEST_CASE("the configuration of a daemon that knows fewer parameters has defaults for the rest") {
+  message<schema::NamespaceConfig> old;
+  old.root.setDimension(3);
+  old.root.setDistance(schema::Distance::L2);
+  old.root.setKind(schema::IndexKind::HNSW);
+  old.root.setM(16);
+  old.root.setEfConstruction(200);
+  old.root.setEfSearch(64);
+  old.root.setSeed(42);
+  const auto config = old.read();
+  REQUIRE(config);
+  CHECK(config->index == index_params{});
+  old.root.setMemory(static_cast<schema::Memory>(4));
+  check_refused(old, errc::invalid_argument, "memory is 4");
+}
+
 // A map in a map in a map ...
 void nest(schema::Value::Builder value, std::size_t levels) {
   for (; levels > 0; --levels) {

@@ -44,6 +44,11 @@ def test_a_namespace_is_created_with_all_that_was_stated(db: hearth.Store, name:
         ef_construction=33,
         ef_search=21,
         seed=5,
+        quantization="sq8",
+        memory="lean",
+        nlist=300,
+        nprobe=12,
+        nbits=8,
         shards=2,
         embedder="my-model",
     )
@@ -55,6 +60,11 @@ def test_a_namespace_is_created_with_all_that_was_stated(db: hearth.Store, name:
         ef_construction=33,
         ef_search=21,
         seed=5,
+        quantization="sq8",
+        memory="lean",
+        nlist=300,
+        nprobe=12,
+        nbits=8,
         shards=2,
         embedder="my-model",
     )
@@ -68,6 +78,8 @@ def test_the_defaults_are_those_of_the_manual(db: hearth.Store, name: str) -> No
     config = db.namespace(name, dimension=3).config
     assert (config.distance, config.index, config.embedder) == ("cosine", "hnsw", "")
     assert (config.m, config.ef_construction, config.ef_search) == (16, 200, 64)
+    assert (config.quantization, config.memory, config.seed) == ("auto", "fast", 42)
+    assert (config.nlist, config.nprobe, config.nbits) == (0, 0, 4)
     assert config.shards == 1
 
 
@@ -135,6 +147,10 @@ def test_a_bad_name_is_refused(db: hearth.Store, bad: str) -> None:
         {"dimension": 4, "index": "tree"},
         {"dimension": 4, "m": 1},
         {"dimension": 4, "ef_construction": 0},
+        {"dimension": 4, "quantization": "pq"},
+        {"dimension": 4, "memory": "tiny"},
+        {"dimension": 4, "nlist": 65537},
+        {"dimension": 4, "nbits": 5},
         {"dimension": 4, "shards": 65},
     ],
 )

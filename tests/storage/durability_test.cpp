@@ -5,7 +5,9 @@
 
 #include <map>
 
+#include "storage/bytes.hpp"
 #include "storage/lmdb_file_check.hpp"
+#include "storage/tables.hpp"
 #include "tests/storage/crash_workload.hpp"
 
 using namespace hearth;
@@ -41,7 +43,103 @@ TEST_CASE("a namespace of a newer format is refused with both versions") {
   const auto opened = namespace_store::open(saved.directory, {});
   REQUIRE(code_of(opened) == errc::unsupported);
   REQUIRE(opened.error().message.find("format 42") != std::string::npos);
-  REQUIRE(opened.error().message.find("up to format 1") != std::string::npos);
+  REQUIRE(opened.error().message.find("up to format 2") != std::string::npos);
+}
+
+namespace {
+
+// Replaces "config" in the meta table by what `encode` writes.
+template <class Encode>
+void rewrite_config(const std::filesystem::path& directory, std::uint64_t format, Encode encode) {
+  std::vector<std::byte> value;
+  begin_checked(value);
+  byte_writer out(value);
+  encode(out);
+  finish_checked(value, checksum(lmdb::as_key("config")));
+  auto environment = need(lmdb::environment::open(directory, {}));
+  auto transaction = need(environment->begin_write());
+  const auto meta = need(transaction.open_table("meta", false));
+  need(transaction.put(meta, lmdb::as_key("config"), value));
+  need(write_format(transaction, meta, format));
+  need(transaction.commit());
+}
+
+// A configuration as format 1 has it.
+void write_format_1(byte_writer& out) {
+  out.varint(32);
+  out.u8(3);  // dot
+  out.u8(2);  // hnsw
+  out.varint(24);
+  out.varint(100);
+  out.varint(80);
+  out.u64(7);
+  out.varint(1);
+  out.text("lexical");
+}
+
+std::uint64_t format_of(const std::filesystem::path& directory) {
+  auto environment = need(lmdb::environment::open(directory, {}));
+  auto transaction = need(environment->begin_write());
+  const auto meta = need(transaction.open_table("meta", false));
+  for (std::uint64_t format = 0; format < 100; ++format)
+    if (check_format(transaction, meta, format))
+      return format;
+  return 100;
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a namespace of format 1 opens with defaults and becomes format 2 when it is configured") {
+  saved_store saved;
+  rewrite_config(saved.directory, 1, write_format_1);
+  const namespace_config old{.dimension = 32,
+                             .distance = distance_kind::dot,
+                             .index = {.m = 24, .ef_construction = 100, .ef_search = 80, .seed = 7},
+                             .embedder = "lexical"};
+  auto changed = old;
+  changed.index.quantization = quantization_kind::binary;
+  changed.index.memory = memory_kind::lean;
+  changed.index.nlist = 300;
+  changed.index.nprobe = 20;
+  changed.index.nbits = 8;
+  {
+    const auto store = need(namespace_store::open(saved.directory, {}));
+    REQUIRE(store->config() == old);
+    REQUIRE(need(store->read())->record_count() == 1500);
+  }
+  REQUIRE(format_of(saved.directory) == 1);
+  need(need(namespace_store::open(saved.directory, {}))->set_config(changed));
+  REQUIRE(format_of(saved.directory) == 2);
+  REQUIRE(need(namespace_store::open(saved.directory, {}))->config() == changed);
+}
+
+TEST_CASE("a configuration with an unknown enumerator or a torn end is corruption") {
+  saved_store saved;
+  const auto refused = [&](auto encode) {
+    rewrite_config(saved.directory, 2, encode);
+    return code_of(namespace_store::open(saved.directory, {})) == errc::corruption;
+  };
+  const auto with = [](std::uint8_t quantization, std::uint8_t memory) {
+    return [=](byte_writer& out) {
+      write_format_1(out);
+      out.u8(quantization);
+      out.u8(memory);
+      out.varint(0);
+      out.varint(0);
+      out.varint(4);
+    };
+  };
+  REQUIRE(refused(with(0, 1)));
+  REQUIRE(refused(with(7, 1)));
+  REQUIRE(refused(with(1, 0)));
+  REQUIRE(refused(with(1, 4)));
+  REQUIRE(refused([](byte_writer& out) {
+    write_format_1(out);
+    out.u8(1);
+  }));
+  rewrite_config(saved.directory, 2, with(6, 3));
+  REQUIRE(namespace_store::open(saved.directory, {}).has_value());
 }
 
 TEST_CASE("a truncated file is corruption, however much of it is left") {

@@ -21,7 +21,18 @@ def test_namespaces_are_made_listed_described_and_dropped(shell: Shell) -> None:
     assert made["config"] == {
         "dimension": 3,
         "distance": "dot",
-        "index": {"kind": "hnsw", "m": 8, "ef_construction": 200, "ef_search": 64, "seed": 42},
+        "index": {
+            "kind": "hnsw",
+            "m": 8,
+            "ef_construction": 200,
+            "ef_search": 64,
+            "seed": 42,
+            "quantization": "auto",
+            "memory": "fast",
+            "nlist": 0,
+            "nprobe": 0,
+            "nbits": 4,
+        },
         "shards": 1,
         "embedder": "",
     }

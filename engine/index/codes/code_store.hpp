@@ -28,10 +28,12 @@ class coded_rows {
   [[nodiscard]] float distance(slot_id a, slot_id b) const noexcept {
     return codes_.distance(at(a), at(b));
   }
-  void prefetch(slot_id slot) const noexcept {
+  /// Asks for a row and answers where it is.
+  const std::byte* prefetch(slot_id slot) const noexcept {
     const std::byte* row = at(slot);
     for (std::size_t offset = 0; offset < codes_.row_bytes(); offset += 64)
       __builtin_prefetch(row + offset);
+    return row;
   }
 
  private:
@@ -43,7 +45,7 @@ using code_store = coded_rows<short_codes>;
 using scalar_store = coded_rows<scalar_codes>;
 using reduced_store = coded_rows<reduced_codes>;
 
-/// The distance from one coded query to slots, in the order of reported distances.
+/// The distance from one coded row to slots, in the order of reported distances.
 class code_distance {
  public:
   code_distance(const code_store& store, const std::byte* query) noexcept
@@ -52,7 +54,10 @@ class code_distance {
   [[nodiscard]] float operator()(slot_id slot) const noexcept {
     return store_.codes().distance(query_, store_.at(slot));
   }
-  void prefetch(slot_id slot) const noexcept { store_.prefetch(slot); }
+  const std::byte* prefetch(slot_id slot) const noexcept { return store_.prefetch(slot); }
+  void measure(std::span<const std::byte* const> rows, float* out) const noexcept {
+    store_.codes().distances(query_, rows, out);
+  }
 
  private:
   const code_store& store_;

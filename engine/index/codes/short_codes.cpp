@@ -44,15 +44,15 @@ std::optional<short_codes> short_codes::train(matrix_view sample, distance_kind 
 
   const auto& kernel = kernels();
   std::vector<float> centred(dimension);
+  std::vector<float> projected(count);
   float largest = 0;
   for (std::size_t i = 0; i < sample.rows(); ++i) {
     const auto row = sample.row(i);
     for (std::size_t d = 0; d < dimension; ++d)
       centred[d] = row[d] - learned.mean[d];
-    for (std::size_t c = 0; c < count; ++c)
-      largest = std::max(
-          largest, std::abs(kernel.dot(centred.data(), learned.components.data() + c * dimension,
-                                       dimension)));
+    kernel.products(learned.components.data(), count, dimension, centred.data(), projected.data());
+    for (const float value : projected)
+      largest = std::max(largest, std::abs(value));
   }
   learned.lowest = -largest * margin;
   learned.step = largest > 0 ? 2 * largest * margin / largest_code : 1;
@@ -74,19 +74,33 @@ bool short_codes::is_row(const std::byte* row) const noexcept {
                      [](std::byte rest) { return rest == std::byte{0}; });
 }
 
+void short_codes::distances(const std::byte* a, std::span<const std::byte* const> rows,
+                            float* out) const noexcept {
+  constexpr std::size_t block = 64;
+  std::uint32_t sums[block];
+  const float offset = offset_of(a);
+  for (std::size_t first = 0; first < rows.size(); first += block) {
+    const auto part = rows.subspan(first, std::min(block, rows.size() - first));
+    kernel_.code_l2_squared_many(a, part.data(), part.size(), row_bytes_, sums);
+    for (std::size_t i = 0; i < part.size(); ++i)
+      out[first + i] = static_cast<float>(sums[i]) * squared_step_ + (offset + offset_of(part[i]));
+  }
+}
+
 void short_codes::encode(const float* vector, std::byte* row) const noexcept {
   thread_local std::vector<float> centred;
+  thread_local std::vector<float> projected;
   centred.resize(dimension_);
+  projected.resize(components_);
   for (std::size_t d = 0; d < dimension_; ++d)
     centred[d] = vector[d] - model_.mean[d];
   std::memset(row, 0, row_bytes_);
   const float per_step = 1 / model_.step;
-  float covered = 0;
+  kernel_.products(model_.components.data(), components_, dimension_, centred.data(),
+                   projected.data());
+  const float covered = kernel_.squared_norm(projected.data(), components_);
   for (std::size_t c = 0; c < components_; ++c) {
-    const float value =
-        kernel_.dot(centred.data(), model_.components.data() + c * dimension_, dimension_);
-    covered += value * value;
-    const float code = (value - model_.lowest) * per_step + 0.5F;
+    const float code = (projected[c] - model_.lowest) * per_step + 0.5F;
     row[header_bytes + c] =
         static_cast<std::byte>(static_cast<int>(std::clamp(code, 0.0F, largest_code)));
   }

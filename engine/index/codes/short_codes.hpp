@@ -48,6 +48,9 @@ class short_codes {
     const auto codes = static_cast<float>(kernel_.code_l2_squared(a, b, row_bytes_));
     return codes * squared_step_ + (offset_of(a) + offset_of(b));
   }
+  /// out[i] = distance(a, rows[i]), bit by bit.
+  void distances(const std::byte* a, std::span<const std::byte* const> rows,
+                 float* out) const noexcept;
 
  private:
   /// Of one row: the squared length of what the components leave out, less (inner product only) the

@@ -56,13 +56,17 @@ class amx_tiles {
 
 }  // namespace
 
-const kernel_table amx_kernels{"amx",
-                               l2_squared<avx512_lanes>,
-                               dot<avx512_lanes>,
-                               squared_norm<avx512_lanes>,
-                               code_l2_squared_vnni,
-                               code_dots_vnni,
-                               code_row_sums_vnni,
-                               code_hits_by_tiles<amx_tiles, vnni_lanes>};
+const kernel_table amx_kernels{
+    .name = "amx",
+    .l2_squared = l2_squared<avx512_lanes>,
+    .dot = dot<avx512_lanes>,
+    .squared_norm = squared_norm<avx512_lanes>,
+    .products = products<avx512_lanes>,
+    .code_l2_squared = code_l2_squared_vnni,
+    .code_l2_squared_many = code_l2_squared_many_vnni,
+    .code_dots = code_dots_vnni,
+    .code_row_sums = code_row_sums_vnni,
+    .code_hits = code_hits_by_tiles<amx_tiles, vnni_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -36,13 +36,17 @@ struct avx2_lanes {
 
 }  // namespace
 
-const kernel_table avx2_kernels{"avx2",
-                                l2_squared<avx2_lanes>,
-                                dot<avx2_lanes>,
-                                squared_norm<avx2_lanes>,
-                                code_l2_squared_avx2,
-                                code_dots_avx2,
-                                code_row_sums_avx2,
-                                code_hits<avx2_code_lanes>};
+const kernel_table avx2_kernels{
+    .name = "avx2",
+    .l2_squared = l2_squared<avx2_lanes>,
+    .dot = dot<avx2_lanes>,
+    .squared_norm = squared_norm<avx2_lanes>,
+    .products = products<avx2_lanes>,
+    .code_l2_squared = code_l2_squared_avx2,
+    .code_l2_squared_many = code_l2_squared_many_avx2,
+    .code_dots = code_dots_avx2,
+    .code_row_sums = code_row_sums_avx2,
+    .code_hits = code_hits<avx2_code_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -8,13 +8,17 @@
 namespace hearth::engine::index {
 
 // Without AVX-512BW there are no 512-bit bytes.
-const kernel_table avx512_kernels{"avx512",
-                                  l2_squared<avx512_lanes>,
-                                  dot<avx512_lanes>,
-                                  squared_norm<avx512_lanes>,
-                                  code_l2_squared_avx2,
-                                  code_dots_avx2,
-                                  code_row_sums_avx2,
-                                  code_hits<avx2_code_lanes>};
+const kernel_table avx512_kernels{
+    .name = "avx512",
+    .l2_squared = l2_squared<avx512_lanes>,
+    .dot = dot<avx512_lanes>,
+    .squared_norm = squared_norm<avx512_lanes>,
+    .products = products<avx512_lanes>,
+    .code_l2_squared = code_l2_squared_avx2,
+    .code_l2_squared_many = code_l2_squared_many_avx2,
+    .code_dots = code_dots_avx2,
+    .code_row_sums = code_row_sums_avx2,
+    .code_hits = code_hits<avx2_code_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -9,7 +9,16 @@
 namespace hearth::engine::index {
 
 const kernel_table avx512vnni_kernels{
-    "avx512vnni",         l2_squared<avx512_lanes>, dot<avx512_lanes>,  squared_norm<avx512_lanes>,
-    code_l2_squared_vnni, code_dots_vnni,           code_row_sums_vnni, code_hits<vnni_lanes>};
+    .name = "avx512vnni",
+    .l2_squared = l2_squared<avx512_lanes>,
+    .dot = dot<avx512_lanes>,
+    .squared_norm = squared_norm<avx512_lanes>,
+    .products = products<avx512_lanes>,
+    .code_l2_squared = code_l2_squared_vnni,
+    .code_l2_squared_many = code_l2_squared_many_vnni,
+    .code_dots = code_dots_vnni,
+    .code_row_sums = code_row_sums_vnni,
+    .code_hits = code_hits<vnni_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -22,8 +22,8 @@ inline std::int32_t sum_of_lanes_avx2(__m256i eight) noexcept {
 }
 
 // Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
-inline std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
-                                          std::size_t bytes) noexcept {
+std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
+                                   std::size_t bytes) noexcept {
   const __m256i ones = _mm256_set1_epi16(1);
   const auto squares = [&](std::size_t at) {
     const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(a + at));
@@ -59,6 +59,13 @@ inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, con
         _mm256_add_epi32(low_sums, _mm256_madd_epi16(codes, _mm256_cvtepi8_epi16(part(low + i))));
   }
   return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
+}
+
+inline void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows,
+                                      std::size_t count, std::size_t bytes,
+                                      std::uint32_t* sums) noexcept {
+  for (std::size_t i = 0; i < count; ++i)
+    sums[i] = code_l2_squared_avx2(a, rows[i], bytes);
 }
 
 inline void code_row_sums_avx2(const std::byte* rows, std::size_t row_bytes, std::size_t count,

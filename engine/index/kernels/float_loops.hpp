@@ -62,6 +62,46 @@ float dot(const float* a, const float* b, std::size_t n) noexcept {
   return sum_of_pairs<Lanes, product>(a, b, n);
 }
 
+/// Four rows at a time, so that each value of the vector is loaded once for all of them.
+template <class Lanes>
+void products(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+              float* out) noexcept {
+  constexpr std::size_t lanes = Lanes::count;
+  std::size_t row = 0;
+  for (; row + 4 <= rows; row += 4) {
+    const float* const r0 = matrix + row * columns;
+    const float* const r1 = r0 + columns;
+    const float* const r2 = r1 + columns;
+    const float* const r3 = r2 + columns;
+    auto s0 = Lanes::zero();
+    auto s1 = s0;
+    auto s2 = s0;
+    auto s3 = s0;
+    std::size_t i = 0;
+    for (; i + lanes <= columns; i += lanes) {
+      const auto values = Lanes::load(vector + i);
+      s0 = Lanes::multiply_add(Lanes::load(r0 + i), values, s0);
+      s1 = Lanes::multiply_add(Lanes::load(r1 + i), values, s1);
+      s2 = Lanes::multiply_add(Lanes::load(r2 + i), values, s2);
+      s3 = Lanes::multiply_add(Lanes::load(r3 + i), values, s3);
+    }
+    if (i < columns) {
+      const std::size_t rest = columns - i;
+      const auto values = Lanes::load_first(vector + i, rest);
+      s0 = Lanes::multiply_add(Lanes::load_first(r0 + i, rest), values, s0);
+      s1 = Lanes::multiply_add(Lanes::load_first(r1 + i, rest), values, s1);
+      s2 = Lanes::multiply_add(Lanes::load_first(r2 + i, rest), values, s2);
+      s3 = Lanes::multiply_add(Lanes::load_first(r3 + i, rest), values, s3);
+    }
+    out[row] = Lanes::sum(s0);
+    out[row + 1] = Lanes::sum(s1);
+    out[row + 2] = Lanes::sum(s2);
+    out[row + 3] = Lanes::sum(s3);
+  }
+  for (; row < rows; ++row)
+    out[row] = dot<Lanes>(matrix + row * columns, vector, columns);
+}
+
 template <class Lanes>
 float squared_norm(const float* a, std::size_t n) noexcept {
   return dot<Lanes>(a, a, n);

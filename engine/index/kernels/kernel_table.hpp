@@ -56,10 +56,16 @@ struct kernel_table {
   float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a^2)
   float (*squared_norm)(const float* a, std::size_t n) noexcept;
+  /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
+  void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+                   float* out) noexcept;
   /// sum((a - b)^2) of the codes in two rows of short_codes: 7-bit values behind the first four
   /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
   std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
                                    std::size_t bytes) noexcept;
+  /// sums[i] = code_l2_squared(a, rows[i], bytes) for `count` rows.
+  void (*code_l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                               std::size_t bytes, std::uint32_t* sums) noexcept;
   /// sum(row * high) and sum(row * low) over all `bytes`, unsigned in the row and signed in the
   /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
   code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,

@@ -51,6 +51,18 @@ std::uint32_t code_l2_squared(const std::byte* a, const std::byte* b, std::size_
   return sum;
 }
 
+void code_l2_squared_many(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                          std::size_t bytes, std::uint32_t* sums) noexcept {
+  for (std::size_t i = 0; i < count; ++i)
+    sums[i] = code_l2_squared(a, rows[i], bytes);
+}
+
+void products(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
+              float* out) noexcept {
+  for (std::size_t row = 0; row < rows; ++row)
+    out[row] = dot(matrix + row * columns, vector, columns);
+}
+
 code_sums code_dots(const std::byte* row, const std::byte* high, const std::byte* low,
                     std::size_t bytes) noexcept {
   code_sums sums{0, 0};
@@ -123,7 +135,16 @@ struct scalar_code_lanes {
 }  // namespace
 
 const kernel_table scalar_kernels{
-    "scalar",        l2_squared, dot,           squared_norm,
-    code_l2_squared, code_dots,  code_row_sums, code_hits<scalar_code_lanes>};
+    .name = "scalar",
+    .l2_squared = l2_squared,
+    .dot = dot,
+    .squared_norm = squared_norm,
+    .products = products,
+    .code_l2_squared = code_l2_squared,
+    .code_l2_squared_many = code_l2_squared_many,
+    .code_dots = code_dots,
+    .code_row_sums = code_row_sums,
+    .code_hits = code_hits<scalar_code_lanes>,
+};
 
 }  // namespace hearth::engine::index

@@ -13,20 +13,58 @@
 namespace hearth::engine::index {
 namespace {
 
-// Differences of 7-bit codes fit a signed byte, which dpbusd wants on one side.
+constexpr __mmask64 everything = ~__mmask64{0};
+constexpr __mmask64 behind_header = ~__mmask64{0xF};
+
+// Adds the squares of the differences of 64 codes to `sum`. Differences of 7-bit codes fit a signed
+// byte, which dpbusd wants on one side.
+inline __m512i add_squares(__m512i a, const std::byte* row, __mmask64 counted,
+                           __m512i sum) noexcept {
+  const __m512i difference =
+      _mm512_maskz_abs_epi8(counted, _mm512_sub_epi8(a, _mm512_load_si512(row)));
+  return _mm512_dpbusd_epi32(sum, difference, difference);
+}
+
 inline std::uint32_t code_l2_squared_vnni(const std::byte* a, const std::byte* b,
                                           std::size_t bytes) noexcept {
-  const auto difference = [&](std::size_t at) {
-    return _mm512_abs_epi8(_mm512_sub_epi8(_mm512_load_si512(a + at), _mm512_load_si512(b + at)));
-  };
-  constexpr __mmask64 behind_header = ~__mmask64{0xF};
-  const __m512i first = _mm512_maskz_mov_epi8(behind_header, difference(0));
-  __m512i sum = _mm512_dpbusd_epi32(_mm512_setzero_si512(), first, first);
-  for (std::size_t i = 64; i < bytes; i += 64) {
-    const __m512i next = difference(i);
-    sum = _mm512_dpbusd_epi32(sum, next, next);
-  }
+  __m512i sum = add_squares(_mm512_load_si512(a), b, behind_header, _mm512_setzero_si512());
+  for (std::size_t i = 64; i < bytes; i += 64)
+    sum = add_squares(_mm512_load_si512(a + i), b + i, everything, sum);
   return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
+}
+
+inline __m256i halves(__m512i sum) noexcept {
+  return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+}
+
+// Four rows at a time: their sums are independent, and are added up across lanes together.
+inline void code_l2_squared_many_vnni(const std::byte* a, const std::byte* const* rows,
+                                      std::size_t count, std::size_t bytes,
+                                      std::uint32_t* sums) noexcept {
+  std::size_t row = 0;
+  for (; row + 4 <= count; row += 4) {
+    const std::byte* const* four = rows + row;
+    const __m512i first = _mm512_load_si512(a);
+    const __m512i zero = _mm512_setzero_si512();
+    __m512i s0 = add_squares(first, four[0], behind_header, zero);
+    __m512i s1 = add_squares(first, four[1], behind_header, zero);
+    __m512i s2 = add_squares(first, four[2], behind_header, zero);
+    __m512i s3 = add_squares(first, four[3], behind_header, zero);
+    for (std::size_t i = 64; i < bytes; i += 64) {
+      const __m512i next = _mm512_load_si512(a + i);
+      s0 = add_squares(next, four[0] + i, everything, s0);
+      s1 = add_squares(next, four[1] + i, everything, s1);
+      s2 = add_squares(next, four[2] + i, everything, s2);
+      s3 = add_squares(next, four[3] + i, everything, s3);
+    }
+    const __m256i s01 = _mm256_hadd_epi32(halves(s0), halves(s1));
+    const __m256i s23 = _mm256_hadd_epi32(halves(s2), halves(s3));
+    const __m256i all = _mm256_hadd_epi32(s01, s23);
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + row),
+                     _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
+  }
+  for (; row < count; ++row)
+    sums[row] = code_l2_squared_vnni(a, rows[row], bytes);
 }
 
 // Two sums each, since the next dpbusd would wait for the one before.

@@ -219,7 +219,8 @@ TEST_CASE("snapshot: one of another store, shard or configuration is refused") {
       [](auto& h) { h.params.kind = index_kind::flat; },
       [](auto& h) { h.params.m = 7; },
       [](auto& h) { h.params.ef_construction = 41; },
-      [](auto& h) { h.params.ef_search = 31; },
+      [](auto& h) { h.params.quantization = quantization_kind::none; },
+      [](auto& h) { h.params.memory = memory_kind::lean; },
       [](auto& h) { h.params.seed = 6; },
       [](auto& h) { h.store_uuid[0] = 0; },
       [](auto& h) { h.store_uuid[1] = 0; },
@@ -231,6 +232,18 @@ TEST_CASE("snapshot: one of another store, shard or configuration is refused") {
     change(other);
     CHECK(code_of(file, other, storage{data, {}}) == errc::corruption);
   }
+}
+
+TEST_CASE("snapshot: what does not shape the structure need not agree") {
+  const auto data = clustered_points(30, dimension, 8);
+  const auto header = header_for(index_kind::hnsw);
+  const auto file = encode_snapshot(header, *made_index(header, data, 30));
+  auto other = header;
+  other.params.ef_search = 31;
+  other.params.nprobe = 5;
+  other.params.nlist = 5;  // of other kinds
+  other.params.nbits = 8;
+  CHECK(code_of(file, other, storage{data, {}}) == errc{});
 }
 
 // A structure with right checksums and wrong contents: what a bug in a writer, or malice, makes.

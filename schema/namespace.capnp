@@ -1,0 +1,179 @@
+@0xfe353e9e0766fc0a;
+# Hearth protocol, part 2: what a namespace is, what a client may ask of it, and how it is doing.
+# hearth.capnp is the place to start reading.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("hearth::schema");
+
+enum Distance {
+  # Smaller is nearer for all of them.
+
+  unspecified @0;
+  l2 @1;
+  # sqrt(sum((a - b)^2))
+  cosine @2;
+  # 1 - a.b / (|a| |b|), in [0, 2]
+  dot @3;
+  # -a.b
+}
+
+enum IndexKind {
+  unspecified @0;
+  flat @1;
+  # Exact.
+  hnsw @2;
+  ivfFlat @3;
+  ivfPq @4;
+  kdTree @5;
+  # Exact.
+}
+
+enum Quantization {
+  # The codes on which an hnsw graph is walked.
+
+  unspecified @0;
+  auto @1;
+  none @2;
+  sq8 @3;
+  # Every dimension in 8 bits.
+  pca @4;
+  # Principal components in 7 bits.
+  rabitq @5;
+  # A random rotation in 4 bits.
+  binary @6;
+  # A random rotation in 1 bit.
+}
+
+enum Memory {
+  # What an hnsw index keeps in memory; the rest is read from storage when it is needed.
+
+  unspecified @0;
+  fast @1;
+  # float32 vectors, codes and structure
+  balanced @2;
+  # 8-bit vectors, codes and structure
+  lean @3;
+  # codes and structure
+}
+
+struct NamespaceConfig {
+  dimension @0 :UInt32;
+  distance @1 :Distance;
+  kind @2 :IndexKind;
+  m @3 :UInt32;
+  efConstruction @4 :UInt32;
+  efSearch @5 :UInt32;
+  seed @6 :UInt64;
+  shards @7 :UInt32;
+  embedder @8 :Text;
+  # Who made the vectors: "lexical", a model's name, or empty for "not said".
+  quantization @9 :Quantization;
+  memory @10 :Memory;
+  nlist @11 :UInt32;
+  nprobe @12 :UInt32;
+  nbits @13 :UInt32;
+  # A daemon of protocol 1.0 leaves these five out: read auto, fast, 0, 0 and 4.
+}
+
+struct NamespaceRequest {
+  # Only what is stated is checked or changed. dimension, distance, shards and embedder must agree
+  # with an existing namespace; stating other index parameters rebuilds the index in the background
+  # and loses nothing. efSearch and nprobe only say how to search, and rebuild nothing.
+
+  dimension :union {
+    unstated @0 :Void;
+    stated @1 :UInt32;
+  }
+  distance :union {
+    unstated @2 :Void;
+    stated @3 :Distance;
+  }
+  kind :union {
+    unstated @4 :Void;
+    stated @5 :IndexKind;
+  }
+  m :union {
+    # hnsw: links per node and layer, 2 to 256; 16 if never stated. ivfPq: coded parts of a vector,
+    # at most the dimension; 0, which chooses by dimension, if never stated.
+    unstated @6 :Void;
+    stated @7 :UInt32;
+  }
+  efConstruction :union {
+    # Candidates while building, 1 to 65536; 200 if never stated.
+    unstated @8 :Void;
+    stated @9 :UInt32;
+  }
+  efSearch :union {
+    # Default candidates while searching, 1 to 65536; 64 if never stated.
+    unstated @10 :Void;
+    stated @11 :UInt32;
+  }
+  seed :union {
+    unstated @12 :Void;
+    stated @13 :UInt64;
+  }
+  shards :union {
+    unstated @14 :Void;
+    stated @15 :UInt32;
+  }
+  embedder :union {
+    unstated @16 :Void;
+    stated @17 :Text;
+  }
+  quantization :union {
+    # hnsw; auto if never stated.
+    unstated @18 :Void;
+    stated @19 :Quantization;
+  }
+  memory :union {
+    # hnsw; fast if never stated.
+    unstated @20 :Void;
+    stated @21 :Memory;
+  }
+  nlist :union {
+    # ivfFlat and ivfPq: lists, at most 65536; 0, which chooses by the rows, if never stated.
+    unstated @22 :Void;
+    stated @23 :UInt32;
+  }
+  nprobe :union {
+    # ivfFlat and ivfPq: default lists to search, at most 65536; 0, which chooses by nlist, if never
+    # stated.
+    unstated @24 :Void;
+    stated @25 :UInt32;
+  }
+  nbits :union {
+    # ivfPq: bits per part, 4 or 8; 4 if never stated.
+    unstated @26 :Void;
+    stated @27 :UInt32;
+  }
+}
+
+enum IndexState {
+  # How an index stands to its data.
+
+  unspecified @0;
+  ready @1;
+  building @2;
+  # Searches are exact meanwhile.
+  failed @3;
+}
+
+struct NamespaceInfo {
+  name @0 :Text;
+  config @1 :NamespaceConfig;
+  count @2 :UInt64;
+  # Records.
+  vectors @3 :UInt64;
+  # Records that have a vector.
+  lsn @4 :UInt64;
+  durableLsn @5 :UInt64;
+  index @6 :IndexState;
+  indexed @7 :UInt64;
+  # Vectors in the graph.
+  fresh @8 :UInt64;
+  # Vectors still scanned exactly in the fresh tail.
+  fileBytes @9 :UInt64;
+  indexBytes @10 :UInt64;
+  readOnly @11 :Bool;
+  readOnlyReason @12 :Text;
+}
