@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/format.hpp"
+#include "engine/index/exact_cost.hpp"
 #include "engine/index/flat_index.hpp"
 #include "engine/index/kernels/kernels.hpp"
 
@@ -117,6 +118,7 @@ int run(const std::map<std::string, std::string>& given) {
   const double build = timed(CLOCK_THREAD_CPUTIME_ID, [&] { insert_rows(index, rows); });
   const double plain_build = timed(CLOCK_THREAD_CPUTIME_ID, [&] { insert_rows(plain, rows); });
 
+  const double measuring = timed(CLOCK_THREAD_CPUTIME_ID, [] { (void)exact_cost::here(); });
   const auto checked = part_of(queries, 0, std::min(queries.rows(), number("check", "200")));
   const bool equal = index.search_batch(checked, k, k) == plain.search_batch(checked, k, k);
   const auto singles = part_of(queries, 0, std::min(queries.rows(), number("single", "200")));
@@ -140,11 +142,14 @@ int run(const std::map<std::string, std::string>& given) {
       R"({{"kernels": "{}", "rows": {}, "dimension": {}, "equal": {}, "build_s": {:.2f}, )"
       R"("plain_build_s": {:.2f}, "memory_bytes": {}, "plain_memory_bytes": {}, )"
       R"("single_qps": {:.1f}, "plain_single_qps": {:.1f}, "batch_qps": {:.1f}, )"
-      R"("threads": {}, "threads_qps": {:.1f}}})",
+      R"("threads": {}, "threads_qps": {:.1f}, "expected_single_qps": {:.1f}, )"
+      R"("expected_batch_qps": {:.1f}, "cost_ms": {:.1f}}})",
       kernels().name, rows.rows(), dimension, equal, build, plain_build, index.memory_bytes(),
       plain.memory_bytes(), qps(singles.rows(), single), qps(singles.rows(), single_plain),
       qps(queries.rows(), one_thread), threads,
-      qps(queries.rows(), all_threads / static_cast<double>(threads)));
+      qps(queries.rows(), all_threads / static_cast<double>(threads)),
+      1 / exact_cost::here().alone(rows.rows(), dimension),
+      1 / exact_cost::here().batched(rows.rows(), dimension), 1e3 * measuring);
   std::cout << '\n';
   return equal ? 0 : 1;
 }
