@@ -22,8 +22,9 @@ enum class section_tag : std::uint32_t {
   link_counts = 4,  ///< u16 per vector and layer, layers 0..level of vector 0, then of vector 1 ...
   links = 5,        ///< u32 numbers of vectors, as many as the counts say, in the same order
   entry = 6,        ///< u32: where searches begin; no_slot if there are no vectors
-  code_model = 7,   ///< f32: lowest, step, mean, components of short_codes::model; empty: no codes
-  code_rows = 8,    ///< bytes of each vector's code row, in the order of the rows
+  code_model =
+      7,  ///< f32: lowest, step, bits, mean, components of short_codes::model; empty: no codes
+  code_rows = 8,  ///< bytes of each vector's code row, in the order of the rows
 };
 
 /// Each section: u32 tag, u32 zero, u64 payload bytes, u64 checksum of the padded payload (seeded

@@ -10,6 +10,7 @@
 
 #include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/short_code_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -21,27 +22,57 @@ inline std::int32_t sum_of_lanes_avx2(__m256i eight) noexcept {
   return _mm_cvtsi128_si32(four);
 }
 
-// Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
-std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
-                                   std::size_t bytes) noexcept {
-  const __m256i ones = _mm256_set1_epi16(1);
-  const auto squares = [&](std::size_t at) {
-    const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(a + at));
-    const __m256i y = _mm256_load_si256(reinterpret_cast<const __m256i*>(b + at));
-    return _mm256_abs_epi8(_mm256_sub_epi8(x, y));
-  };
-  const auto summed = [&](__m256i difference) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(difference, difference), ones);
-  };
-  const __m256i behind_header = _mm256_setr_epi32(0, -1, -1, -1, -1, -1, -1, -1);
-  __m256i s0 = summed(_mm256_and_si256(squares(0), behind_header));
-  __m256i s1 = summed(squares(32));
-  for (std::size_t i = 64; i < bytes; i += 64) {
-    s0 = _mm256_add_epi32(s0, summed(squares(i)));
-    s1 = _mm256_add_epi32(s1, summed(squares(i + 32)));
+/// For short_code_loops.hpp.
+struct avx2_short_code_lanes {
+  using sums = __m256i;
+  static constexpr std::size_t bytes = 32;
+
+  static sums zero() noexcept { return _mm256_setzero_si256(); }
+  static __m256i load(const std::byte* from) noexcept {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
   }
-  return static_cast<std::uint32_t>(sum_of_lanes_avx2(_mm256_add_epi32(s0, s1)));
-}
+  static __m256i load_behind_header(const std::byte* from) noexcept {
+    return _mm256_and_si256(load(from), _mm256_setr_epi32(0, -1, -1, -1, -1, -1, -1, -1));
+  }
+
+  template <unsigned Bits>
+  static sums squares(__m256i a, __m256i b, sums sum) noexcept {
+    const __m256i low = _mm256_set1_epi8(0x0F);
+    if constexpr (Bits == 7) {
+      return add(a, b, sum);
+    } else if constexpr (Bits == 4) {
+      sum = add(_mm256_and_si256(a, low), _mm256_and_si256(b, low), sum);
+      return add(_mm256_and_si256(_mm256_srli_epi16(a, 4), low),
+                 _mm256_and_si256(_mm256_srli_epi16(b, 4), low), sum);
+    } else {
+      const __m256i counts = _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+      const __m256i differ = _mm256_xor_si256(a, b);
+      const __m256i set = _mm256_add_epi8(
+          _mm256_shuffle_epi8(counts, _mm256_and_si256(differ, low)),
+          _mm256_shuffle_epi8(counts, _mm256_and_si256(_mm256_srli_epi16(differ, 4), low)));
+      return _mm256_add_epi32(sum, wide(set, _mm256_set1_epi8(1)));
+    }
+  }
+
+  static std::uint32_t total(sums sum) noexcept {
+    return static_cast<std::uint32_t>(sum_of_lanes_avx2(sum));
+  }
+  static void totals(const sums (&s)[4], std::uint32_t* out) noexcept {
+    for (std::size_t r = 0; r < 4; ++r)
+      out[r] = total(s[r]);
+  }
+
+ private:
+  // Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
+  static sums add(__m256i a, __m256i b, sums sum) noexcept {
+    const __m256i difference = _mm256_abs_epi8(_mm256_sub_epi8(a, b));
+    return _mm256_add_epi32(sum, wide(difference, difference));
+  }
+  static __m256i wide(__m256i a, __m256i b) noexcept {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1));
+  }
+};
 
 // Bytes are widened first: multiply-and-add of unsigned with signed bytes would saturate.
 inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, const std::byte* low,
@@ -59,13 +90,6 @@ inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, con
         _mm256_add_epi32(low_sums, _mm256_madd_epi16(codes, _mm256_cvtepi8_epi16(part(low + i))));
   }
   return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
-}
-
-inline void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows,
-                                      std::size_t count, std::size_t bytes,
-                                      std::uint32_t* sums) noexcept {
-  for (std::size_t i = 0; i < count; ++i)
-    sums[i] = code_l2_squared_avx2(a, rows[i], bytes);
 }
 
 inline void code_row_sums_avx2(const std::byte* rows, std::size_t row_bytes, std::size_t count,

@@ -45,6 +45,16 @@ struct code_hit {
   std::uint16_t row;
 };
 
+/// Distances between rows of short_codes: codes of some bits behind the first four bytes, which do
+/// not count. `bytes` is a multiple of 64, and so is each address. Exact.
+struct short_code_kernels {
+  /// sum((a - b)^2) of the codes in two rows
+  std::uint32_t (*l2_squared)(const std::byte* a, const std::byte* b, std::size_t bytes) noexcept;
+  /// The same from one row to each of `count`.
+  void (*l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
+                          std::size_t bytes, std::uint32_t* sums) noexcept;
+};
+
 /// Kernels over `n` float32 values. Any n (0 gives 0), any alignment. Sums run in float32 in a
 /// fixed order per table, so equal input bits give equal output bits wherever the vectors lie. A
 /// sum beyond the float32 range is infinite, or NaN where infinities of both signs meet.
@@ -59,13 +69,10 @@ struct kernel_table {
   /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
   void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
                    float* out) noexcept;
-  /// sum((a - b)^2) of the codes in two rows of short_codes: 7-bit values behind the first four
-  /// bytes, which do not count. `bytes` is a multiple of 64, and so is each address. Exact.
-  std::uint32_t (*code_l2_squared)(const std::byte* a, const std::byte* b,
-                                   std::size_t bytes) noexcept;
-  /// sums[i] = code_l2_squared(a, rows[i], bytes) for `count` rows.
-  void (*code_l2_squared_many)(const std::byte* a, const std::byte* const* rows, std::size_t count,
-                               std::size_t bytes, std::uint32_t* sums) noexcept;
+  /// Of rows of 7-bit codes, a byte each, of 4-bit codes, two in a byte, and of single bits.
+  short_code_kernels codes7;
+  short_code_kernels codes4;
+  short_code_kernels codes1;
   /// sum(row * high) and sum(row * low) over all `bytes`, unsigned in the row and signed in the
   /// other two. `bytes` is a multiple of 64, and so is each address. Exact.
   code_sums (*code_dots)(const std::byte* row, const std::byte* high, const std::byte* low,

@@ -1,5 +1,7 @@
 // Portable kernels. Eight independent sums keep the additions from waiting for each other and let
 // the compiler use whatever vectors the baseline has.
+#include <bit>
+
 #include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
 
@@ -42,19 +44,30 @@ float squared_norm(const float* a, std::size_t n) noexcept {
   return dot(a, a, n);
 }
 
+// Of the codes in one byte.
+template <unsigned Bits>
+std::uint32_t squares_of(unsigned a, unsigned b) noexcept {
+  if constexpr (Bits == 7)
+    return (a - b) * (a - b);
+  else if constexpr (Bits == 4)
+    return (a % 16 - b % 16) * (a % 16 - b % 16) + (a / 16 - b / 16) * (a / 16 - b / 16);
+  else
+    return static_cast<std::uint32_t>(std::popcount(a ^ b));
+}
+
+template <unsigned Bits>
 std::uint32_t code_l2_squared(const std::byte* a, const std::byte* b, std::size_t bytes) noexcept {
   std::uint32_t sum = 0;
-  for (std::size_t i = 4; i < bytes; ++i) {
-    const int difference = static_cast<int>(a[i]) - static_cast<int>(b[i]);
-    sum += static_cast<std::uint32_t>(difference * difference);
-  }
+  for (std::size_t i = 4; i < bytes; ++i)
+    sum += squares_of<Bits>(static_cast<unsigned>(a[i]), static_cast<unsigned>(b[i]));
   return sum;
 }
 
+template <unsigned Bits>
 void code_l2_squared_many(const std::byte* a, const std::byte* const* rows, std::size_t count,
                           std::size_t bytes, std::uint32_t* sums) noexcept {
   for (std::size_t i = 0; i < count; ++i)
-    sums[i] = code_l2_squared(a, rows[i], bytes);
+    sums[i] = code_l2_squared<Bits>(a, rows[i], bytes);
 }
 
 void products(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
@@ -140,8 +153,9 @@ const kernel_table scalar_kernels{
     .dot = dot,
     .squared_norm = squared_norm,
     .products = products,
-    .code_l2_squared = code_l2_squared,
-    .code_l2_squared_many = code_l2_squared_many,
+    .codes7 = {code_l2_squared<7>, code_l2_squared_many<7>},
+    .codes4 = {code_l2_squared<4>, code_l2_squared_many<4>},
+    .codes1 = {code_l2_squared<1>, code_l2_squared_many<1>},
     .code_dots = code_dots,
     .code_row_sums = code_row_sums,
     .code_hits = code_hits<scalar_code_lanes>,

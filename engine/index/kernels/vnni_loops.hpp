@@ -9,63 +9,63 @@
 #include <cstring>
 
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/short_code_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
 
-constexpr __mmask64 everything = ~__mmask64{0};
-constexpr __mmask64 behind_header = ~__mmask64{0xF};
+/// For short_code_loops.hpp.
+struct vnni_code_lanes {
+  using sums = __m512i;
+  static constexpr std::size_t bytes = 64;
 
-// Adds the squares of the differences of 64 codes to `sum`. Differences of 7-bit codes fit a signed
-// byte, which dpbusd wants on one side.
-inline __m512i add_squares(__m512i a, const std::byte* row, __mmask64 counted,
-                           __m512i sum) noexcept {
-  const __m512i difference =
-      _mm512_maskz_abs_epi8(counted, _mm512_sub_epi8(a, _mm512_load_si512(row)));
-  return _mm512_dpbusd_epi32(sum, difference, difference);
-}
+  static sums zero() noexcept { return _mm512_setzero_si512(); }
+  static __m512i load(const std::byte* from) noexcept { return _mm512_load_si512(from); }
+  static __m512i load_behind_header(const std::byte* from) noexcept {
+    return _mm512_maskz_loadu_epi8(~__mmask64{0xF}, from);
+  }
 
-inline std::uint32_t code_l2_squared_vnni(const std::byte* a, const std::byte* b,
-                                          std::size_t bytes) noexcept {
-  __m512i sum = add_squares(_mm512_load_si512(a), b, behind_header, _mm512_setzero_si512());
-  for (std::size_t i = 64; i < bytes; i += 64)
-    sum = add_squares(_mm512_load_si512(a + i), b + i, everything, sum);
-  return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
-}
-
-inline __m256i halves(__m512i sum) noexcept {
-  return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
-}
-
-// Four rows at a time: their sums are independent, and are added up across lanes together.
-inline void code_l2_squared_many_vnni(const std::byte* a, const std::byte* const* rows,
-                                      std::size_t count, std::size_t bytes,
-                                      std::uint32_t* sums) noexcept {
-  std::size_t row = 0;
-  for (; row + 4 <= count; row += 4) {
-    const std::byte* const* four = rows + row;
-    const __m512i first = _mm512_load_si512(a);
-    const __m512i zero = _mm512_setzero_si512();
-    __m512i s0 = add_squares(first, four[0], behind_header, zero);
-    __m512i s1 = add_squares(first, four[1], behind_header, zero);
-    __m512i s2 = add_squares(first, four[2], behind_header, zero);
-    __m512i s3 = add_squares(first, four[3], behind_header, zero);
-    for (std::size_t i = 64; i < bytes; i += 64) {
-      const __m512i next = _mm512_load_si512(a + i);
-      s0 = add_squares(next, four[0] + i, everything, s0);
-      s1 = add_squares(next, four[1] + i, everything, s1);
-      s2 = add_squares(next, four[2] + i, everything, s2);
-      s3 = add_squares(next, four[3] + i, everything, s3);
+  template <unsigned Bits>
+  static sums squares(__m512i a, __m512i b, sums sum) noexcept {
+    const __m512i low = _mm512_set1_epi8(0x0F);
+    if constexpr (Bits == 7) {
+      return add(a, b, sum);
+    } else if constexpr (Bits == 4) {
+      sum = add(_mm512_and_si512(a, low), _mm512_and_si512(b, low), sum);
+      return add(_mm512_and_si512(_mm512_srli_epi16(a, 4), low),
+                 _mm512_and_si512(_mm512_srli_epi16(b, 4), low), sum);
+    } else {
+      const __m512i counts =
+          _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+      const __m512i differ = _mm512_xor_si512(a, b);
+      const __m512i set = _mm512_add_epi8(
+          _mm512_shuffle_epi8(counts, _mm512_and_si512(differ, low)),
+          _mm512_shuffle_epi8(counts, _mm512_and_si512(_mm512_srli_epi16(differ, 4), low)));
+      return _mm512_dpbusd_epi32(sum, set, _mm512_set1_epi8(1));
     }
-    const __m256i s01 = _mm256_hadd_epi32(halves(s0), halves(s1));
-    const __m256i s23 = _mm256_hadd_epi32(halves(s2), halves(s3));
+  }
+
+  static std::uint32_t total(sums sum) noexcept {
+    return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
+  }
+  static void totals(const sums (&s)[4], std::uint32_t* out) noexcept {
+    const __m256i s01 = _mm256_hadd_epi32(halves(s[0]), halves(s[1]));
+    const __m256i s23 = _mm256_hadd_epi32(halves(s[2]), halves(s[3]));
     const __m256i all = _mm256_hadd_epi32(s01, s23);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + row),
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
                      _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
   }
-  for (; row < count; ++row)
-    sums[row] = code_l2_squared_vnni(a, rows[row], bytes);
-}
+
+ private:
+  // Differences of 7-bit codes fit a signed byte, which dpbusd wants on one side.
+  static sums add(__m512i a, __m512i b, sums sum) noexcept {
+    const __m512i difference = _mm512_abs_epi8(_mm512_sub_epi8(a, b));
+    return _mm512_dpbusd_epi32(sum, difference, difference);
+  }
+  static __m256i halves(sums sum) noexcept {
+    return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+  }
+};
 
 // Two sums each, since the next dpbusd would wait for the one before.
 inline code_sums code_dots_vnni(const std::byte* row, const std::byte* high, const std::byte* low,
