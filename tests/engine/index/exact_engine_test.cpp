@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "engine/index/exact_codes.hpp"
+#include "engine/index/exact_cost.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/flat_index.hpp"
 #include "engine/index/kernels/tile_loops.hpp"
@@ -288,6 +289,20 @@ struct plain_lanes {
     return append_hits(mask, row, first, hits);
   }
 };
+
+TEST_CASE("exact engine: the cost of a search is known, and grows with rows and dimension") {
+  const auto& cost = exact_cost::here();
+  CHECK(&cost == &exact_cost::here());
+  CHECK(cost.alone(0, 64) == 0);
+  for (const std::uint32_t dimension : {1u, 64u, 784u, 65'536u}) {
+    CHECK(cost.alone(1000, dimension) > 0);
+    CHECK(cost.batched(1000, dimension) > 0);
+    CHECK(cost.alone(2000, dimension) == Approx(2 * cost.alone(1000, dimension)));
+    CHECK(cost.batched(2000, dimension) == Approx(2 * cost.batched(1000, dimension)));
+  }
+  CHECK(cost.alone(1000, 784) <= cost.alone(1000, 1536));
+  CHECK(cost.batched(1000, 784) <= cost.batched(1000, 1536));
+}
 
 TEST_CASE("exact engine: the loop over tiles finds the pairs that plain arithmetic finds") {
   for (const std::size_t groups : {1u, 2u, 3u, 8u}) {
