@@ -127,11 +127,11 @@ result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
   case index_kind::flat:
     return load_flat(sections, expected, fetch);
   case index_kind::ivf_flat:
-    return load(std::type_identity<ivf_flat_index>());
+    return ivf_flat_index::load(sections, dimension, distance, params, fetch);
   case index_kind::ivf_pq:
-    return load(std::type_identity<ivf_pq_index>());
+    return ivf_pq_index::load(sections, dimension, distance, params, fetch);
   case index_kind::kd_tree:
-    return load(std::type_identity<kd_tree_index>());
+    return kd_tree_index::load(sections, dimension, distance, fetch);
   case index_kind::hnsw:
     break;
   }

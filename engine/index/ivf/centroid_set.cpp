@@ -7,7 +7,7 @@
 namespace hearth::engine::index {
 namespace {
 
-constexpr std::size_t column_unit = 16;  // of kernel_table::multiply
+constexpr std::size_t column_unit = 16;  // of kernel_table::column_products
 
 std::span<float> scratch(std::vector<float>& of_this_thread, std::size_t size) {
   if (of_this_thread.size() < size)
@@ -43,14 +43,14 @@ void centroid_set::squared_distances(const float* point, float* out) const {
   for (std::size_t d = 0; d < dimension_; ++d)
     centred[d] = point[d] - mean_[d];
   const float squared_norm = kernel_.squared_norm(centred.data(), dimension_);
-  kernel_.multiply(centred.data(), dimension_, matrix_.data(), columns_, out);
+  kernel_.column_products(centred.data(), dimension_, matrix_.data(), columns_, out);
   for (std::size_t c = 0; c < columns_; ++c)
     out[c] = std::max(squared_norm + (squared_norms_[c] - 2 * out[c]), 0.0F);
   pad(out);
 }
 
 void centroid_set::negative_products(const float* point, float* out) const {
-  kernel_.multiply(point, dimension_, matrix_.data(), columns_, out);
+  kernel_.column_products(point, dimension_, matrix_.data(), columns_, out);
   const float of_mean = kernel_.dot(point, mean_.data(), dimension_);
   for (std::size_t c = 0; c < columns_; ++c)
     out[c] = -of_mean - out[c];

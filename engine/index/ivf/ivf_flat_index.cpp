@@ -9,6 +9,7 @@
 #include "engine/index/ivf/centroid_set.hpp"
 #include "engine/index/ivf/kmeans.hpp"
 #include "engine/index/ivf/list_search.hpp"
+#include "engine/index/nearest_hits.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -24,20 +25,11 @@ list_layout layout_for(std::uint32_t dimension) {
   return {static_cast<std::uint32_t>(rows), {{row_bytes, 1}}};
 }
 
-struct precise_hit {
-  row_id row = 0;
-  double distance = 0;
-
-  friend bool operator<(const precise_hit& a, const precise_hit& b) noexcept {
-    return a.distance < b.distance || (a.distance == b.distance && a.row < b.row);
-  }
-};
-
 // Offers the rows of `list` to `best`, and answers how many there are; nothing as soon as a
 // distance is not finite.
-template <class Hit, class Distance>
+template <class Real, class Distance>
 bool offer_list(const inverted_lists& lists, std::uint32_t list, const row_directory& rows,
-                const Distance& distance, nearest_of_many<Hit>& best) {
+                const Distance& distance, nearest_hits<Real>& best) {
   const std::size_t row_bytes = lists.row_bytes();
   bool finite = true;
   lists.for_each_block(list, [&](const inverted_lists::block_view& block) {
@@ -49,37 +41,23 @@ bool offer_list(const inverted_lists& lists, std::uint32_t list, const row_direc
       if (!(found <= best.limit()))
         continue;
       if (const auto row = rows.row_at(block.slots[at]))
-        best.offer(Hit{.row = *row, .distance = found});
+        best.offer({found, *row});
     }
   });
   return finite;
 }
 
-float saturated(double distance) noexcept {
-  constexpr auto largest = static_cast<double>(std::numeric_limits<float>::max());
-  return static_cast<float>(std::clamp(distance, -largest, largest));
-}
-
 struct search_memory {
   std::vector<float> scores;
   std::vector<scored_list> order;
-  nearest_of_many<neighbor> best;
-  nearest_of_many<precise_hit> precise;
+  nearest_hits<float> best;
+  nearest_hits<double> precise;
 
   static search_memory& of_this_thread() {
     thread_local search_memory mine;
     return mine;
   }
 };
-
-std::vector<neighbor> reported(std::span<const neighbor> best, const query_distance& distance) {
-  std::vector<neighbor> found;
-  found.reserve(best.size());
-  for (const neighbor& each : best)
-    found.push_back({each.row, distance.reported(each.distance)});
-  std::sort(found.begin(), found.end());
-  return found;
-}
 
 }  // namespace
 
@@ -151,11 +129,11 @@ std::optional<std::vector<neighbor>> ivf_flat_index::find(const structure& in, c
       break;
     if (!offer_list(
             of.lists, next->list, directory(),
-            [&](const float* vector) { return distance.to(vector); }, best))
+            [&](const float* vector) { return distance.of(vector); }, best))
       return std::nullopt;
     seen += of.lists.rows_in(next->list);
   }
-  return reported(best.finish(), distance);
+  return reported(best, [&](float found) { return distance.reported(found); });
 }
 
 std::vector<neighbor> ivf_flat_index::scan(const float* query, std::size_t k) const {
@@ -166,20 +144,16 @@ std::vector<neighbor> ivf_flat_index::scan(const float* query, std::size_t k) co
   bool finite = true;
   for (std::uint32_t list = 0; list < lists.lists() && finite; ++list)
     finite = offer_list(
-        lists, list, directory(), [&](const float* vector) { return distance.to(vector); },
+        lists, list, directory(), [&](const float* vector) { return distance.of(vector); },
         memory.best);
   if (finite)
-    return reported(memory.best.finish(), distance);
+    return reported(memory.best, [&](float found) { return distance.reported(found); });
   memory.precise.start(k);
   for (std::uint32_t list = 0; list < lists.lists(); ++list)
     (void)offer_list(
-        lists, list, directory(), [&](const float* vector) { return distance.exact_to(vector); },
+        lists, list, directory(), [&](const float* vector) { return distance.exact_of(vector); },
         memory.precise);
-  std::vector<neighbor> found;
-  for (const precise_hit& each : memory.precise.finish())
-    found.push_back({each.row, saturated(each.distance)});
-  std::sort(found.begin(), found.end());
-  return found;
+  return reported(memory.precise, saturated);
 }
 
 result<std::unique_ptr<ivf_index::structure>> ivf_flat_index::read(section_reader& sections,

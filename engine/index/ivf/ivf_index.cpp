@@ -16,7 +16,7 @@ namespace {
 // A vector whose squared length is below this has finite squared distances to all others like it.
 constexpr float largest_squared_norm = 1e37F;
 // Rows are encoded and filed so many at a time.
-constexpr std::size_t block_rows = 1024;
+constexpr std::size_t filed_rows = 1024;
 // A search that keeps more than one row in so many looks at all of them.
 constexpr std::size_t rows_per_candidate = 4;
 // With nprobe = 0 a search looks into one list of so many for each candidate.
@@ -65,8 +65,8 @@ result<void> ivf_index::insert(std::span<const row_id> rows, matrix_view vectors
   } catch (const std::bad_alloc&) {
     return fail(errc::no_space, core::format("no memory for {} more vectors", rows.size()));
   }
-  for (std::size_t first = 0; first < rows.size(); first += block_rows) {
-    const std::size_t count = std::min(block_rows, rows.size() - first);
+  for (std::size_t first = 0; first < rows.size(); first += filed_rows) {
+    const std::size_t count = std::min(filed_rows, rows.size() - first);
     insert_block(rows.subspan(first, count),
                  {vectors.data() + first * dimension_, count, dimension_});
     if (training_is_due())
@@ -221,7 +221,7 @@ std::vector<float> ivf_index::sample(std::uint32_t lists) const {
 
 void ivf_index::refile(structure& next) {
   // Many at a time, so that the blocks of a list lie side by side.
-  const std::size_t together = std::max(block_rows, most_refiled_bytes / next.lists.row_bytes());
+  const std::size_t together = std::max(filed_rows, most_refiled_bytes / next.lists.row_bytes());
   batch filed;
   for (slot_id slot = 0; slot < rows_.bound(); ++slot) {
     if (rows_.visible(slot))

@@ -42,7 +42,7 @@ struct search_memory {
   std::vector<float> scores;
   std::vector<scored_list> order;
   product_tables tables;
-  nearest_of_many<scored_slot> best;
+  nearest_slots best;
 
   static search_memory& of_this_thread() {
     thread_local search_memory mine;

@@ -20,22 +20,19 @@ struct scored_slot {
   }
 };
 
-/// The smallest of many scored things. Those that may count are collected, and now and then all but
-/// the best are dropped: cheaper than a heap, because most of what is offered late is too far.
-template <class Scored>
-class nearest_of_many {
-  using real = decltype(Scored::distance);
-
+/// The nearest of many slots. Those that may count are collected, and now and then all but the best
+/// are dropped: cheaper than a heap, because most of what is offered late is too far.
+class nearest_slots {
  public:
   /// Precondition: wanted > 0.
   void start(std::size_t wanted) {
     wanted_ = wanted;
-    limit_ = std::numeric_limits<real>::infinity();
+    limit_ = std::numeric_limits<float>::infinity();
     kept_.clear();
   }
-  /// Nothing that is farther counts any more. Equals do: whatever else orders them decides.
-  [[nodiscard]] real limit() const noexcept { return limit_; }
-  void offer(const Scored& next) {
+  /// Nothing that is farther counts any more.
+  [[nodiscard]] float limit() const noexcept { return limit_; }
+  void offer(const scored_slot& next) {
     if (!(next.distance <= limit_))
       return;
     kept_.push_back(next);
@@ -43,7 +40,7 @@ class nearest_of_many {
       drop_rest();
   }
   /// The best, in no order; fewer than wanted if fewer were offered.
-  [[nodiscard]] std::span<Scored> finish() {
+  [[nodiscard]] std::span<scored_slot> finish() {
     if (kept_.size() > wanted_)
       drop_rest();
     return kept_;
@@ -58,8 +55,8 @@ class nearest_of_many {
   }
 
   std::size_t wanted_ = 1;
-  real limit_ = 0;
-  std::vector<Scored> kept_;
+  float limit_ = 0;
+  std::vector<scored_slot> kept_;
 };
 
 struct scored_list {

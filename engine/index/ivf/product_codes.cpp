@@ -117,7 +117,7 @@ void product_codes::encode(const float* vector, std::byte* codes, float* decoded
   for (std::size_t part = 0; part < parts(); ++part) {
     const std::uint32_t start = model_.starts[part];
     const float* const norms = half_norms_.data() + part * codewords();
-    kernel_.multiply(vector + start, width(part), codebook(part), codewords(), products);
+    kernel_.column_products(vector + start, width(part), codebook(part), codewords(), products);
     std::size_t best = 0;
     for (std::size_t c = 1; c < codewords(); ++c)
       if (norms[c] - products[c] < norms[best] - products[best])
@@ -138,8 +138,8 @@ void product_codes::make_tables(const float* query, product_tables& tables) cons
   auto& products = tables.products_;
   products.resize(padded_parts * codewords());
   for (std::size_t part = 0; part < parts(); ++part)
-    kernel_.multiply(query + model_.starts[part], width(part), codebook(part), codewords(),
-                     products.data() + part * codewords());
+    kernel_.column_products(query + model_.starts[part], width(part), codebook(part), codewords(),
+                            products.data() + part * codewords());
   if (bits() == 8)
     return;
   std::fill(products.begin() + static_cast<std::ptrdiff_t>(parts() * codewords()), products.end(),

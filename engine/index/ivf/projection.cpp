@@ -101,7 +101,7 @@ float projection::apply(const float* point, float* out) const {
 }
 
 void projection::turn(const float* direction, float* out) const noexcept {
-  kernel_.multiply(direction, from_, matrix_.data(), width_, out);
+  kernel_.column_products(direction, from_, matrix_.data(), width_, out);
 }
 
 }  // namespace hearth::engine::index

@@ -1,5 +1,6 @@
 #include "engine/index/kd_tree/kd_tree.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -21,17 +22,6 @@ double absolute_error(std::uint32_t n) noexcept {
 }
 
 }  // namespace
-
-void nearest_rows::offer(const neighbor& next) {
-  if (heap_.size() < k_) {
-    heap_.push_back(next);
-    std::push_heap(heap_.begin(), heap_.end());
-  } else if (next < heap_.front()) {
-    std::pop_heap(heap_.begin(), heap_.end());
-    heap_.back() = next;
-    std::push_heap(heap_.begin(), heap_.end());
-  }
-}
 
 double box_query::nearest(const float* low, const float* high) const noexcept {
   double sum = 0;
@@ -120,11 +110,11 @@ struct kd_tree::visit_context {
   const row_directory& rows;
   const query_distance& distance;
   const box_query& query;
-  nearest_rows& best;
+  nearest_hits<float>& best;
 };
 
 void kd_tree::search(const row_directory& rows, const query_distance& distance,
-                     const box_query& query, nearest_rows& best) const {
+                     const box_query& query, nearest_hits<float>& best) const {
   if (query.nearest(low(0), high(0)) <= static_cast<double>(best.limit()))
     visit(0, {rows, distance, query, best});
 }
@@ -137,11 +127,11 @@ void kd_tree::visit(std::uint32_t at, const visit_context& context) const {
       const slot_id of = slot(i);
       if (of == no_slot)
         continue;
-      const float found = context.distance.to(vector);
+      const float found = context.distance.of(vector);
       if (found > context.best.limit())
         continue;
       if (const auto row = context.rows.row_at(of))
-        context.best.offer({*row, found});
+        context.best.offer({found, *row});
     }
     return;
   }

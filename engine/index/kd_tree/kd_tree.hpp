@@ -1,6 +1,5 @@
 #pragma once
 // A tree of nested boxes over points that do not change.
-#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -8,29 +7,12 @@
 #include <span>
 #include <vector>
 
+#include "engine/index/nearest_hits.hpp"
 #include "engine/index/row_directory.hpp"
 #include "engine/index/vector_index.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
-
-/// The k nearest of what was offered; ties go to the lower row.
-class nearest_rows {
- public:
-  /// Precondition: k > 0.
-  explicit nearest_rows(std::size_t k) : k_(k) {}
-
-  /// Nothing that is farther counts any more; equals may.
-  [[nodiscard]] float limit() const noexcept {
-    return heap_.size() < k_ ? std::numeric_limits<float>::infinity() : heap_.front().distance;
-  }
-  void offer(const neighbor& next);
-  [[nodiscard]] std::vector<neighbor> take() && { return std::move(heap_); }
-
- private:
-  const std::size_t k_;
-  std::vector<neighbor> heap_;  // the farthest in front
-};
 
 /// What a search of boxes knows of its query: bounds on the distances that query_distance computes,
 /// in its units, with room for all rounding, so that leaving a box out never changes an answer.
@@ -73,7 +55,7 @@ class kd_tree {
   }
   /// Offers what may be among the nearest of the visible rows.
   void search(const row_directory& rows, const query_distance& distance, const box_query& query,
-              nearest_rows& best) const;
+              nearest_hits<float>& best) const;
   [[nodiscard]] bool fits_float32(const box_query& query) const noexcept {
     return query.fits_float32(low(0), high(0));
   }

@@ -177,7 +177,8 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
   if (k == 0 || size() == 0)
     return {};
   const forest& now = *forest_.load(std::memory_order_acquire);
-  nearest_rows best(k);
+  thread_local nearest_hits<float> best;
+  best.start(k);
   bool finite = true;
   const std::uint32_t buffered = now.buffered.load(std::memory_order_acquire);
   for (std::uint32_t i = 0; i < buffered && finite; ++i) {
@@ -187,7 +188,7 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
       continue;
     const float found = distance(slot);
     finite = std::isfinite(found);
-    best.offer({*row, found});
+    best.offer({found, *row});
   }
   // Where float32 may not hold a distance, flat_index computes all of them in float64.
   for (const auto& tree : now.trees)
@@ -196,10 +197,7 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
     return scan_exact(rows_, distance, k);
   for (const auto& tree : now.trees)
     tree->search(rows_, distance, boxes, best);
-  auto found = std::move(best).take();
-  for (neighbor& each : found)
-    each.distance = distance.reported(each.distance);
-  std::sort(found.begin(), found.end());
+  auto found = reported(best, [&](float each) { return distance.reported(each); });
   // Rows that were on their way out may have taken places.
   if (found.size() < std::min(k, size()))
     return scan_exact(rows_, distance, k);
@@ -217,9 +215,10 @@ std::vector<std::byte> kd_tree_index::serialize() const {
   return std::move(out).take();
 }
 
-result<std::unique_ptr<kd_tree_index>>
-kd_tree_index::load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
-                    const index_params& /*params*/, const fetch_vectors& fetch) {
+result<std::unique_ptr<kd_tree_index>> kd_tree_index::load(section_reader& sections,
+                                                           std::uint32_t dimension,
+                                                           distance_kind distance,
+                                                           const fetch_vectors& fetch) {
   HEARTH_TRY(const auto rows, sections.next<row_id>(section_tag::rows));
   if (!sections.at_end())
     return fail(errc::corruption, "snapshot: bytes behind the last section");

@@ -48,9 +48,10 @@ class kd_tree_index final : public vector_index {
   [[nodiscard]] std::vector<std::byte> serialize() const override;
 
   /// Makes an index from what serialize() wrote: errc::corruption. Errors of `fetch` are passed on.
-  [[nodiscard]] static result<std::unique_ptr<kd_tree_index>>
-  load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
-       const index_params& params, const fetch_vectors& fetch);
+  [[nodiscard]] static result<std::unique_ptr<kd_tree_index>> load(section_reader& sections,
+                                                                   std::uint32_t dimension,
+                                                                   distance_kind distance,
+                                                                   const fetch_vectors& fetch);
 
  private:
   static constexpr std::uint32_t buffer_rows = 512;

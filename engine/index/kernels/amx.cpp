@@ -1,4 +1,4 @@
-// Kernels for AMX with bytes. Compiled with -mamx-tile -mamx-int8 and the flags of avx512vnni.cpp;
+// Kernels for AMX with bytes. Compiled with -mamx-tile -mamx-int8 and the flags of avx512vbmi.cpp;
 // called only where the CPU has all of them and the kernel lets this process use tiles.
 #include <immintrin.h>
 

@@ -109,8 +109,8 @@ float squared_norm(const float* a, std::size_t n) noexcept {
 
 /// `Registers` registers of columns at a time: enough sums to hide the latency of the FMA.
 template <class Lanes, std::size_t Registers>
-void multiply_columns(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
-                      float* out) noexcept {
+void sum_columns(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                 float* out) noexcept {
   typename Lanes::values sums[Registers];
   for (auto& sum : sums)
     sum = Lanes::zero();
@@ -124,21 +124,21 @@ void multiply_columns(const float* vector, std::size_t n, const float* matrix, s
 }
 
 template <class Lanes>
-void multiply(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
-              float* out) noexcept {
+void column_products(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                     float* out) noexcept {
   std::size_t c = 0;
   for (; c + 8 * Lanes::count <= columns; c += 8 * Lanes::count)
-    multiply_columns<Lanes, 8>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 8>(vector, n, matrix + c, columns, out + c);
   if (c + 4 * Lanes::count <= columns) {
-    multiply_columns<Lanes, 4>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 4>(vector, n, matrix + c, columns, out + c);
     c += 4 * Lanes::count;
   }
   if (c + 2 * Lanes::count <= columns) {
-    multiply_columns<Lanes, 2>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 2>(vector, n, matrix + c, columns, out + c);
     c += 2 * Lanes::count;
   }
   if (c < columns)
-    multiply_columns<Lanes, 1>(vector, n, matrix + c, columns, out + c);
+    sum_columns<Lanes, 1>(vector, n, matrix + c, columns, out + c);
 }
 
 }  // namespace

@@ -164,9 +164,10 @@ TEST_CASE("kd_tree: a vector that was taken out is not offered, even if its slot
   const auto nearest_of = [&](std::span<const float> query) {
     const query_distance distance(vectors, query.data());
     const box_query boxes(query.data(), 3, distance_kind::l2);
-    nearest_rows best(1);
+    nearest_hits<float> best;
+    best.start(1);
     tree.search(rows, distance, boxes, best);
-    return std::move(best).take().front().row;
+    return best.hits().front().row;
   };
   const auto query = data.row(77);
   REQUIRE(nearest_of(query) == 77);
