@@ -51,13 +51,13 @@ double least_seconds(Before&& before, Work&& work) {
 
 // Of one row, for one query, when blocks of rows are read from memory.
 double seconds_alone(std::byte* rows, std::size_t row_bytes, const std::byte* query) {
-  std::array<std::int32_t, block_rows> sums;
-  const std::size_t count = read_bytes / row_bytes / block_rows * block_rows;
+  std::array<std::int32_t, code_block_rows> sums;
+  const std::size_t count = read_bytes / row_bytes / code_block_rows * code_block_rows;
   const double seconds =
       least_seconds([&] { fill_memory(rows, read_bytes); },
                     [&] {
-                      for (std::size_t row = 0; row < count; row += block_rows)
-                        kernels().code_row_sums(rows + row * row_bytes, row_bytes, block_rows,
+                      for (std::size_t row = 0; row < count; row += code_block_rows)
+                        kernels().code_row_sums(rows + row * row_bytes, row_bytes, code_block_rows,
                                                 query, sums.data());
                     });
   return seconds / static_cast<double>(count);
@@ -67,11 +67,11 @@ double seconds_alone(std::byte* rows, std::size_t row_bytes, const std::byte* qu
 double seconds_batched(const std::byte* rows, std::size_t row_bytes, const std::byte* packed) {
   constexpr std::size_t queries = groups * group_queries;
   constexpr std::size_t repeats = 4;
-  const std::array<float, block_rows> terms{};
+  const std::array<float, code_block_rows> terms{};
   const std::array<float, queries> zeros{};
   std::array<float, queries> fixed;
   fixed.fill(-1);
-  std::vector<code_hit> hits(block_rows * queries + 16);
+  std::vector<code_hit> hits(code_block_rows * queries + 16);
   const code_block block{rows, row_bytes, 0, row_bytes, terms.data(), 0, 0};
   const code_queries asked{packed, groups, zeros.data(), fixed.data(), zeros.data(), zeros.data()};
   const double seconds = least_seconds([] {},
@@ -79,7 +79,7 @@ double seconds_batched(const std::byte* rows, std::size_t row_bytes, const std::
                                          for (std::size_t i = 0; i < repeats; ++i)
                                            (void)kernels().code_hits(block, asked, hits.data());
                                        });
-  return seconds / static_cast<double>(repeats * block_rows * queries);
+  return seconds / static_cast<double>(repeats * code_block_rows * queries);
 }
 
 }  // namespace

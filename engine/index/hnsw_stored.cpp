@@ -47,7 +47,7 @@ void hnsw_index::measure_stored(const query_distance& distance, std::span<const 
   const auto there = read_stored(stored_, rows, vectors_.distance(), dimension(), values.data());
   for (std::size_t i = 0; i < order.size(); ++i)
     if (there[i])
-      out[order[i].place] = distance.to(values.data() + i * dimension());
+      out[order[i].place] = distance.of(values.data() + i * dimension());
 }
 
 }  // namespace hearth::engine::index

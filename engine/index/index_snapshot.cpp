@@ -120,9 +120,9 @@ result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
                                                  const snapshot_header& expected,
                                                  const fetch_vectors& fetch,
                                                  const fetch_vectors& stored) {
-  const auto load = [&]<class Index>(std::type_identity<Index>) {
-    return Index::load(sections, expected.dimension, expected.distance, expected.params, fetch);
-  };
+  const std::uint32_t dimension = expected.dimension;
+  const distance_kind distance = expected.distance;
+  const index_params& params = expected.params;
   switch (expected.params.kind) {
   case index_kind::flat:
     return load_flat(sections, expected, fetch);
@@ -135,8 +135,7 @@ result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
   case index_kind::hnsw:
     break;
   }
-  return hnsw_index::load(sections, expected.dimension, expected.distance, expected.params, fetch,
-                          stored);
+  return hnsw_index::load(sections, dimension, distance, params, fetch, stored);
 }
 
 }  // namespace

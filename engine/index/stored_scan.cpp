@@ -72,7 +72,7 @@ std::vector<neighbor> scan_stored(const row_directory& rows, const query_distanc
   nearest_rows<float> nearest(k);
   bool in_range = true;
   for_each_stored(all, stored, kind, dimension, [&](row_id row, const float* vector) {
-    const float each = distance.to(vector);
+    const float each = distance.of(vector);
     in_range = in_range && std::isfinite(each);
     if (in_range)
       nearest.offer(each, row);
@@ -84,7 +84,7 @@ std::vector<neighbor> scan_stored(const row_directory& rows, const query_distanc
     constexpr auto largest = static_cast<double>(std::numeric_limits<float>::max());
     nearest_rows<double> precise(k);
     for_each_stored(all, stored, kind, dimension, [&](row_id row, const float* vector) {
-      precise.offer(distance.exact_to(vector), row);
+      precise.offer(distance.exact_of(vector), row);
     });
     for (const auto& [each, row] : precise.found())
       found.push_back({row, static_cast<float>(std::clamp(each, -largest, largest))});

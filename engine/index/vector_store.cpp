@@ -63,7 +63,7 @@ query_distance::query_distance(const vector_store& vectors, const float* query) 
   offset_ = vectors.distance() == distance_kind::cosine ? 1.0f : 0.0f;
 }
 
-double query_distance::exact_to(const float* stored) const noexcept {
+double query_distance::exact_of(const float* stored) const noexcept {
   switch (vectors_.distance()) {
   case distance_kind::l2:
     return l2_in_float64(query_, stored, vectors_.dimension());

@@ -61,9 +61,9 @@ class query_distance {
   /// `query` is normalized already if the distance is cosine, and outlives this.
   query_distance(const vector_store& vectors, const float* query) noexcept;
 
-  [[nodiscard]] float operator()(slot_id slot) const noexcept { return to(vectors_.at(slot)); }
+  [[nodiscard]] float operator()(slot_id slot) const noexcept { return of(vectors_.at(slot)); }
   /// The distance to a vector that is not in the store, of length 1 (or 0) if that is cosine.
-  [[nodiscard]] float to(const float* vector) const noexcept {
+  [[nodiscard]] float of(const float* vector) const noexcept {
     return offset_ + scale_ * sum_(query_, vector, vectors_.dimension());
   }
   const std::byte* prefetch(slot_id slot) const noexcept { return vectors_.prefetch(slot); }
@@ -73,8 +73,8 @@ class query_distance {
                scale_ * sum_(query_, reinterpret_cast<const float*>(each), vectors_.dimension());
   }
   /// The reported distance, computed in float64: finite for all finite vectors.
-  [[nodiscard]] double exact(slot_id slot) const noexcept { return exact_to(vectors_.at(slot)); }
-  [[nodiscard]] double exact_to(const float* stored) const noexcept;
+  [[nodiscard]] double exact(slot_id slot) const noexcept { return exact_of(vectors_.at(slot)); }
+  [[nodiscard]] double exact_of(const float* stored) const noexcept;
   /// What operator() gave, as distance_kind defines it.
   [[nodiscard]] float reported(float distance) const noexcept;
 

@@ -64,7 +64,7 @@ const kernel_table amx_kernels{
     .dot = dot<avx512_lanes>,
     .squared_norm = squared_norm<avx512_lanes>,
     .products = products<avx512_lanes>,
-    .multiply = multiply<avx512_lanes>,
+    .column_products = column_products<avx512_lanes>,
     .codes7 = short_code_loops<vnni_code_lanes, 7>,
     .codes4 = short_code_loops<vnni_code_lanes, 4>,
     .codes1 = short_code_loops<vnni_code_lanes, 1>,

@@ -46,7 +46,7 @@ const kernel_table avx2_kernels{
     .dot = dot<avx2_lanes>,
     .squared_norm = squared_norm<avx2_lanes>,
     .products = products<avx2_lanes>,
-    .multiply = multiply<avx2_lanes>,
+    .column_products = column_products<avx2_lanes>,
     .codes7 = short_code_loops<avx2_short_code_lanes, 7>,
     .codes4 = short_code_loops<avx2_short_code_lanes, 4>,
     .codes1 = short_code_loops<avx2_short_code_lanes, 1>,

@@ -100,8 +100,8 @@ struct kernel_table {
   void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
                    float* out) noexcept;
   /// out[c] = sum(vector[i] * matrix[i * columns + c]) over i < n. `columns` is a multiple of 16.
-  void (*multiply)(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
-                   float* out) noexcept;
+  void (*column_products)(const float* vector, std::size_t n, const float* matrix,
+                          std::size_t columns, float* out) noexcept;
   /// Of rows of 7-bit codes, a byte each, of 4-bit codes, two in a byte, and of single bits.
   short_code_kernels codes7;
   short_code_kernels codes4;

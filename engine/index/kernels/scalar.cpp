@@ -77,8 +77,8 @@ void products(const float* matrix, std::size_t rows, std::size_t columns, const 
     out[row] = dot(matrix + row * columns, vector, columns);
 }
 
-void multiply(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
-              float* out) noexcept {
+void column_products(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                     float* out) noexcept {
   constexpr std::size_t together = 16;
   for (std::size_t c = 0; c < columns; c += together) {
     float sums[together] = {};
@@ -188,7 +188,7 @@ const kernel_table scalar_kernels{
     .dot = dot,
     .squared_norm = squared_norm,
     .products = products,
-    .multiply = multiply,
+    .column_products = column_products,
     .codes7 = {code_l2_squared<7>, code_l2_squared_many<7>},
     .codes4 = {code_l2_squared<4>, code_l2_squared_many<4>},
     .codes1 = {code_l2_squared<1>, code_l2_squared_many<1>},
