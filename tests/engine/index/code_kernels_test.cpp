@@ -21,7 +21,7 @@ struct block_case {
   static constexpr std::size_t first = 12;
   static constexpr std::size_t end = 176;
 
-  explicit block_case(std::size_t groups_) : groups(groups_) {
+  explicit block_case(std::size_t of_queries) : groups(of_queries) {
     std::mt19937 random(1);
     std::byte* const row = row_room.of(block_rows * row_bytes);
     std::byte* const query = query_room.of(queries() * row_bytes);
@@ -83,6 +83,7 @@ struct block_case {
     std::vector<code_hit> hits(block_rows * queries() + 16);
     const std::size_t count = code_hits(block(), asked(), hits.data());
     std::vector<std::pair<std::size_t, std::size_t>> pairs;
+    pairs.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
       pairs.emplace_back(hits[i].row, hits[i].query);
     std::sort(pairs.begin(), pairs.end());

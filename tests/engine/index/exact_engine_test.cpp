@@ -298,6 +298,7 @@ TEST_CASE("flat with codes: readers find what stays while rows change and codes 
   std::atomic<std::size_t> wrong = 0;
   std::atomic<std::size_t> searches = 0;
   std::vector<std::jthread> readers;
+  readers.reserve(2);
   for (std::size_t reader = 0; reader < 2; ++reader)
     readers.emplace_back([&, reader] {
       for (std::size_t at = reader; !done; at = (at + 7) % (kept - 16)) {
