@@ -85,6 +85,7 @@ matrix_view part_of(matrix_view all, std::size_t first, std::size_t last) {
 void search_on_threads(const vector_index& index, matrix_view queries, std::size_t k,
                        std::size_t threads) {
   std::vector<std::jthread> workers;
+  workers.reserve(threads);
   for (std::size_t t = 0; t < threads; ++t)
     workers.emplace_back([&, t] {
       const auto part =
