@@ -23,17 +23,17 @@ struct block_case {
 
   explicit block_case(std::size_t of_queries) : groups(of_queries) {
     std::mt19937 random(1);
-    std::byte* const row = row_room.of(block_rows * row_bytes);
+    std::byte* const row = row_room.of(code_block_rows * row_bytes);
     std::byte* const query = query_room.of(queries() * row_bytes);
     // The extremes, where 16-bit sums of an instruction set would saturate, are frequent.
-    for (std::size_t i = 0; i < block_rows * row_bytes; ++i)
+    for (std::size_t i = 0; i < code_block_rows * row_bytes; ++i)
       row[i] = static_cast<std::byte>(i % 3 != 0 ? 255 : random() % 256);
     for (std::size_t i = 0; i < queries() * row_bytes; ++i) {
       const std::size_t at = i / (4 * group_queries) % (row_bytes / 4) * 4 + i % 4;
       const int value = i % 5 != 0 ? static_cast<int>(random() % 256) - 128 : 127;
       query[i] = static_cast<std::byte>(at >= first && at < end ? value : 0);
     }
-    for (std::size_t r = 0; r < block_rows; ++r)
+    for (std::size_t r = 0; r < code_block_rows; ++r)
       terms.push_back(static_cast<float>(random() % 1000));
     for (std::size_t q = 0; q < queries(); ++q) {
       // All sums are whole halves: exact in float32.
@@ -51,7 +51,7 @@ struct block_case {
   [[nodiscard]] int sum(std::size_t row, std::size_t query) {
     const std::byte* const packed =
         query_room.of(queries() * row_bytes) + query / group_queries * group_queries * row_bytes;
-    const std::byte* const codes = row_room.of(block_rows * row_bytes) + row * row_bytes;
+    const std::byte* const codes = row_room.of(code_block_rows * row_bytes) + row * row_bytes;
     int sum = 0;
     for (std::size_t at = 0; at < row_bytes; ++at)
       sum += static_cast<int>(codes[at]) *
@@ -59,7 +59,7 @@ struct block_case {
     return sum;
   }
   [[nodiscard]] code_block block() {
-    return {row_room.of(block_rows * row_bytes), row_bytes, first, end, terms.data(), 3, 7};
+    return {row_room.of(code_block_rows * row_bytes), row_bytes, first, end, terms.data(), 3, 7};
   }
   [[nodiscard]] code_queries asked() {
     return {query_room.of(queries() * row_bytes),
@@ -71,7 +71,7 @@ struct block_case {
   }
   [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> expected() {
     std::vector<std::pair<std::size_t, std::size_t>> pairs;
-    for (std::size_t r = 0; r < block_rows; ++r)
+    for (std::size_t r = 0; r < code_block_rows; ++r)
       for (std::size_t q = 0; q < queries(); ++q)
         if (terms[r] + scale[q] * static_cast<float>(sum(r, q)) <=
             fixed[q] + 3 * per_error[q] + 7 * per_spread[q])
@@ -80,7 +80,7 @@ struct block_case {
   }
   template <class Hits>
   [[nodiscard]] std::vector<std::pair<std::size_t, std::size_t>> found_by(Hits&& code_hits) {
-    std::vector<code_hit> hits(block_rows * queries() + 16);
+    std::vector<code_hit> hits(code_block_rows * queries() + 16);
     const std::size_t count = code_hits(block(), asked(), hits.data());
     std::vector<std::pair<std::size_t, std::size_t>> pairs;
     pairs.reserve(count);
