@@ -31,6 +31,13 @@ namespace hearth::actors {
   }
 }
 
+/// What actor_failure() was given, or how CAF puts it.
+[[nodiscard]] inline std::string describe(const caf::error& reason) {
+  const auto& context = reason.context();
+  return context.match_elements<std::string>() ? context.get_as<std::string>(0)
+                                               : caf::to_string(reason);
+}
+
 /// CAF's time-outs as durations.
 [[nodiscard]] inline caf::duration caf_duration(std::chrono::milliseconds time) {
   return caf::duration(time);

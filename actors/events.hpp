@@ -25,6 +25,7 @@ inline constexpr event_id snapshot_loaded{303, "snapshot_loaded"};
 inline constexpr event_id snapshot_refused{304, "snapshot_refused"};
 inline constexpr event_id snapshot_written{305, "snapshot_written"};
 inline constexpr event_id snapshot_failed{306, "snapshot_failed"};
+inline constexpr event_id index_switched{307, "index_switched"};
 inline constexpr event_id shard_failed{310, "shard_failed"};
 inline constexpr event_id shard_restarted{311, "shard_restarted"};
 

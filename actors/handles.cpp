@@ -119,6 +119,18 @@ void embedded_namespace::flush(lsn_t lsn, completion<lsn_t> done) {
             });
 }
 
+void embedded_namespace::alter(namespace_request request, completion<namespace_config> done) {
+  with_port(call<namespace_config>(store_->runtime().calls(), std::move(done)),
+            [request = std::move(request)](const namespace_port& port, namespace_lease lease,
+                                           call<namespace_config> answer) mutable {
+              const auto owner = caf::actor_cast<namespace_actor>(port.owner.lock());
+              if (owner)
+                caf::anon_send(owner,
+                               namespace_alter{std::make_shared<const alter_job>(
+                                   std::move(lease), std::move(request), std::move(answer))});
+            });
+}
+
 void embedded_namespace::search(search_query query, completion<search_result> done) {
   if (auto valid = validate(query, config_); !valid)
     return refuse(std::move(done), std::move(valid).error());

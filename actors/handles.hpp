@@ -28,6 +28,7 @@ class embedded_namespace final : public namespace_handle,
   void scan(scan_query query, completion<scan_page> done) override;
   void info(completion<namespace_info> done) override;
   void flush(lsn_t lsn, completion<lsn_t> done) override;
+  void alter(namespace_request request, completion<namespace_config> done) override;
 
  private:
   using port_ptr = std::shared_ptr<namespace_port>;

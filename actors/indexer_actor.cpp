@@ -33,7 +33,7 @@ class indexer_state {
   void start(index_listener listener, indexer_options options) {
     listener_ = std::move(listener);
     options_ = std::move(options);
-    config_ = space().config();
+    dimension_ = space().config()->dimension;
     self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
       return fail(error{errc::internal, describe(thrown), {}, 0});
     });
@@ -50,8 +50,8 @@ class indexer_state {
         options_.log->warning(events::snapshot_refused,
                               core::format("{} shard {}: {}; building from storage", space().name(),
                                            options_.shard, to_string(loaded.error())));
-      main_ = options_.parts.make_index(config_->dimension, config_->distance, config_->index,
-                                         stored_vectors());
+      main_ =
+          options_.parts.make_index(dimension_, set().distance(), set().params(), stored_vectors());
       cursor_ = 0;
       options_.log->info(events::index_building,
                          core::format("{} shard {}", space().name(), options_.shard));
@@ -118,6 +118,7 @@ class indexer_state {
 
  private:
   [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
+  [[nodiscard]] index_set& set() const noexcept { return *options_.set; }
 
   caf::error fail(const error& reason) {
     options_.log->error(events::shard_failed, core::format("{} shard {}: {}", space().name(),
@@ -128,19 +129,19 @@ class indexer_state {
   void stop(const error& reason) { self_->quit(fail(reason)); }
 
   [[nodiscard]] bool own(row_id row) const noexcept {
-    return space().shard_of(row) == options_.shard;
+    return set().shard_of(row) == options_.shard;
   }
 
   [[nodiscard]] engine::index::snapshot_header make_header(lsn_t lsn) const {
     const auto identity = space().store().identity();
     engine::index::snapshot_header header;
-    header.dimension = config_->dimension;
-    header.distance = config_->distance;
-    header.params = config_->index;
+    header.dimension = dimension_;
+    header.distance = set().distance();
+    header.params = set().params();
     header.lsn = lsn;
     std::ranges::copy(identity.uuid, header.store_uuid);
     header.shard = static_cast<std::uint32_t>(options_.shard);
-    header.shards = config_->shards;
+    header.shards = static_cast<std::uint32_t>(set().shards());
     return header;
   }
 
@@ -155,7 +156,7 @@ class indexer_state {
 
   // Loads the index and answers up to which row it is complete. not_found: there is no snapshot.
   result<row_id> load_snapshot() {
-    if (config_->index.kind == index_kind::flat)
+    if (set().params().kind == index_kind::flat)
       return hearth::fail(errc::not_found, "flat indexes have no snapshots");
     HEARTH_TRY(auto view, space().store().read());
     const auto most = snapshot_base_bytes + snapshot_row_bytes * view->vector_count();
@@ -171,11 +172,11 @@ class indexer_state {
       }
       return view->vectors(rows, out);
     };
-    HEARTH_TRY(auto loaded, engine::index::decode_snapshot(bytes, make_header(0), fetch, stored_vectors()));
-    HEARTH_TRY(const auto complete,
-               replay(*view, loaded.lsn, loaded.last_row, *loaded.index));
+    HEARTH_TRY(auto loaded,
+               engine::index::decode_snapshot(bytes, make_header(0), fetch, stored_vectors()));
+    HEARTH_TRY(const auto complete, replay(*view, loaded.lsn, loaded.last_row, *loaded.index));
     main_ = std::move(loaded.index);
-    space().shard(options_.shard).snapshot_lsn = loaded.lsn;
+    set().shard(options_.shard).snapshot_lsn = loaded.lsn;
     options_.log->info(events::snapshot_loaded,
                        core::format("{} shard {}: {} rows, lsn {}", space().name(), options_.shard,
                                     main_->size(), loaded.lsn));
@@ -209,7 +210,6 @@ class indexer_state {
   }
 
   result<void> take_page(bool& ended) {
-    const auto dimension = config_->dimension;
     std::vector<row_id> rows;
     std::vector<float> vectors;
     ended = true;
@@ -232,7 +232,7 @@ class indexer_state {
       };
       HEARTH_CHECK(view->for_each_vector(cursor_, visit));
     }
-    return insert_new(rows, matrix_view(vectors.data(), rows.size(), dimension));
+    return insert_new(rows, matrix_view(vectors.data(), rows.size(), dimension_));
   }
 
   // Rows may be there already: a build and the tail overlap where they meet.
@@ -258,7 +258,7 @@ class indexer_state {
   indexer_actor::pointer self_;
   index_listener listener_;
   indexer_options options_;
-  std::shared_ptr<const namespace_config> config_;  // of the index; the namespace's may move on
+  std::uint32_t dimension_ = 0;
   std::shared_ptr<engine::index::vector_index> main_;
   row_id cursor_ = 0;       // every own row up to here has been taken
   bool loaded_ = false;     // from a snapshot: searched while it catches up

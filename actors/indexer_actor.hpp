@@ -88,6 +88,7 @@ using index_listener =
 
 struct indexer_options {
   std::shared_ptr<open_namespace> space;
+  std::shared_ptr<index_set> set;  ///< that the shard is of
   std::size_t shard = 0;
   namespace_parts parts;
   std::shared_ptr<logger> log = null_logger();

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "actors/events.hpp"
+#include "actors/shard_group.hpp"
 #include "core/format.hpp"
 
 namespace hearth::actors {
@@ -13,12 +14,6 @@ namespace hearth::actors {
 namespace {
 
 using namespace std::chrono_literals;
-
-/// A shard that keeps failing is started again after ever longer pauses.
-constexpr std::chrono::milliseconds first_restart_pause = 10ms;
-constexpr std::chrono::milliseconds longest_restart_pause = 30s;
-/// A shard that lived this long starts over with the first pause.
-constexpr auto healthy_after = 60s;
 
 class namespace_state {
  public:
@@ -41,31 +36,42 @@ class namespace_state {
   }
 
   caf::result<namespace_opened> open(const namespace_request& request);
+  void alter(const std::shared_ptr<const alter_job>& job);
   namespace_closing close(const namespace_close& message);
   void check_idle();
-  void start_shard(std::size_t index);
+  void restart(const restart_shard& message);
+  void ready(std::uint64_t group);
+  void unused(std::uint64_t group);
 
  private:
-  struct shard_child {
-    shard_actor actor;
-    std::uint64_t epoch = 0;
-    std::chrono::milliseconds pause = first_restart_pause;
-    caf::actor_clock::time_point started;
+  /// What an opening or an alteration wants the configuration to be, and who waits for it.
+  struct wish {
+    std::function<result<namespace_config>(const namespace_config&)> wanted;
+    std::function<void(std::optional<error>)> answer;
   };
+  using group_ptr = std::unique_ptr<shard_group>;
 
   [[nodiscard]] logger& log() const noexcept { return *options_.runtime.log; }
   [[nodiscard]] open_namespace& space() const noexcept { return *port_->space; }
+  [[nodiscard]] namespace_actor self() const {
+    return caf::actor_cast<namespace_actor>(caf::strong_actor_ptr(self_->ctrl()));
+  }
   [[nodiscard]] std::chrono::milliseconds timeout() const noexcept {
     return options_.runtime.request_timeout;
   }
 
   [[nodiscard]] result<void> open_store();
+  void spawn_children(std::shared_ptr<open_namespace> space);
   void serve_waiting();
-  [[nodiscard]] result<void> serve(const namespace_request& request,
-                                   caf::typed_response_promise<namespace_opened> answer);
-  void reconfigure(namespace_config config, caf::typed_response_promise<namespace_opened> answer);
+  [[nodiscard]] result<void> serve(const wish& which);
+  void configure(namespace_config config, const wish& which);
   void take_over(const namespace_config& config);
-  void replace_shards();
+  [[nodiscard]] group_ptr make_group(std::shared_ptr<index_set> set);
+  void build(const namespace_config& config);
+  void drop_build();
+  void switch_index();
+  void publish(const shard_group& group);
+  [[nodiscard]] std::vector<shard_group*> groups() const;
   void arm_idle_check();
   void child_down(const caf::down_msg& message);
   void stop_shards();
@@ -75,9 +81,12 @@ class namespace_state {
   namespace_actor::pointer self_;
   namespace_options options_;
   std::shared_ptr<namespace_port> port_;
-  std::deque<std::pair<namespace_request, caf::typed_response_promise<namespace_opened>>> waiting_;
-  bool reconfiguring_ = false;
-  std::vector<shard_child> shards_;
+  std::deque<wish> waiting_;
+  bool configuring_ = false;
+  std::uint64_t last_group_ = 0;
+  group_ptr serving_;               // what searches read
+  group_ptr coming_;                // what is built to replace it; null if nothing is
+  std::vector<group_ptr> leaving_;  // replaced; some search still reads it
   std::size_t shards_stopping_ = 0;
   std::uint64_t calls_seen_ = 0;
   caf::actor_clock::time_point last_call_;
@@ -86,23 +95,37 @@ class namespace_state {
 
 caf::result<namespace_opened> namespace_state::open(const namespace_request& request) {
   auto answer = self_->make_response_promise<namespace_opened>();
-  waiting_.push_back({request, answer});
+  waiting_.push_back(
+      {[request](const auto& existing) { return reconcile(existing, request); },
+       [this, answer](std::optional<error> failure) mutable {
+         answer.deliver(namespace_opened{failure ? nullptr : port_, std::move(failure)});
+       }});
   serve_waiting();
   return answer;
 }
 
-// One request at a time: two that change different parameters must not undo each other.
+void namespace_state::alter(const std::shared_ptr<const alter_job>& job) {
+  waiting_.push_back({[job](const auto& existing) { return core::alter(existing, job->request); },
+                      [this, job](std::optional<error> failure) {
+                        if (failure)
+                          job->answer.settle(std::unexpected(*std::move(failure)));
+                        else
+                          job->answer.settle(*space().config());
+                      }});
+  serve_waiting();
+}
+
+// One at a time: two that change different parameters must not undo each other.
 void namespace_state::serve_waiting() {
-  while (!waiting_.empty() && !reconfiguring_) {
-    auto [request, answer] = std::move(waiting_.front());
+  while (!waiting_.empty() && !configuring_) {
+    const auto next = std::move(waiting_.front());
     waiting_.pop_front();
-    if (auto done = serve(request, answer); !done)
-      answer.deliver(namespace_opened{nullptr, std::move(done).error()});
+    if (auto done = serve(next); !done)
+      next.answer(std::move(done).error());
   }
 }
 
-result<void> namespace_state::serve(const namespace_request& request,
-                                    caf::typed_response_promise<namespace_opened> answer) {
+result<void> namespace_state::serve(const wish& which) {
   if (closing_)
     return fail(errc::unavailable, "the namespace is closing", "try again");
   if (!port_) {
@@ -115,11 +138,11 @@ result<void> namespace_state::serve(const namespace_request& request,
     }
   }
   const auto config = space().config();
-  HEARTH_TRY(auto wanted, reconcile(*config, request));
+  HEARTH_TRY(auto wanted, which.wanted(*config));
   if (wanted == *config)
-    answer.deliver(namespace_opened{port_, std::nullopt});
+    which.answer(std::nullopt);
   else
-    reconfigure(std::move(wanted), std::move(answer));
+    configure(std::move(wanted), which);
   return {};
 }
 
@@ -128,9 +151,17 @@ result<void> namespace_state::open_store() {
   how.log = options_.runtime.log;
   how.before_commit = options_.parts.before_commit;
   HEARTH_TRY(auto store, options_.parts.open_store(options_.directory, how));
-  auto space = std::make_shared<open_namespace>(options_.name, std::move(store),
-                                                options_.runtime.write_queue_bytes,
-                                                std::exchange(options_.open_token, nullptr));
+  spawn_children(std::make_shared<open_namespace>(options_.name, std::move(store),
+                                                  options_.runtime.write_queue_bytes,
+                                                  std::exchange(options_.open_token, nullptr)));
+  log().info(events::namespace_opened,
+             core::format("{}: {}", options_.name, options_.directory.string()));
+  last_call_ = self_->clock().now();
+  arm_idle_check();
+  return {};
+}
+
+void namespace_state::spawn_children(std::shared_ptr<open_namespace> space) {
   writer_options writing;
   writing.space = space;
   writing.log = options_.runtime.log;
@@ -138,88 +169,121 @@ result<void> namespace_state::open_store() {
   writing.request_timeout = timeout();
   writing.fresh_rows = options_.runtime.fresh_rows;
   writing.fresh_bytes = options_.runtime.fresh_bytes;
+  writing.detached = options_.detached;
   auto writer = spawn_writer(self_->system(), std::move(writing));
   self_->monitor(writer);
-  port_ = std::make_shared<namespace_port>(namespace_port{std::move(space), std::move(writer)});
-  log().info(events::namespace_opened,
-             core::format("{}: {}", options_.name, options_.directory.string()));
-  shards_.resize(port_->space->shards());
-  for (std::size_t index = 0; index < shards_.size(); ++index)
-    start_shard(index);
-  last_call_ = self_->clock().now();
-  arm_idle_check();
-  return {};
+  port_ = std::make_shared<namespace_port>(
+      namespace_port{std::move(space), std::move(writer), caf::weak_actor_ptr(self_->ctrl())});
+  serving_ = make_group(port_->space->index());
+  publish(*serving_);
+  serving_->start();
 }
 
-// The writer learns of the shard before the shard looks at storage: what the shard does not find
-// there, it is told.
-void namespace_state::start_shard(std::size_t index) {
-  if (closing_)
-    return;
-  auto& child = shards_[index];
-  child.epoch = space().shard(index).take_over();
-  shard_options options;
-  options.space = port_->space;
-  options.shard = index;
-  options.epoch = child.epoch;
-  options.parts = options_.parts;
-  options.log = options_.runtime.log;
-  options.fresh_rows = options_.runtime.fresh_rows;
-  options.fresh_bytes = options_.runtime.fresh_bytes;
-  options.snapshot_after = options_.runtime.snapshot_after;
-  options.on_room = [writer = port_->writer] { caf::anon_send(writer, tail_has_room{}); };
-  child.actor = spawn_shard(self_->system(), std::move(options));
-  child.started = self_->clock().now();
-  self_->monitor(child.actor);
-  self_
-      ->request(port_->writer, caf_duration(timeout()),
-                connect_shard{index, child.actor, child.epoch})
-      .then([this,
-             actor = child.actor](const shard_connected&) { self_->send(actor, shard_start{}); },
-            [actor = child.actor](const caf::error&) {
-              caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-            });
-}
-
-void namespace_state::reconfigure(namespace_config config,
-                                  caf::typed_response_promise<namespace_opened> answer) {
-  reconfiguring_ = true;
+void namespace_state::configure(namespace_config config, const wish& which) {
+  configuring_ = true;
   self_->request(port_->writer, caf_duration(timeout()), configure_message{config})
       .then(
-          [this, answer, config](const configured& done) mutable {
-            reconfiguring_ = false;
+          [this, answer = which.answer, config](const configured& done) {
+            configuring_ = false;
             if (!done.failure)
               take_over(config);
-            answer.deliver(namespace_opened{done.failure ? nullptr : port_, done.failure});
+            answer(done.failure);
             serve_waiting();
           },
-          [this, answer](const caf::error&) mutable {
-            reconfiguring_ = false;
-            answer.deliver(namespace_opened{
-                nullptr, error{errc::unavailable, "the writer did not answer", "try again", 0}});
+          [this, answer = which.answer](const caf::error&) {
+            configuring_ = false;
+            answer(error{errc::unavailable, "the writer did not answer", "try again", 0});
             serve_waiting();
           });
 }
 
+// The configuration is on disk: after a crash it is what counts. What searches read follows when it
+// is built.
 void namespace_state::take_over(const namespace_config& config) {
-  const bool rebuild = structure_of(config.index) != structure_of(space().config()->index);
   space().set_config(config);
-  log().info(
-      events::namespace_reconfigured,
-      core::format("{}: index parameters changed{}", options_.name, rebuild ? ", rebuilding" : ""));
-  if (rebuild)
-    replace_shards();
+  const auto& newest = coming_ ? coming_->set() : serving_->set();
+  const bool as_is = closing_ || newest->suits(config);
+  log().info(events::namespace_reconfigured,
+             core::format("{}: configuration changed{}", options_.name,
+                          as_is ? "" : ", another index is wanted"));
+  if (as_is)
+    return;
+  drop_build();
+  if (!serving_->set()->suits(config))
+    build(config);
 }
 
-// Searches scan storage from here until the new indexes are built. The old shards stop, and their
-// down messages start the new ones.
-void namespace_state::replace_shards() {
-  for (std::size_t index = 0; index < shards_.size(); ++index) {
-    auto& child = shards_[index];
-    space().shard(index).retire(child.epoch);
-    child.pause = first_restart_pause;
-    if (child.actor)
-      caf::anon_send(child.actor, shard_stop{false});
+namespace_state::group_ptr namespace_state::make_group(std::shared_ptr<index_set> set) {
+  return std::make_unique<shard_group>(shard_group::surroundings{self_, options_, *port_},
+                                       ++last_group_, std::move(set));
+}
+
+void namespace_state::build(const namespace_config& config) {
+  coming_ = make_group(std::make_shared<index_set>(config.distance, config.index, config.shards));
+  space().set_coming(coming_->set());
+  serving_->set()->outdated = true;
+  coming_->start();
+  // Without an index, searches scan storage: they may as well do so in the new distance.
+  if (!serving_->set()->searchable())
+    switch_index();
+}
+
+void namespace_state::drop_build() {
+  if (!coming_)
+    return;
+  space().set_coming(nullptr);
+  serving_->set()->outdated = false;
+  serving_->set()->unsaved = true;
+  coming_->discard();
+  coming_.reset();
+}
+
+// The old index stays, and takes part in every write, until no search reads it any more: unused().
+void namespace_state::switch_index() {
+  leaving_.push_back(std::exchange(serving_, std::move(coming_)));
+  publish(*serving_);
+  space().set_coming(nullptr);
+  log().info(events::index_switched,
+             core::format("{}: {}, {}", options_.name, to_string(serving_->set()->params().kind),
+                          to_string(serving_->set()->distance())));
+}
+
+void namespace_state::publish(const shard_group& group) {
+  space().serve(group.set(),
+                [owner = self(), id = group.id()] { caf::anon_send(owner, index_unused{id}); });
+}
+
+void namespace_state::ready(std::uint64_t group) {
+  if (!closing_ && coming_ && coming_->id() == group && coming_->set()->ready())
+    switch_index();
+}
+
+void namespace_state::unused(std::uint64_t group) {
+  const auto found =
+      std::ranges::find_if(leaving_, [&](const group_ptr& each) { return each->id() == group; });
+  if (closing_ || found == leaving_.end())
+    return;
+  (*found)->discard();
+  leaving_.erase(found);
+}
+
+std::vector<shard_group*> namespace_state::groups() const {
+  std::vector<shard_group*> all;
+  for (const auto& each : leaving_)
+    all.push_back(each.get());
+  for (const auto* each : {&serving_, &coming_}) {
+    if (*each)
+      all.push_back(each->get());
+  }
+  return all;
+}
+
+void namespace_state::restart(const restart_shard& message) {
+  if (closing_)
+    return;
+  for (auto* group : groups()) {
+    if (group->id() == message.group)
+      group->start(message.index);
   }
 }
 
@@ -236,21 +300,9 @@ void namespace_state::child_down(const caf::down_msg& message) {
     }
     return;
   }
-  for (std::size_t index = 0; index < shards_.size(); ++index) {
-    auto& child = shards_[index];
-    if (message.source != child.actor)
-      continue;
-    child.actor = nullptr;
-    space().shard(index).retire(child.epoch);
-    if (closing_)
+  for (auto* group : groups()) {
+    if (group->down(message, closing_))
       return;
-    if (self_->clock().now() - child.started > healthy_after)
-      child.pause = first_restart_pause;
-    log().info(events::shard_restarted,
-               core::format("{} shard {}: in {} ms", options_.name, index, child.pause.count()));
-    self_->delayed_send(self_, child.pause, restart_shard{index});
-    child.pause = std::min(2 * child.pause, longest_restart_pause);
-    return;
   }
 }
 
@@ -264,12 +316,11 @@ void namespace_state::check_idle() {
     return;
   const auto now = self_->clock().now();
   const auto calls = space().calls().entered();
-  bool busy = calls != calls_seen_ || !space().calls().idle();
   // Closing would throw away a build that is under way.
-  for (std::size_t index = 0; index < space().shards(); ++index) {
-    const auto& slot = space().shard(index);
-    busy = busy || slot.state() != index_state::ready || slot.fresh_rows() > 0;
-  }
+  const auto& index = *serving_->set();
+  bool busy = calls != calls_seen_ || !space().calls().idle() || coming_ || !index.ready();
+  for (std::size_t shard = 0; shard < index.shards(); ++shard)
+    busy = busy || index.shard(shard).fresh_rows() > 0;
   calls_seen_ = calls;
   if (busy)
     last_call_ = now;
@@ -304,17 +355,8 @@ namespace_closing namespace_state::close(const namespace_close& message) {
 
 void namespace_state::stop_shards() {
   shards_stopping_ = 1;  // this call
-  for (auto& child : shards_) {
-    if (!child.actor)
-      continue;
-    ++shards_stopping_;
-    self_->request(child.actor, caf_duration(timeout()), shard_stop{true})
-        .then([this](const shard_stopped&) { shard_stopped_or_gone(); },
-              [this, actor = child.actor](const caf::error&) {
-                caf::anon_send_exit(actor, caf::exit_reason::user_shutdown);
-                shard_stopped_or_gone();
-              });
-  }
+  for (auto* group : groups())
+    shards_stopping_ += group->stop([this] { shard_stopped_or_gone(); });
   shard_stopped_or_gone();
 }
 
@@ -329,10 +371,8 @@ void namespace_state::stop_children() {
   if (!port_)
     return;
   caf::anon_send_exit(port_->writer, caf::exit_reason::user_shutdown);
-  for (const auto& child : shards_) {
-    if (child.actor)
-      caf::anon_send_exit(child.actor, caf::exit_reason::user_shutdown);
-  }
+  for (auto* group : groups())
+    group->kill();
 }
 
 namespace_actor::behavior_type
@@ -341,9 +381,12 @@ namespace_behavior(namespace_actor::stateful_pointer<namespace_state> self,
   self->state.prepare(options);
   return {
       [self](const namespace_open& message) { return self->state.open(message.request); },
+      [self](const namespace_alter& message) { self->state.alter(message.job); },
       [self](const namespace_close& message) { return self->state.close(message); },
       [self](const idle_check&) { self->state.check_idle(); },
-      [self](const restart_shard& message) { self->state.start_shard(message.index); },
+      [self](const restart_shard& message) { self->state.restart(message); },
+      [self](const index_ready& message) { self->state.ready(message.group); },
+      [self](const index_unused& message) { self->state.unused(message.group); },
   };
 }
 

@@ -1,6 +1,6 @@
 #pragma once
-// A namespace while it is open: it opens the environment, starts the writer and the shards, starts
-// a failed shard anew, follows changed index parameters, and closes everything in order.
+// A namespace while it is open: it opens the environment, starts the writer and the shards,
+// replaces the index when its parameters or the distance change, and closes everything in order.
 #include <chrono>
 #include <filesystem>
 #include <functional>
@@ -19,6 +19,17 @@ namespace hearth::actors {
 struct namespace_port {
   std::shared_ptr<open_namespace> space;
   writer_actor writer;
+  caf::weak_actor_ptr owner;  ///< the namespace's actor
+};
+
+/// A change of the index or the distance on its way.
+struct alter_job {
+  namespace_lease space;
+  namespace_request request;
+  call<namespace_config> answer;
+};
+struct namespace_alter {
+  std::shared_ptr<const alter_job> job;
 };
 
 /// Opens the namespace if it is not, and reconciles its configuration with the request.
@@ -40,24 +51,38 @@ struct namespace_closing {
 };
 // To itself.
 struct idle_check {};
+/// `group`: shard_group::id().
 struct restart_shard {
+  std::uint64_t group = 0;
   std::size_t index = 0;
+};
+/// A shard of the group has indexed every row.
+struct index_ready {
+  std::uint64_t group = 0;
+};
+/// The group's index was replaced, and the last search that read it is over.
+struct index_unused {
+  std::uint64_t group = 0;
 };
 
 }  // namespace hearth::actors
 
+HEARTH_MESSAGE(hearth::actors::namespace_alter)
 HEARTH_MESSAGE(hearth::actors::namespace_open)
 HEARTH_MESSAGE(hearth::actors::namespace_opened)
 HEARTH_MESSAGE(hearth::actors::namespace_close)
 HEARTH_MESSAGE(hearth::actors::namespace_closing)
 HEARTH_MESSAGE(hearth::actors::idle_check)
 HEARTH_MESSAGE(hearth::actors::restart_shard)
+HEARTH_MESSAGE(hearth::actors::index_ready)
+HEARTH_MESSAGE(hearth::actors::index_unused)
 
 namespace hearth::actors {
 
-using namespace_actor = caf::typed_actor<caf::replies_to<namespace_open>::with<namespace_opened>,
-                                         caf::replies_to<namespace_close>::with<namespace_closing>,
-                                         caf::reacts_to<idle_check>, caf::reacts_to<restart_shard>>;
+using namespace_actor = caf::typed_actor<
+    caf::replies_to<namespace_open>::with<namespace_opened>, caf::reacts_to<namespace_alter>,
+    caf::replies_to<namespace_close>::with<namespace_closing>, caf::reacts_to<idle_check>,
+    caf::reacts_to<restart_shard>, caf::reacts_to<index_ready>, caf::reacts_to<index_unused>>;
 
 struct namespace_options {
   std::string name;
@@ -68,6 +93,7 @@ struct namespace_options {
   std::shared_ptr<const void> open_token;
   /// Called when the namespace has been quiet for runtime.idle_close; the store decides.
   std::function<void()> on_idle;
+  bool detached = true;  ///< writer and indexers; false only in tests that own the scheduler
 };
 
 [[nodiscard]] namespace_actor spawn_namespace(caf::actor_system& system, namespace_options options);

@@ -11,8 +11,24 @@ namespace {
 /// About how long a queue of this kind takes to drain noticeably.
 constexpr std::uint32_t busy_retry_ms = 50;
 
-index_state worse(index_state a, index_state b) noexcept {
-  return a > b ? a : b;
+std::uint64_t memory_of(const index_set& set) {
+  std::uint64_t bytes = 0;
+  for (std::size_t shard = 0; shard < set.shards(); ++shard) {
+    if (const auto tail = set.shard(shard).view()->tail)
+      bytes += tail->memory_bytes();
+    if (const auto main = set.shard(shard).main())
+      bytes += main->memory_bytes();
+  }
+  return bytes;
+}
+
+std::uint64_t rows_of(const index_set& set) {
+  std::uint64_t rows = 0;
+  for (std::size_t shard = 0; shard < set.shards(); ++shard) {
+    if (const auto main = set.shard(shard).main())
+      rows += main->size();
+  }
+  return rows;
 }
 
 }  // namespace
@@ -21,16 +37,27 @@ open_namespace::open_namespace(std::string name, std::unique_ptr<storage::namesp
                                std::size_t write_queue_bytes,
                                std::shared_ptr<const void> open_token)
     : open_token_(std::move(open_token)), name_(std::move(name)), store_(std::move(store)),
-      visible_lsn_(store_->durable_lsn()), write_queue_bytes_(write_queue_bytes) {
+      shards_(store_->config().shards), visible_lsn_(store_->durable_lsn()),
+      write_queue_bytes_(write_queue_bytes) {
   accepted_lsn = store_->durable_lsn();
   const auto config = store_->config();
   set_config(config);
-  shards_.reserve(config.shards);
-  for (std::uint32_t shard = 0; shard < config.shards; ++shard)
-    shards_.push_back(std::make_unique<shard_slot>());
+  index_ = std::make_shared<index_set>(config.distance, config.index, shards_);
 }
 
 open_namespace::~open_namespace() = default;
+
+// What searches hold is a pointer of its own, whose end tells that nobody searches the set any
+// more.
+void open_namespace::serve(std::shared_ptr<index_set> set, std::function<void()> unused) {
+  auto* served = set.get();
+  index_.store({served,
+                [set = std::move(set), unused = std::move(unused)](index_set*) mutable {
+                  set.reset();
+                  unused();
+                }},
+               std::memory_order_release);
+}
 
 result<void> open_namespace::check_usable() const {
   const auto reason = abandoned_.load(std::memory_order_relaxed);
@@ -62,16 +89,18 @@ result<namespace_info> open_namespace::info() const {
   answer.vectors = view->vector_count();
   answer.lsn = std::max(view->lsn(), accepted_lsn.load());
   answer.durable_lsn = store_->durable_lsn();
-  for (const auto& slot : shards_) {
-    const auto shard = slot->view();
-    answer.index = worse(answer.index, slot->state());
-    answer.fresh += slot->fresh_rows();
-    if (shard->tail)
-      answer.index_bytes += shard->tail->memory_bytes();
-    if (shard->main) {
-      answer.indexed += shard->main->size();
-      answer.index_bytes += shard->main->memory_bytes();
-    }
+  const auto coming = this->coming();  // first: a switch in between makes the two the same
+  const auto serving = index();
+  answer.index = serving->state();
+  answer.indexed = rows_of(*serving);
+  for (std::size_t shard = 0; shard < shards_; ++shard)
+    answer.fresh += serving->shard(shard).fresh_rows();
+  answer.index_bytes = memory_of(*serving);
+  if (coming && coming.get() != serving.get()) {
+    answer.index_bytes += memory_of(*coming);
+    const auto done = std::min(rows_of(*coming), answer.vectors);
+    answer.rebuild = index_rebuild{serving->distance(), serving->params(), done, answer.vectors,
+                                   coming->failure()};
   }
   answer.file_bytes = store_->usage().used_bytes;
   if (const auto reason = store_->read_only_reason()) {

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "actors/gate.hpp"
-#include "actors/shard_slot.hpp"
+#include "actors/index_set.hpp"
 #include "core/disk.hpp"
 #include "core/log.hpp"
 #include "storage/namespace_store.hpp"
@@ -17,9 +17,8 @@ namespace hearth::actors {
 
 /// The parts that a namespace is built from and that tests replace.
 struct namespace_parts {
-  std::function<std::unique_ptr<engine::index::vector_index>(std::uint32_t, distance_kind,
-                                                             const index_params&,
-                                                             const engine::index::fetch_vectors&)>
+  std::function<std::unique_ptr<engine::index::vector_index>(
+      std::uint32_t, distance_kind, const index_params&, const engine::index::fetch_vectors&)>
       make_index = engine::index::make_index;
   std::function<result<std::unique_ptr<storage::namespace_store>>(
       const std::filesystem::path&, const storage::namespace_store_options&)>
@@ -49,11 +48,25 @@ class open_namespace {
                   std::memory_order_release);
   }
 
-  [[nodiscard]] std::size_t shards() const noexcept { return shards_.size(); }
-  [[nodiscard]] shard_slot& shard(std::size_t index) const noexcept { return *shards_[index]; }
-  [[nodiscard]] std::size_t shard_of(row_id row) const noexcept { return row % shards_.size(); }
+  [[nodiscard]] std::size_t shards() const noexcept { return shards_; }
 
-  /// Every row committed up to this LSN is in its shard's view. Rises only.
+  /// The index that searches read. Each takes it once and keeps it; it takes part in every write
+  /// for as long as anybody does.
+  [[nodiscard]] std::shared_ptr<index_set> index() const noexcept {
+    return index_.load(std::memory_order_acquire);
+  }
+  /// The index that is being built to replace it; null if none is. Not to be searched.
+  [[nodiscard]] std::shared_ptr<index_set> coming() const noexcept {
+    return coming_.load(std::memory_order_acquire);
+  }
+  void set_coming(std::shared_ptr<index_set> set) noexcept {
+    coming_.store(std::move(set), std::memory_order_release);
+  }
+  /// Searches that begin from now on read `set`, in all shards. `unused` is called, on any thread,
+  /// when another one has taken its place and the last search that began with it is over.
+  void serve(std::shared_ptr<index_set> set, std::function<void()> unused);
+
+  /// Every row committed up to this LSN is in its shard's view, in each index. Rises only.
   [[nodiscard]] lsn_t visible_lsn() const noexcept {
     return visible_lsn_.load(std::memory_order_acquire);
   }
@@ -85,7 +98,9 @@ class open_namespace {
   const std::string name_;
   std::unique_ptr<storage::namespace_store> store_;
   std::atomic<std::shared_ptr<const namespace_config>> config_;
-  std::vector<std::unique_ptr<shard_slot>> shards_;
+  const std::size_t shards_;
+  std::atomic<std::shared_ptr<index_set>> index_;
+  std::atomic<std::shared_ptr<index_set>> coming_;
   std::atomic<lsn_t> visible_lsn_ = 0;
   gate calls_;
   const std::size_t write_queue_bytes_;

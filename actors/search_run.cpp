@@ -32,13 +32,13 @@ std::vector<std::size_t> numbers(std::size_t first, std::size_t last) {
 }  // namespace
 
 search_run::search_run(const open_namespace& space, const search_query& query)
-    : space_(space), query_(query), config_(space.config()),
+    : space_(space), query_(query), config_(space.config()), index_(space.index()),
       ef_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k)),
       found_(query.vectors.rows()), extra_(query.vectors.rows()) {
   // Rows that are gone but still in a graph take places among the nearest.
   std::size_t stale = 0;
-  for (std::size_t shard = 0; shard < space.shards(); ++shard)
-    stale += space.shard(shard).stale_rows();
+  for (std::size_t shard = 0; shard < index_->shards(); ++shard)
+    stale += index_->shard(shard).stale_rows();
   std::fill(extra_.begin(), extra_.end(), std::min<std::size_t>(stale, query.k));
 }
 
@@ -56,11 +56,11 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
     ;
   for (const auto query : queries)
     found_[query].clear();
-  scan_plan plan(space_.shards(), row_id{0});
+  scan_plan plan(index_->shards(), row_id{0});
   if (!query_.exact) {
     const auto vectors = vectors_of(queries);
     const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
-    for (std::size_t shard = 0; shard < space_.shards(); ++shard)
+    for (std::size_t shard = 0; shard < index_->shards(); ++shard)
       search_shard(shard, queries, asked, plan);
   }
   if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
@@ -83,7 +83,7 @@ std::vector<float> search_run::vectors_of(const query_numbers& queries) const {
 // leave out.
 void search_run::search_shard(std::size_t shard, const query_numbers& queries, matrix_view vectors,
                               scan_plan& plan) {
-  const auto view = space_.shard(shard).view();
+  const auto view = index_->shard(shard).view();
   plan[shard] = view->exact_after;
   std::size_t bound = 0;
   for (const auto query : queries)
@@ -115,10 +115,10 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
   for (const auto query : queries)
     bounds.push_back(wanted(query));
   storage_scan nearest(matrix_view(vectors.data(), queries.size(), config_->dimension), bounds,
-                       config_->distance);
+                       index_->distance());
   std::function<bool(row_id)> in_plan;
   if (plan.size() > 1 || plan.front() > 0)
-    in_plan = [&](row_id row) { return row > plan[space_.shard_of(row)]; };
+    in_plan = [&](row_id row) { return row > plan[index_->shard_of(row)]; };
 
   row_id after = *std::ranges::min_element(plan);
   for (bool more = true; more;) {
@@ -172,7 +172,7 @@ result<search_result> search_run::finish() {
       HEARTH_TRY(view, find(missing));
     } else {
       HEARTH_TRY(view, space_.store().read());
-      HEARTH_TRY(view, scan(missing, scan_plan(space_.shards(), row_id{0}), std::move(view)));
+      HEARTH_TRY(view, scan(missing, scan_plan(index_->shards(), row_id{0}), std::move(view)));
     }
   }
 }
@@ -246,7 +246,7 @@ result<void> search_run::add_late_rows(storage::read_view& view) {
   std::vector<std::size_t> bounds(found_.size());
   for (std::size_t query = 0; query < found_.size(); ++query)
     bounds[query] = wanted(query);
-  storage_scan nearest(query_.vectors.view(), bounds, config_->distance);
+  storage_scan nearest(query_.vectors.view(), bounds, index_->distance());
   std::vector<float> vectors;
   for (std::size_t first = 0; first < late.size(); first += late_rows_at_once) {
     const std::span rows =

@@ -58,6 +58,7 @@ class search_run {
   const open_namespace& space_;
   const search_query& query_;
   const std::shared_ptr<const namespace_config> config_;
+  const std::shared_ptr<const index_set> index_;  // the one index, and distance, of this search
   const std::size_t ef_;
   std::vector<std::vector<neighbor>> found_;  // per query, nearest first
   std::vector<std::size_t> extra_;            // per query: candidates asked for beyond k

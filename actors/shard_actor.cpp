@@ -27,10 +27,8 @@ class shard_state {
 
   void prepare(shard_options options) {
     options_ = std::move(options);
-    const auto config = space().config();
-    dimension_ = config->dimension;
-    distance_ = config->distance;
-    saves_ = config->index.kind != index_kind::flat;
+    dimension_ = space().config()->dimension;
+    saves_ = options_.set->params().kind != index_kind::flat;
     renew_tail();
     self_->set_exception_handler(
         [this](std::exception_ptr& thrown) -> caf::error { return give_up(describe(thrown)); });
@@ -46,6 +44,7 @@ class shard_state {
   void start() {
     indexer_options options;
     options.space = options_.space;
+    options.set = options_.set;
     options.shard = options_.shard;
     options.parts = options_.parts;
     options.log = options_.log;
@@ -61,6 +60,7 @@ class shard_state {
 
   void loaded(const index_loaded& event) {
     main_ = event.main;
+    slot().show(options_.epoch, main_);
     if (event.loaded)
       publish({nullptr, main_, event.exact_after, reporter()}, index_state::building);
     dirty_ = !event.loaded;
@@ -84,6 +84,8 @@ class shard_state {
                                                          options_.shard, main_->size()));
     index_more();
     arm_snapshot();
+    if (options_.on_ready)
+      options_.on_ready();
   }
 
   void indexer_down(const caf::down_msg& message) {
@@ -95,7 +97,7 @@ class shard_state {
       release();
       self_->quit();
     } else {
-      self_->quit(give_up("its indexer died"));
+      self_->quit(give_up(describe(message.reason)));
     }
   }
 
@@ -144,7 +146,7 @@ class shard_state {
 
   void snapshot_timer() {
     timer_armed_ = false;
-    if (!dirty_ || stopping_ || saving_)
+    if (!dirty_ || stopping_ || saving_ || options_.set->outdated)
       return;
     const bool quiet = changes_seen_ == changes_at_timer_ && !moving_ && waiting_.empty();
     if (!quiet && ++waits_ < busy_waits)
@@ -155,7 +157,7 @@ class shard_state {
   void saved(const snapshot_done& event) {
     saving_ = false;
     if (event.written)
-      space().shard(options_.shard).snapshot_lsn = event.lsn;
+      slot().snapshot_lsn = event.lsn;
     if (dirty_ && !stopping_)
       arm_snapshot();
   }
@@ -167,7 +169,8 @@ class shard_state {
       self_->quit();
       return shard_stopped{};
     }
-    if (snapshot && ready_ && dirty_ && saves_)
+    if (snapshot && ready_ && (dirty_ || options_.set->unsaved) && saves_ &&
+        !options_.set->outdated)
       save();
     self_->send(indexer_, stop_indexer{});
     stopped_ = self_->make_response_promise<shard_stopped>();
@@ -183,7 +186,7 @@ class shard_state {
   };
 
   [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
-  [[nodiscard]] shard_slot& slot() const noexcept { return space().shard(options_.shard); }
+  [[nodiscard]] shard_slot& slot() const noexcept { return options_.set->shard(options_.shard); }
 
   [[nodiscard]] std::function<void(const std::string&)> reporter() {
     return [actor = caf::actor_cast<shard_actor>(caf::strong_actor_ptr(self_->ctrl()))](
@@ -196,7 +199,7 @@ class shard_state {
   void publish_ready() { publish({tail_, main_, all_indexed, reporter()}, index_state::ready); }
 
   void renew_tail() {
-    tail_ = engine::index::make_plain_flat(dimension_, distance_);
+    tail_ = engine::index::make_plain_flat(dimension_, options_.set->distance());
     most_in_tail_ = 0;
   }
 
@@ -254,7 +257,6 @@ class shard_state {
   shard_actor::pointer self_;
   shard_options options_;
   std::uint32_t dimension_ = 0;
-  distance_kind distance_ = distance_kind::l2;
   bool saves_ = true;  // flat indexes are rebuilt as fast as they would be loaded
   indexer_actor indexer_;
   caf::typed_response_promise<shard_stopped> stopped_;

@@ -50,6 +50,7 @@ using shard_actor = index_listener::extend<
 
 struct shard_options {
   std::shared_ptr<open_namespace> space;
+  std::shared_ptr<index_set> set;  ///< that the shard is of
   std::size_t shard = 0;
   std::uint64_t epoch = 0;  ///< from shard_slot::take_over()
   namespace_parts parts;
@@ -61,6 +62,8 @@ struct shard_options {
   bool detach_indexer = true;
   /// Called when the tail, having been past its bound, is below it again.
   std::function<void()> on_room;
+  /// Called when its index has every row.
+  std::function<void()> on_ready;
 };
 
 /// A shard that fails (its index throws, refuses rows, or a handler does) retires its slot, so that

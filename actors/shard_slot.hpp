@@ -60,6 +60,16 @@ class shard_slot {
     return true;
   }
 
+  /// The index that the owner fills, searched or not: for those who count.
+  void show(std::uint64_t epoch, std::shared_ptr<const engine::index::vector_index> main) {
+    const std::lock_guard lock(guard_);
+    if (epoch == epoch_)
+      main_.store(std::move(main), std::memory_order_release);
+  }
+  [[nodiscard]] std::shared_ptr<const engine::index::vector_index> main() const noexcept {
+    return main_.load(std::memory_order_acquire);
+  }
+
   /// Takes a shard that cannot go on out of service: searches scan storage from now on.
   void retire(std::uint64_t epoch) {
     const std::lock_guard lock(guard_);
@@ -99,6 +109,7 @@ class shard_slot {
  private:
   void reset() {
     view_.store(std::make_shared<const shard_view>(), std::memory_order_release);
+    main_.store(nullptr, std::memory_order_release);
     state_.store(index_state::building, std::memory_order_relaxed);
     fresh_rows_ = 0;
     fresh_bytes_ = 0;
@@ -106,6 +117,7 @@ class shard_slot {
   }
 
   std::atomic<std::shared_ptr<const shard_view>> view_;
+  std::atomic<std::shared_ptr<const engine::index::vector_index>> main_;
   std::atomic<index_state> state_ = index_state::building;
   std::atomic<std::size_t> fresh_rows_ = 0;
   std::atomic<std::size_t> fresh_bytes_ = 0;

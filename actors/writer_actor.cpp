@@ -26,7 +26,6 @@ class writer_state {
 
   void prepare(writer_options options) {
     options_ = std::move(options);
-    shards_.resize(space().shards());
     group_ = std::make_unique<write_group>(space());
     self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
       options_.log->error(events::writer_died,
@@ -44,8 +43,16 @@ class writer_state {
   configured configure(const namespace_config& config);
 
   void connect(const connect_shard& message) {
-    shards_[message.index] = {message.shard, message.epoch};
+    auto known = std::ranges::find(sets_, message.set, &connected_set::set);
+    if (known == sets_.end())
+      known = sets_.insert(known, {message.set, std::vector<connection>(space().shards())});
+    known->shards[message.index] = {message.shard, message.epoch};
     apply_queued();  // the tail that writes waited for may have gone with the shard before
+  }
+
+  void disconnect(const std::shared_ptr<index_set>& set) {
+    std::erase_if(sets_, [&](const connected_set& each) { return each.set == set; });
+    apply_queued();
   }
 
   void apply_queued();
@@ -72,16 +79,25 @@ class writer_state {
     shard_actor shard;
     std::uint64_t epoch = 0;
   };
+  /// The shards of one index: there are two while one replaces the other.
+  struct connected_set {
+    std::shared_ptr<index_set> set;
+    std::vector<connection> shards;
+  };
 
   [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
   [[nodiscard]] storage::namespace_store& store() const noexcept { return space().store(); }
 
   [[nodiscard]] bool must_wait();
+  [[nodiscard]] const shard_slot* full_slot(std::size_t shard) const;
   [[nodiscard]] bool lingers() const;
   void apply(std::shared_ptr<const write_job> job);
   void schedule_commit();
   void schedule_maintenance();
   void announce();
+  void announce(const std::shared_ptr<write_group>& group,
+                const std::shared_ptr<const shard_changes>& changes, const connected_set& to,
+                std::size_t index);
   void confirmed(write_group& group);
   void settle_confirmed();
   void drop_group(const error& reason);
@@ -89,7 +105,7 @@ class writer_state {
 
   writer_actor::pointer self_;
   writer_options options_;
-  std::vector<connection> shards_;
+  std::vector<connected_set> sets_;
   std::deque<std::shared_ptr<const write_job>> queue_;    // waiting for room in a tail
   std::unique_ptr<write_group> group_;                    // in the open transaction
   std::deque<std::shared_ptr<write_group>> unconfirmed_;  // on disk, in the order of commits
@@ -113,17 +129,27 @@ bool writer_state::must_wait() {
   if (unconfirmed_.size() >= options_.unconfirmed_groups)
     return true;
   for (std::size_t index = 0; index < space().shards(); ++index) {
-    const auto& slot = space().shard(index);
-    if (slot.fresh_rows() < options_.fresh_rows && slot.fresh_bytes() < options_.fresh_bytes)
+    const auto* full = full_slot(index);
+    if (full == nullptr)
       continue;
     if (!std::exchange(waiting_logged_, true))
       options_.log->info(
           events::writer_waits_for_index,
-          core::format("{} shard {}: {} fresh rows", space().name(), index, slot.fresh_rows()));
+          core::format("{} shard {}: {} fresh rows", space().name(), index, full->fresh_rows()));
     return true;
   }
   waiting_logged_ = false;
   return false;
+}
+
+// A slot of the shard whose tail is past its bound.
+const shard_slot* writer_state::full_slot(std::size_t shard) const {
+  for (const auto& each : sets_) {
+    const auto& slot = each.set->shard(shard);
+    if (slot.fresh_rows() >= options_.fresh_rows || slot.fresh_bytes() >= options_.fresh_bytes)
+      return &slot;
+  }
+  return nullptr;
 }
 
 void writer_state::apply_queued() {
@@ -196,23 +222,30 @@ void writer_state::announce() {
   const std::shared_ptr<write_group> group =
       std::exchange(group_, std::make_unique<write_group>(space()));
   unconfirmed_.push_back(group);
-  for (std::size_t index = 0; index < shards_.size(); ++index) {
-    auto changes = group->take_changes(index);
-    const auto& [shard, epoch] = shards_[index];
-    // Without an actor the shard is being started: it reads this commit from storage.
-    if (!changes || !shard)
-      continue;
-    ++group->unconfirmed;
-    self_->request(shard, caf_duration(options_.request_timeout), apply_changes{std::move(changes)})
-        .then([this, group](const changes_applied&) { confirmed(*group); },
-              [this, group, index, shard = shard, epoch = epoch](const caf::error&) {
-                // The shard is gone, or stuck: searches scan storage until there is another one.
-                space().shard(index).retire(epoch);
-                caf::anon_send_exit(shard, caf::exit_reason::user_shutdown);
-                confirmed(*group);
-              });
+  for (std::size_t index = 0; index < space().shards(); ++index) {
+    if (const auto changes = group->take_changes(index)) {
+      for (const auto& each : sets_)
+        announce(group, changes, each, index);
+    }
   }
   settle_confirmed();
+}
+
+void writer_state::announce(const std::shared_ptr<write_group>& group,
+                            const std::shared_ptr<const shard_changes>& changes,
+                            const connected_set& to, std::size_t index) {
+  const auto& [shard, epoch] = to.shards[index];
+  if (!shard)
+    return;  // it is being started: it reads this commit from storage
+  ++group->unconfirmed;
+  self_->request(shard, caf_duration(options_.request_timeout), apply_changes{changes})
+      .then([this, group](const changes_applied&) { confirmed(*group); },
+            [this, group, set = to.set, index, shard = shard, epoch = epoch](const caf::error&) {
+              // The shard is gone, or stuck: searches scan storage until there is another one.
+              set->shard(index).retire(epoch);
+              caf::anon_send_exit(shard, caf::exit_reason::user_shutdown);
+              confirmed(*group);
+            });
 }
 
 void writer_state::confirmed(write_group& group) {
@@ -295,9 +328,11 @@ void writer_state::maintain() {
   // Shards that have no snapshot start from storage and need no history; searches look at what
   // was committed after visible_lsn.
   auto keep_after = space().visible_lsn();
-  for (std::size_t index = 0; index < space().shards(); ++index) {
-    if (const auto saved = space().shard(index).snapshot_lsn.load(); saved > 0)
-      keep_after = std::min(keep_after, saved);
+  for (const auto& each : sets_) {
+    for (std::size_t index = 0; index < space().shards(); ++index) {
+      if (const auto saved = each.set->shard(index).snapshot_lsn.load(); saved > 0)
+        keep_after = std::min(keep_after, saved);
+    }
   }
   const auto more = store().maintain(keep_after);
   if (!more)
@@ -335,6 +370,7 @@ writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> 
         self->state.connect(message);
         return shard_connected{};
       },
+      [self](const disconnect_shards& message) { self->state.disconnect(message.set); },
       [self](const tail_has_room&) { self->state.apply_queued(); },
       [self](const writer_stop&) { return self->state.stop(); },
       [self](const commit_due&) { self->state.commit_message(); },

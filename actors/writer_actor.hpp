@@ -42,20 +42,25 @@ struct write_message {
 struct flush_message {
   std::shared_ptr<const flush_job> job;
 };
-/// New index parameters, to be stored durably.
+/// Another distance or index parameters, to be stored durably.
 struct configure_message {
   namespace_config config;
 };
 struct configured {
   std::optional<error> failure;
 };
-/// Who takes the changes of a shard from now on. `epoch` as in shard_slot.
+/// Who takes the changes of a shard of `set` from now on. `epoch` as in shard_slot.
 struct connect_shard {
+  std::shared_ptr<index_set> set;
   std::size_t index = 0;
   shard_actor shard;
   std::uint64_t epoch = 0;
 };
 struct shard_connected {};
+/// The shards of this set take no more changes: nobody searches it.
+struct disconnect_shards {
+  std::shared_ptr<index_set> set;
+};
 /// A tail that was past its bound has room again.
 struct tail_has_room {};
 /// Commits what was accepted, acknowledges it, and quits.
@@ -75,6 +80,7 @@ HEARTH_MESSAGE(hearth::actors::configure_message)
 HEARTH_MESSAGE(hearth::actors::configured)
 HEARTH_MESSAGE(hearth::actors::connect_shard)
 HEARTH_MESSAGE(hearth::actors::shard_connected)
+HEARTH_MESSAGE(hearth::actors::disconnect_shards)
 HEARTH_MESSAGE(hearth::actors::tail_has_room)
 HEARTH_MESSAGE(hearth::actors::writer_stop)
 HEARTH_MESSAGE(hearth::actors::writer_stopped)
@@ -88,7 +94,7 @@ using writer_actor =
     caf::typed_actor<caf::reacts_to<write_message>, caf::reacts_to<flush_message>,
                      caf::replies_to<configure_message>::with<configured>,
                      caf::replies_to<connect_shard>::with<shard_connected>,
-                     caf::reacts_to<tail_has_room>,
+                     caf::reacts_to<disconnect_shards>, caf::reacts_to<tail_has_room>,
                      caf::replies_to<writer_stop>::with<writer_stopped>, caf::reacts_to<commit_due>,
                      caf::reacts_to<interval_due>, caf::reacts_to<maintain_due>>;
 

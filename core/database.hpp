@@ -49,6 +49,11 @@ class namespace_handle {
   /// Completes when everything up to `lsn` is on disk (0: everything acknowledged so far) and
   /// answers the durable LSN.
   virtual void flush(lsn_t lsn, completion<lsn_t> done) = 0;
+  /// Changes the index, its parameters or the distance of the live namespace, and answers the
+  /// configuration from now on, which is on disk. What has to be built is built in the background:
+  /// until it is ready the index before answers, in its distance, and takes part in every write.
+  /// info().rebuild tells how far that is. A change while another is being built replaces it.
+  virtual void alter(namespace_request request, completion<namespace_config> done) = 0;
 
   // The same calls, blocking.
   [[nodiscard]] result<write_result> write(write_batch batch) {
@@ -68,6 +73,10 @@ class namespace_handle {
   }
   [[nodiscard]] result<lsn_t> flush(lsn_t lsn = 0) {
     return wait_for<lsn_t>([&](auto done) { flush(lsn, std::move(done)); });
+  }
+  [[nodiscard]] result<namespace_config> alter(namespace_request request) {
+    return wait_for<namespace_config>(
+        [&](auto done) { alter(std::move(request), std::move(done)); });
   }
 };
 

@@ -61,12 +61,6 @@ result<void> must_agree(errc code, std::string_view field, const T& existing,
       core::format("leave {} out to take the namespace as it is, or use another name", field));
 }
 
-std::optional<std::string_view> name_of(const std::optional<distance_kind>& kind) {
-  if (!kind)
-    return std::nullopt;
-  return to_string(*kind);
-}
-
 }  // namespace
 
 std::string_view to_string(distance_kind kind) noexcept {
@@ -225,13 +219,21 @@ result<namespace_config> make_config(const namespace_request& request) {
 
 result<namespace_config> reconcile(const namespace_config& existing,
                                    const namespace_request& request) {
+  if (request.distance && *request.distance != existing.distance)
+    return fail(errc::config_mismatch,
+                core::format("distance is '{}' in this namespace; the request says '{}'",
+                             to_string(existing.distance), to_string(*request.distance)),
+                "leave distance out to take the namespace as it is, or alter the namespace");
+  return alter(existing, request);
+}
+
+result<namespace_config> alter(const namespace_config& existing, const namespace_request& request) {
   HEARTH_CHECK(
       must_agree(errc::dimension_mismatch, "dimension", existing.dimension, request.dimension));
-  HEARTH_CHECK(must_agree(errc::config_mismatch, "distance", to_string(existing.distance),
-                          name_of(request.distance)));
   HEARTH_CHECK(must_agree(errc::config_mismatch, "shards", existing.shards, request.shards));
   HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
   auto config = existing;
+  config.distance = request.distance.value_or(existing.distance);
   config.index = apply(existing.index, request);
   HEARTH_CHECK(validate_index(config.index, config.dimension));
   return config;

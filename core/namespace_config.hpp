@@ -90,7 +90,8 @@ struct namespace_config {
 
 /// What a caller asks for when opening: only what it states is checked or changed.
 /// dimension, distance, shards and embedder must agree with an existing namespace; index
-/// parameters that differ rebuild the index in the background.
+/// parameters that differ are taken over, and rebuild the index in the background where they shape
+/// it. Altering a namespace takes over the distance too.
 struct namespace_request {
   std::optional<std::uint32_t> dimension{};
   std::optional<distance_kind> distance{};
@@ -118,9 +119,14 @@ enum class open_mode : std::uint8_t { open = 1, create = 2, open_or_create = 3 }
 /// The configuration of a new namespace. invalid_argument names the field and its range.
 [[nodiscard]] result<namespace_config> make_config(const namespace_request& request);
 
-/// The configuration of an existing namespace after `request`: index parameters are taken over,
-/// any other difference is dimension_mismatch or config_mismatch.
+/// The configuration of an existing namespace after it is opened with `request`: index parameters
+/// are taken over, any other difference is dimension_mismatch or config_mismatch.
 [[nodiscard]] result<namespace_config> reconcile(const namespace_config& existing,
                                                  const namespace_request& request);
+
+/// The same after it is altered by `request`: the distance is taken over as well. Nobody does that
+/// by accident, as one might when opening.
+[[nodiscard]] result<namespace_config> alter(const namespace_config& existing,
+                                             const namespace_request& request);
 
 }  // namespace hearth::inline core

@@ -53,6 +53,18 @@ struct scan_page {
 /// How an index stands to its data.
 enum class index_state : std::uint8_t { ready = 1, building = 2, failed = 3 };
 
+/// An index is being built to replace the one that searches read. When it has every row, searches
+/// begin with it, all shards at the same moment.
+struct index_rebuild {
+  distance_kind distance = distance_kind::cosine;  ///< of the index that still answers
+  index_params params;                             ///< likewise
+  std::uint64_t rows_done = 0;
+  std::uint64_t rows_total = 0;
+  std::string failure;  ///< why building had to start over, last; empty if it had not
+
+  friend bool operator==(const index_rebuild&, const index_rebuild&) = default;
+};
+
 struct namespace_info {
   std::string name;
   namespace_config config;
@@ -67,6 +79,9 @@ struct namespace_info {
   std::uint64_t index_bytes = 0;  ///< memory of the index
   bool read_only = false;
   std::string read_only_reason;
+  /// If there is one: `config` says what comes, `index`, `indexed` and `fresh` how the index is
+  /// that still answers, `index_bytes` counts both.
+  std::optional<index_rebuild> rebuild;
 };
 
 /// Checks k, dimension, finiteness and result bounds.

@@ -91,6 +91,16 @@ class client_namespace final : public namespace_handle {
         },
         [](auto reply) { return lsn_t{reply.getDurableLsn()}; });
   }
+  void alter(namespace_request wish, completion<namespace_config> done) override {
+    connection_->call<namespace_config>(
+        link_, std::move(done),
+        [link = link_, wish = std::move(wish)](live_session& live) {
+          return build(
+              live, wish, [&](auto size) { return link->capability.alterRequest(size); },
+              [](auto& message, const auto& what) { wire::write(message.initRequest(), what); });
+        },
+        read_value);
+  }
 
  private:
   template <class Answer, class Request, class Make>

@@ -184,6 +184,18 @@ class namespace_server final : public schema::Namespace::Server {
         [](auto results, lsn_t durable) { results.initOk().setDurableLsn(durable); });
   }
 
+  kj::Promise<void> alter(AlterContext context) override {
+    auto request = wire::checked([&] { return wire::read(context.getParams().getRequest()); });
+    if (!request)
+      return refuse(context, request.error());
+    return run<namespace_config>(
+        session_, context, small_reply_bytes,
+        [handle = handle_, request = std::move(*request)](auto done) mutable {
+          handle->alter(std::move(request), std::move(done));
+        },
+        write_value);
+  }
+
  private:
   [[nodiscard]] std::uint32_t dimension() const { return handle_->config().dimension; }
 

@@ -29,6 +29,19 @@ result<index_params> read_index(schema::NamespaceConfig::Reader from) {
   return to;
 }
 
+void write_index(schema::NamespaceConfig::Builder to, const index_params& from) {
+  to.setKind(static_cast<schema::IndexKind>(from.kind));
+  to.setM(from.m);
+  to.setEfConstruction(from.ef_construction);
+  to.setEfSearch(from.ef_search);
+  to.setSeed(from.seed);
+  to.setQuantization(static_cast<schema::Quantization>(from.quantization));
+  to.setMemory(static_cast<schema::Memory>(from.memory));
+  to.setNlist(from.nlist);
+  to.setNprobe(from.nprobe);
+  to.setNbits(from.nbits);
+}
+
 }  // namespace
 
 result<namespace_config> read(schema::NamespaceConfig::Reader from) {
@@ -77,6 +90,17 @@ result<namespace_request> read(schema::NamespaceRequest::Reader from) {
   return to;
 }
 
+result<index_rebuild> read(schema::IndexRebuild::Reader from) {
+  index_rebuild to;
+  HEARTH_TRY(to.distance,
+             read_enum(from.getConfig().getDistance(), "distance", distance_kind::dot));
+  HEARTH_TRY(to.params, read_index(from.getConfig()));
+  to.rows_done = from.getRowsDone();
+  to.rows_total = from.getRowsTotal();
+  to.failure = text_of(from.getFailure());
+  return to;
+}
+
 result<namespace_info> read(schema::NamespaceInfo::Reader from) {
   namespace_info to;
   to.name = text_of(from.getName());
@@ -92,22 +116,16 @@ result<namespace_info> read(schema::NamespaceInfo::Reader from) {
   to.index_bytes = from.getIndexBytes();
   to.read_only = from.getReadOnly();
   to.read_only_reason = text_of(from.getReadOnlyReason());
+  if (from.hasRebuild()) {
+    HEARTH_TRY(to.rebuild, read(from.getRebuild()));
+  }
   return to;
 }
 
 void write(schema::NamespaceConfig::Builder to, const namespace_config& from) {
   to.setDimension(from.dimension);
   to.setDistance(static_cast<schema::Distance>(from.distance));
-  to.setKind(static_cast<schema::IndexKind>(from.index.kind));
-  to.setM(from.index.m);
-  to.setEfConstruction(from.index.ef_construction);
-  to.setEfSearch(from.index.ef_search);
-  to.setSeed(from.index.seed);
-  to.setQuantization(static_cast<schema::Quantization>(from.index.quantization));
-  to.setMemory(static_cast<schema::Memory>(from.index.memory));
-  to.setNlist(from.index.nlist);
-  to.setNprobe(from.index.nprobe);
-  to.setNbits(from.index.nbits);
+  write_index(to, from.index);
   to.setShards(from.shards);
   to.setEmbedder(to_text(from.embedder));
 }
@@ -138,6 +156,15 @@ void write(schema::NamespaceRequest::Builder to, const namespace_request& from) 
     to.getEmbedder().setStated(to_text(*from.embedder));
 }
 
+void write(schema::IndexRebuild::Builder to, const index_rebuild& from) {
+  auto config = to.initConfig();
+  config.setDistance(static_cast<schema::Distance>(from.distance));
+  write_index(config, from.params);
+  to.setRowsDone(from.rows_done);
+  to.setRowsTotal(from.rows_total);
+  to.setFailure(to_text(from.failure));
+}
+
 void write(schema::NamespaceInfo::Builder to, const namespace_info& from) {
   to.setName(to_text(from.name));
   write(to.initConfig(), from.config);
@@ -152,11 +179,18 @@ void write(schema::NamespaceInfo::Builder to, const namespace_info& from) {
   to.setIndexBytes(from.index_bytes);
   to.setReadOnly(from.read_only);
   to.setReadOnlyReason(to_text(from.read_only_reason));
+  if (from.rebuild)
+    write(to.initRebuild(), *from.rebuild);
 }
 
 std::size_t words(const namespace_info& value) {
   return fixed_words + text_words(value.name) + text_words(value.config.embedder) +
-         text_words(value.read_only_reason);
+         text_words(value.read_only_reason) +
+         (value.rebuild ? text_words(value.rebuild->failure) : 0);
+}
+
+std::size_t words(const namespace_config& value) {
+  return fixed_words + text_words(value.embedder);
 }
 
 std::size_t words(const namespace_request& value) {

@@ -192,6 +192,24 @@ interface Namespace {
 
   flush @5 (lsn :UInt64) -> FlushReply;
   # Waits until everything up to `lsn` is on disk (0: everything acknowledged so far).
+
+  alter @6 (request :N.NamespaceRequest) -> AlterReply;
+  # Changes the index, its parameters or the distance; what the request does not state stays. The
+  # reply comes when the change is on disk. What has to be built is built in the background: until
+  # it is ready the index before answers, in its distance, and takes part in every write. Then
+  # searches change over, all at the same moment; NamespaceInfo.rebuild tells how far that is. A
+  # further change replaces one that is under way. After a crash, the index is built again, and
+  # searches are exact meanwhile, in the new distance.
+  #
+  # Errors: invalidArgument, dimensionMismatch, configMismatch (shards, embedder), noSpace, readOnly.
+}
+
+struct AlterReply {
+  union {
+    ok @0 :N.NamespaceConfig;
+    # From now on.
+    error @1 :R.Error;
+  }
 }
 
 enum WriteKind {

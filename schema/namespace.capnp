@@ -77,8 +77,9 @@ struct NamespaceConfig {
 
 struct NamespaceRequest {
   # Only what is stated is checked or changed. dimension, distance, shards and embedder must agree
-  # with an existing namespace; stating other index parameters rebuilds the index in the background
-  # and loses nothing. efSearch and nprobe only say how to search, and rebuild nothing.
+  # with an existing namespace, but for Namespace.alter, which takes over the distance. Stating other
+  # index parameters rebuilds the index in the background and loses nothing. efSearch and nprobe only
+  # say how to search, and rebuild nothing.
 
   dimension :union {
     unstated @0 :Void;
@@ -176,4 +177,16 @@ struct NamespaceInfo {
   indexBytes @10 :UInt64;
   readOnly @11 :Bool;
   readOnlyReason @12 :Text;
+  rebuild @13 :IndexRebuild;
+  # Null unless an index is being built to replace the one that answers. `config` says what comes;
+  # `index`, `indexed` and `fresh` how the one is that answers, `indexBytes` counts both.
+}
+
+struct IndexRebuild {
+  config @0 :NamespaceConfig;
+  # The distance and index parameters of the index that still answers; the rest is as ever.
+  rowsDone @1 :UInt64;
+  rowsTotal @2 :UInt64;
+  failure @3 :Text;
+  # Why building had to start over, last; empty if it had not.
 }

@@ -183,8 +183,10 @@ result<void> lmdb_namespace_store::set_config(const namespace_config& config) {
   const auto old = this->config();
   auto unchanged = config;
   unchanged.index = old.index;
+  unchanged.distance = old.distance;
   if (unchanged != old)
-    return fail(errc::config_mismatch, "only index parameters of a namespace can change",
+    return fail(errc::config_mismatch,
+                "only the distance and the index parameters of a namespace can change",
                 "create another namespace and copy the records");
   HEARTH_CHECK(begin());
   if (auto written = write_config(*transaction_, tables_, config); !written)

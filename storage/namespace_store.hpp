@@ -113,8 +113,8 @@ class namespace_store {
   open(const std::filesystem::path& directory, const namespace_store_options& options);
 
   [[nodiscard]] virtual namespace_config config() const = 0;
-  /// Takes over new index parameters (anything else is config_mismatch), durably. Commits what is
-  /// open.
+  /// Takes over another distance and new index parameters (anything else is config_mismatch),
+  /// durably. Commits what is open.
   [[nodiscard]] virtual result<void> set_config(const namespace_config& config) = 0;
   [[nodiscard]] virtual store_identity identity() const = 0;
   [[nodiscard]] virtual const std::filesystem::path& directory() const = 0;

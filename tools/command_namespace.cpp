@@ -1,13 +1,16 @@
-// `hearth namespace list|create|describe|drop`.
+// `hearth namespace list|create|describe|alter|drop`.
 #include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <algorithm>
 #include <iostream>
+#include <thread>
 
 #include "core/format.hpp"
 #include "tools/command.hpp"
 #include "tools/namespace_options.hpp"
 #include "tools/namespace_view.hpp"
+#include "tools/terminal.hpp"
 
 namespace hearth::tools {
 namespace {
@@ -16,6 +19,12 @@ struct create_options {
   std::string name;
   namespace_options config;
   bool if_missing = false;
+};
+
+struct alter_options {
+  std::string name;
+  namespace_options config;
+  bool wait = false;
 };
 
 struct drop_options {
@@ -72,6 +81,38 @@ result<int> describe(invocation& call, const describe_options& options) {
   return exit_ok;
 }
 
+// Until searches read an index of the namespace's configuration, whole. It is built in the daemon,
+// whoever looks on.
+result<namespace_info> watch(invocation& call, namespace_handle& target) {
+  using namespace std::chrono_literals;
+  const bool visible = !call.as_json() && !call.options().quiet && isatty(STDERR_FILENO) == 1;
+  progress_bar bar(call.err(), visible);
+  for (;;) {
+    HEARTH_TRY(auto info, target.info());
+    if (!info.rebuild && info.index == index_state::ready)
+      return info;
+    const auto done = info.rebuild ? info.rebuild->rows_done : info.indexed;
+    const auto total = std::max<std::uint64_t>(1, info.vectors);
+    bar.update(static_cast<double>(done) / static_cast<double>(total), done);
+    std::this_thread::sleep_for(50ms);
+  }
+}
+
+result<int> alter(invocation& call, const alter_options& options) {
+  HEARTH_TRY(const auto request, to_request(options.config));
+  HEARTH_TRY(const auto target, call.open(options.name));
+  HEARTH_TRY(const auto config, target->alter(request));
+  HEARTH_TRY(const auto info, options.wait ? watch(call, *target) : target->info());
+  if (call.as_json())
+    call.print(to_json(info));
+  else
+    call.note(
+        core::format("namespace {}: {}, {}{}", info.name, core::to_string(config.distance),
+                     describe_index(config.index),
+                     info.rebuild ? "; being built, the index before answers until then" : ""));
+  return exit_ok;
+}
+
 bool confirmed(invocation& call, const drop_options& options) {
   if (options.yes || call.as_json() || isatty(STDIN_FILENO) != 1)
     return options.yes;
@@ -98,7 +139,7 @@ result<int> drop(invocation& call, const drop_options& options) {
 }  // namespace
 
 void add_namespace_commands(CLI::App& app, action& chosen) {
-  auto* group = app.add_subcommand("namespace", "List, make, describe and drop namespaces");
+  auto* group = app.add_subcommand("namespace", "List, make, describe, alter and drop namespaces");
   group->require_subcommand(1);
   group->footer("Example:\n  hearth namespace create docs --dimension 384 --distance cosine");
 
@@ -122,6 +163,17 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
   auto describe_state = bind_action<describe_options>(*describe_command, chosen, describe);
   describe_command->add_option("namespace", describe_state->name, "The namespace")->required();
   describe_command->footer("Example:\n  hearth namespace describe docs");
+
+  auto* alter_command =
+      group->add_subcommand("alter", "Change the index or the distance while others use it");
+  auto alter_state = bind_action<alter_options>(*alter_command, chosen, alter);
+  alter_command->add_option("namespace", alter_state->name, "The namespace")->required();
+  add_index_options(*alter_command, alter_state->config);
+  alter_command->add_flag("--wait", alter_state->wait, "Return when the new index answers");
+  alter_command->footer("What is not named stays as it is.\n\n"
+                        "Examples:\n"
+                        "  hearth namespace alter docs --m 32 --wait\n"
+                        "  hearth namespace alter docs --distance dot");
 
   auto* drop_command = group->add_subcommand("drop", "Remove a namespace and all its records");
   auto drop_state = bind_action<drop_options>(*drop_command, chosen, drop);

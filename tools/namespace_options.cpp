@@ -17,34 +17,43 @@ std::vector<std::string> index_names() {
   return names;
 }
 
+constexpr const char* group = "Namespace";
+
+template <class Target>
+CLI::Option* add(CLI::App& command, const char* name, Target& target, const char* help) {
+  return command.add_option(name, target, help)->group(group);
+}
+
 }  // namespace
 
-void add_namespace_options(CLI::App& command, namespace_options& options) {
-  constexpr const char* group = "Namespace";
-  const auto add = [&](const char* name, auto& target, const char* help) {
-    return command.add_option(name, target, help)->group(group);
-  };
-  add("--dimension", options.dimension, "Numbers per vector");
-  add("--distance", options.distance, "How vectors are compared (default: cosine)")
+void add_index_options(CLI::App& command, namespace_options& options) {
+  add(command, "--distance", options.distance, "How vectors are compared (default: cosine)")
       ->check(CLI::IsMember({"cosine", "l2", "dot"}));
-  add("--index", options.index, "hnsw is fast, flat exact (default: hnsw)")
+  add(command, "--index", options.index,
+      "hnsw is fast, flat and kd_tree exact, ivf_* search lists (default: hnsw)")
       ->check(CLI::IsMember(index_names()));
-  add("--m", options.m,
-      "hnsw: links per node (default: 16); ivf_pq: coded parts of a vector (default: by "
-      "dimension)");
-  add("--ef-construction", options.ef_construction,
+  add(command, "--m", options.m,
+      "hnsw: links per node (default: 16); ivf_pq: coded parts of a vector (by dimension)");
+  add(command, "--ef-construction", options.ef_construction,
       "Candidates while building the graph (default: 200)");
-  add("--ef-search", options.ef_search, "Candidates of a search (default: 64)");
-  add("--quantization", options.quantization, "Codes on which the graph is walked (default: auto)")
+  add(command, "--ef-search", options.ef_search, "Candidates of a search (default: 64)");
+  add(command, "--quantization", options.quantization,
+      "Codes on which the graph is walked (default: auto)")
       ->check(CLI::IsMember({"auto", "none", "sq8", "pca", "rabitq", "binary"}));
-  add("--memory", options.memory, "What the graph keeps in memory (default: fast)")
+  add(command, "--memory", options.memory, "What the graph keeps in memory (default: fast)")
       ->check(CLI::IsMember({"fast", "balanced", "lean"}));
-  add("--nlist", options.nlist, "ivf: lists (default: by the number of rows)");
-  add("--nprobe", options.nprobe, "ivf: lists that a search visits (default: by nlist)");
-  add("--nbits", options.nbits, "ivf_pq: bits per coded part, 4 or 8 (default: 4)");
-  add("--seed", options.seed, "Of what the index draws by chance (default: 42)");
-  add("--shards", options.shards, "Parts of the index that are searched side by side (default: 1)");
-  add("--embedder", options.embedder,
+  add(command, "--nlist", options.nlist, "ivf: lists (default: by the number of rows)");
+  add(command, "--nprobe", options.nprobe, "ivf: lists that a search visits (default: by nlist)");
+  add(command, "--nbits", options.nbits, "ivf_pq: bits per coded part, 4 or 8 (default: 4)");
+  add(command, "--seed", options.seed, "Of what the index draws by chance (default: 42)");
+}
+
+void add_namespace_options(CLI::App& command, namespace_options& options) {
+  add(command, "--dimension", options.dimension, "Numbers per vector");
+  add_index_options(command, options);
+  add(command, "--shards", options.shards,
+      "Parts of the index that are searched side by side (default: 1)");
+  add(command, "--embedder", options.embedder,
       "What makes the vectors: a model's name, or lexical for the built-in one");
 }
 

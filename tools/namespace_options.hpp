@@ -1,5 +1,5 @@
 #pragma once
-// The options that describe a namespace to be made, shared by `namespace create` and `import`.
+// The options that describe a namespace, shared by the commands that make or alter one.
 #include <CLI/App.hpp>
 #include <optional>
 #include <string>
@@ -27,6 +27,9 @@ struct namespace_options {
 
 /// Adds them in a group of their own. Words are checked when the line is parsed, numbers by core.
 void add_namespace_options(CLI::App& command, namespace_options& options);
+
+/// Only those that can be changed later: the distance and the index.
+void add_index_options(CLI::App& command, namespace_options& options);
 
 [[nodiscard]] result<namespace_request> to_request(const namespace_options& options);
 

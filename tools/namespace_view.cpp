@@ -5,8 +5,10 @@
 
 namespace hearth::tools {
 
-std::string_view to_string(index_state state) noexcept {
-  switch (state) {
+std::string_view state_of(const namespace_info& info) noexcept {
+  if (info.rebuild && info.index == index_state::ready)
+    return "rebuilding";
+  switch (info.index) {
   case index_state::ready:
     return "ready";
   case index_state::building:
@@ -17,10 +19,7 @@ std::string_view to_string(index_state state) noexcept {
   return "unknown";
 }
 
-namespace {
-
-// The parameters that mean something to the kind.
-std::string describe(const index_params& index) {
+std::string describe_index(const index_params& index) {
   const auto chosen = [](std::uint32_t number) {
     return number == 0 ? std::string("auto") : std::to_string(number);
   };
@@ -47,22 +46,33 @@ std::string describe(const index_params& index) {
   return std::string(kind);
 }
 
+namespace {
+
+json to_json(const index_params& index) {
+  return {{"kind", core::to_string(index.kind)},
+          {"m", index.m},
+          {"ef_construction", index.ef_construction},
+          {"ef_search", index.ef_search},
+          {"seed", index.seed},
+          {"quantization", core::to_string(index.quantization)},
+          {"memory", core::to_string(index.memory)},
+          {"nlist", index.nlist},
+          {"nprobe", index.nprobe},
+          {"nbits", index.nbits}};
+}
+
+std::string share_of(const index_rebuild& rebuild) {
+  if (rebuild.rows_total == 0)
+    return "0 %";
+  return core::format("{} %", 100 * rebuild.rows_done / rebuild.rows_total);
+}
+
 }  // namespace
 
 json to_json(const namespace_config& config) {
   return {{"dimension", config.dimension},
           {"distance", core::to_string(config.distance)},
-          {"index",
-           {{"kind", core::to_string(config.index.kind)},
-            {"m", config.index.m},
-            {"ef_construction", config.index.ef_construction},
-            {"ef_search", config.index.ef_search},
-            {"seed", config.index.seed},
-            {"quantization", core::to_string(config.index.quantization)},
-            {"memory", core::to_string(config.index.memory)},
-            {"nlist", config.index.nlist},
-            {"nprobe", config.index.nprobe},
-            {"nbits", config.index.nbits}}},
+          {"index", to_json(config.index)},
           {"shards", config.shards},
           {"embedder", config.embedder}};
 }
@@ -74,7 +84,7 @@ json to_json(const namespace_info& info) {
                 {"vectors", info.vectors},
                 {"lsn", info.lsn},
                 {"durable_lsn", info.durable_lsn},
-                {"index_state", to_string(info.index)},
+                {"index_state", state_of(info)},
                 {"indexed", info.indexed},
                 {"fresh", info.fresh},
                 {"file_bytes", info.file_bytes},
@@ -82,6 +92,13 @@ json to_json(const namespace_info& info) {
                 {"read_only", info.read_only}};
   if (info.read_only)
     document["read_only_reason"] = info.read_only_reason;
+  if (const auto& rebuild = info.rebuild)
+    document["rebuild"] = {
+        {"serving",
+         {{"distance", core::to_string(rebuild->distance)}, {"index", to_json(rebuild->params)}}},
+        {"rows_done", rebuild->rows_done},
+        {"rows_total", rebuild->rows_total},
+        {"failure", rebuild->failure}};
   return document;
 }
 
@@ -112,7 +129,9 @@ void print_namespaces(std::ostream& out, std::span<const namespace_info> spaces)
               std::to_string(space.config.dimension),
               std::string(core::to_string(space.config.distance)),
               std::string(core::to_string(space.config.index.kind)),
-              space.read_only ? "read-only" : std::string(to_string(space.index)),
+              space.read_only ? "read-only"
+              : space.rebuild ? core::format("{} {}", state_of(space), share_of(*space.rebuild))
+                              : std::string(state_of(space)),
               group_digits(space.fresh), core::format_bytes(space.file_bytes),
               core::format_bytes(space.index_bytes)});
   rows.print(out);
@@ -126,13 +145,22 @@ void print_namespace(std::ostream& out, const namespace_info& info) {
   line("namespace", info.name);
   line("dimension", std::to_string(config.dimension));
   line("distance", std::string(core::to_string(config.distance)));
-  line("index", describe(config.index));
+  line("index", describe_index(config.index));
   line("shards", std::to_string(config.shards));
   line("embedder", config.embedder.empty() ? "(not said)" : config.embedder);
   line("records",
        core::format("{}, {} with a vector", group_digits(info.count), group_digits(info.vectors)));
-  line("state", core::format("{}: {} indexed, {} fresh", to_string(info.index),
-                             group_digits(info.indexed), group_digits(info.fresh)));
+  line("state", core::format("{}: {} indexed, {} fresh", state_of(info), group_digits(info.indexed),
+                             group_digits(info.fresh)));
+  if (const auto& rebuild = info.rebuild) {
+    line("rebuild",
+         core::format("{} of {} rows; until then this answers:", group_digits(rebuild->rows_done),
+                      group_digits(rebuild->rows_total)));
+    line("", core::format("{}, {}", core::to_string(rebuild->distance),
+                          describe_index(rebuild->params)));
+    if (!rebuild->failure.empty())
+      line("", core::format("it had to start over: {}", rebuild->failure));
+  }
   line("lsn", core::format("{}, durable {}", info.lsn, info.durable_lsn));
   line("size", core::format("{} file, {} index memory", core::format_bytes(info.file_bytes),
                             core::format_bytes(info.index_bytes)));

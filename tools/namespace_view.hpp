@@ -8,7 +8,10 @@
 
 namespace hearth::tools {
 
-[[nodiscard]] std::string_view to_string(index_state state) noexcept;
+/// "ready", "building", "failed"; "rebuilding" if the one that is ready is to be replaced.
+[[nodiscard]] std::string_view state_of(const namespace_info& info) noexcept;
+/// The kind of index and those of its parameters that mean something to it.
+[[nodiscard]] std::string describe_index(const index_params& index);
 
 [[nodiscard]] json to_json(const namespace_config& config);
 [[nodiscard]] json to_json(const namespace_info& info);

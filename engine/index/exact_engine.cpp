@@ -50,7 +50,7 @@ struct exact_scratch {
   std::vector<float> per_spread;
   std::vector<scalar_codes::block_test> full_tests;
   aligned_row packed;
-  aligned_row gathered;        // block_rows rows
+  aligned_row gathered;        // code_block_rows rows
   std::vector<code_hit> hits;  // of the current block
 
   static exact_scratch& of_this_thread() {
@@ -62,8 +62,8 @@ struct exact_scratch {
 // Rows that are compared together, wherever they lie.
 struct row_block {
   std::size_t count = 0;
-  std::array<slot_id, block_rows> slots{};
-  std::array<row_id, block_rows> ids{};
+  std::array<slot_id, code_block_rows> slots{};
+  std::array<row_id, code_block_rows> ids{};
 };
 
 class batch_search {
@@ -131,7 +131,7 @@ void batch_search::prepare() {
   scratch_.per_error.assign(padded, 0);
   scratch_.per_spread.assign(padded, 0);
   scratch_.full_tests.resize(count);
-  at_least(scratch_.hits, padded * block_rows + 16);
+  at_least(scratch_.hits, padded * code_block_rows + 16);
   const std::size_t packed_bytes = groups_ * group_queries * codes_.row_bytes();
   if (packed_bytes > 0)
     std::memset(scratch_.packed.of(packed_bytes), 0, packed_bytes);
@@ -183,10 +183,10 @@ void batch_search::give_up(std::size_t query) noexcept {
 // first, so that the bytes of a hidden one, which the writer may be changing, are never read.
 void batch_search::scan_rows() {
   const std::size_t row_bytes = codes_.row_bytes();
-  std::byte* const gathered = scratch_.gathered.of(block_rows * row_bytes);
+  std::byte* const gathered = scratch_.gathered.of(code_block_rows * row_bytes);
   row_block rest;
-  for (slot_id first = 0; first < view_.bound; first += block_rows) {
-    const std::size_t slots = std::min<std::size_t>(block_rows, view_.bound - first);
+  for (slot_id first = 0; first < view_.bound; first += code_block_rows) {
+    const std::size_t slots = std::min<std::size_t>(code_block_rows, view_.bound - first);
     row_block block;
     for (std::size_t i = 0; i < slots; ++i) {
       const slot_id slot = first + static_cast<slot_id>(i);
@@ -195,7 +195,7 @@ void batch_search::scan_rows() {
         block.ids[block.count++] = *row;
       }
     }
-    if (block.count == block_rows) {
+    if (block.count == code_block_rows) {
       compare(block, row_at(first));
       continue;
     }
@@ -203,7 +203,7 @@ void batch_search::scan_rows() {
       std::memcpy(gathered + rest.count * row_bytes, row_at(block.slots[i]), row_bytes);
       rest.slots[rest.count] = block.slots[i];
       rest.ids[rest.count++] = block.ids[i];
-      if (rest.count == block_rows) {
+      if (rest.count == code_block_rows) {
         compare(rest, gathered);
         rest.count = 0;
       }
@@ -215,7 +215,7 @@ void batch_search::scan_rows() {
 
 // One limit per query and block: that of a row with the greatest errors.
 void batch_search::compare(const row_block& rows, const std::byte* codes) {
-  std::array<float, block_rows> terms;
+  std::array<float, code_block_rows> terms;
   terms.fill(nan);
   code_block block{
       codes, codes_.row_bytes(), codes_.first_byte(), codes_.end_byte(), terms.data(), 0, 0};
@@ -251,15 +251,15 @@ void batch_search::compare(const row_block& rows, const std::byte* codes) {
 
 // As kernel_table::code_hits, for few queries.
 std::size_t batch_search::hits_alone(const code_block& block) {
-  std::array<std::int32_t, block_rows> sums;
+  std::array<std::int32_t, code_block_rows> sums;
   std::size_t count = 0;
   for (std::size_t query = 0; query < queries_.rows(); ++query) {
-    view_.vectors.kernel().code_row_sums(block.rows, block.row_bytes, block_rows,
+    view_.vectors.kernel().code_row_sums(block.rows, block.row_bytes, code_block_rows,
                                          query_at(query).high, sums.data());
     const float scale = scratch_.scale[query];
     const float limit = scratch_.fixed[query] + scratch_.per_error[query] * block.error +
                         scratch_.per_spread[query] * block.spread;
-    for (std::size_t row = 0; row < block_rows; ++row)
+    for (std::size_t row = 0; row < code_block_rows; ++row)
       if (block.terms[row] + scale * static_cast<float>(sums[row]) <= limit)
         scratch_.hits[count++] = {static_cast<std::uint16_t>(query),
                                   static_cast<std::uint16_t>(row)};

@@ -123,7 +123,7 @@ result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
   const std::uint32_t dimension = expected.dimension;
   const distance_kind distance = expected.distance;
   const index_params& params = expected.params;
-  switch (params.kind) {
+  switch (expected.params.kind) {
   case index_kind::flat:
     return load_flat(sections, expected, fetch);
   case index_kind::ivf_flat:

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from hearth import _native, aio
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async
-from hearth.client import Namespace, Store, connect
+from hearth.client import Store, connect
 from hearth.errors import (
     AlreadyExists,
     Busy,
@@ -44,12 +44,14 @@ from hearth.errors import (
     Timeout,
     Unsupported,
 )
+from hearth.namespace import Namespace
 from hearth.results import (
     BatchHits,
     Hit,
     Hits,
     NamespaceConfig,
     NamespaceInfo,
+    Rebuild,
     Record,
     Records,
     StoreInfo,
@@ -85,6 +87,7 @@ __all__ = [
     "PermissionDenied",
     "ProtocolMismatch",
     "ReadOnly",
+    "Rebuild",
     "Record",
     "Records",
     "Store",

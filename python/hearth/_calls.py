@@ -21,6 +21,7 @@ from hearth.results import (
     Id,
     NamespaceConfig,
     NamespaceInfo,
+    Rebuild,
     Record,
     Records,
     StoreInfo,
@@ -255,6 +256,13 @@ def config_from(plain: _native.ConfigDict) -> NamespaceConfig:
 
 def namespace_info_from(plain: _native.NamespaceInfoDict) -> NamespaceInfo:
     fields: dict[str, Any] = {**plain, "config": config_from(plain["config"])}
+    if (rebuild := plain["rebuild"]) is not None:
+        fields["rebuild"] = Rebuild(
+            config_from(rebuild["serving"]),
+            rebuild["rows_done"],
+            rebuild["rows_total"],
+            rebuild["failure"],
+        )
     return NamespaceInfo(**fields)
 
 

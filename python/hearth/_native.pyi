@@ -45,6 +45,12 @@ class ConfigDict(TypedDict):
     shards: int
     embedder: str
 
+class RebuildDict(TypedDict):
+    serving: ConfigDict
+    rows_done: int
+    rows_total: int
+    failure: str
+
 class NamespaceInfoDict(TypedDict):
     name: str
     config: ConfigDict
@@ -59,6 +65,7 @@ class NamespaceInfoDict(TypedDict):
     index_bytes: int
     read_only: bool
     read_only_reason: str
+    rebuild: RebuildDict | None
 
 class StoreInfoDict(TypedDict):
     path: str
@@ -159,6 +166,15 @@ class Namespace:
     def flush(self, lsn: int) -> int: ...
     @overload
     def flush(self, lsn: int, queue: CompletionQueue, future: asyncio.Future[int]) -> None: ...
+    @overload
+    def alter(self, settings: dict[str, object]) -> ConfigDict: ...
+    @overload
+    def alter(
+        self,
+        settings: dict[str, object],
+        queue: CompletionQueue,
+        future: asyncio.Future[ConfigDict],
+    ) -> None: ...
 
 class Store:
     @overload

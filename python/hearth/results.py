@@ -273,16 +273,35 @@ class NamespaceConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class Rebuild:
+    """An index is being built to replace the one that answers searches.
+
+    Attributes:
+        serving: the configuration with the distance and index parameters that still answer.
+        rows_done: vectors in the new index, of `rows_total`.
+        failure: why building had to start over, last; "" if it had not.
+    """
+
+    serving: NamespaceConfig
+    rows_done: int
+    rows_total: int
+    failure: str
+
+
+@dataclass(frozen=True, slots=True)
 class NamespaceInfo:
     """How a namespace is doing.
 
     Attributes:
         count: records; `vectors` of them have a vector.
         lsn: log sequence number of the last write; up to `durable_lsn` it is on disk.
-        index: "ready", "building" (searches are exact meanwhile) or "failed".
-        indexed: vectors in the graph; `fresh` ones are still scanned exactly.
+        config: what it is, or is becoming: see `rebuild`.
+        index: "ready", "building" (searches are exact meanwhile), "rebuilding" (the index before
+            answers meanwhile) or "failed".
+        indexed: vectors in the index that answers; `fresh` ones are still scanned exactly.
         file_bytes: on disk; `index_bytes` in memory.
         read_only: a commit failed, for `read_only_reason`.
+        rebuild: how far the index is that will replace the one that answers, if there is one.
     """
 
     name: str
@@ -298,6 +317,7 @@ class NamespaceInfo:
     index_bytes: int
     read_only: bool
     read_only_reason: str
+    rebuild: Rebuild | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -100,8 +100,10 @@ py::dict config_dict(const namespace_config& config) {
   return dict;
 }
 
-std::string state_name(index_state state) {
-  switch (state) {
+std::string state_name(const namespace_info& info) {
+  if (info.rebuild && info.index == index_state::ready)
+    return "rebuilding";
+  switch (info.index) {
   case index_state::ready:
     return "ready";
   case index_state::building:
@@ -120,13 +122,25 @@ py::object info_dict(const namespace_info& info) {
   dict["vectors"] = info.vectors;
   dict["lsn"] = info.lsn;
   dict["durable_lsn"] = info.durable_lsn;
-  dict["index"] = state_name(info.index);
+  dict["index"] = state_name(info);
   dict["indexed"] = info.indexed;
   dict["fresh"] = info.fresh;
   dict["file_bytes"] = info.file_bytes;
   dict["index_bytes"] = info.index_bytes;
   dict["read_only"] = info.read_only;
   dict["read_only_reason"] = text_of(info.read_only_reason);
+  dict["rebuild"] = py::none();
+  if (info.rebuild) {
+    auto serving = info.config;
+    serving.distance = info.rebuild->distance;
+    serving.index = info.rebuild->params;
+    py::dict rebuild;
+    rebuild["serving"] = config_dict(serving);
+    rebuild["rows_done"] = info.rebuild->rows_done;
+    rebuild["rows_total"] = info.rebuild->rows_total;
+    rebuild["failure"] = text_of(info.rebuild->failure);
+    dict["rebuild"] = rebuild;
+  }
   return dict;
 }
 
@@ -161,6 +175,53 @@ py::object hits_tuple(search_result found, const field_set& fields, bool many) {
                         fields.metadata ? py::object(list_from(hits.metadata)) : absent,
                         fields.texts ? py::object(list_from(hits.texts)) : absent,
                         fields.vectors ? array_from(hits.vectors) : absent);
+}
+
+// ---- settings --------------------------------------------------------------------------------
+
+// The number of `settings[name]`, if it is given. Ranges that fit the wire; core checks the rest.
+template <class Number>
+std::optional<Number> number_from(const py::dict& settings, const char* name) {
+  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
+  if (!given || given.is_none())
+    return std::nullopt;
+  const auto id = id_from(given, name);
+  if (!id.is_number())
+    throw py::type_error(std::string(name) + " must be an int");
+  if (id.number() > std::numeric_limits<Number>::max())
+    throw native_error(errc::invalid_argument,
+                       std::string(name) + " is " + std::to_string(id.number()) +
+                           "; the largest is " +
+                           std::to_string(std::numeric_limits<Number>::max()));
+  return static_cast<Number>(id.number());
+}
+
+std::optional<std::string> text_setting(const py::dict& settings, const char* name) {
+  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
+  return given ? text_from(given, name) : std::nullopt;
+}
+
+namespace_request request_from(const py::dict& settings) {
+  namespace_request request;
+  request.dimension = number_from<std::uint32_t>(settings, "dimension");
+  if (const auto distance = text_setting(settings, "distance"))
+    request.distance = unwrap(distance_from_string(*distance));
+  if (const auto index = text_setting(settings, "index"))
+    request.kind = unwrap(index_kind_from_string(*index));
+  request.m = number_from<std::uint32_t>(settings, "m");
+  request.ef_construction = number_from<std::uint32_t>(settings, "ef_construction");
+  request.ef_search = number_from<std::uint32_t>(settings, "ef_search");
+  request.seed = number_from<std::uint64_t>(settings, "seed");
+  if (const auto quantization = text_setting(settings, "quantization"))
+    request.quantization = unwrap(quantization_from_string(*quantization));
+  if (const auto memory = text_setting(settings, "memory"))
+    request.memory = unwrap(memory_from_string(*memory));
+  request.nlist = number_from<std::uint32_t>(settings, "nlist");
+  request.nprobe = number_from<std::uint32_t>(settings, "nprobe");
+  request.nbits = number_from<std::uint32_t>(settings, "nbits");
+  request.shards = number_from<std::uint32_t>(settings, "shards");
+  request.embedder = text_setting(settings, "embedder");
+  return request;
 }
 
 // ---- namespace ----------------------------------------------------------------------------------
@@ -242,6 +303,15 @@ py::object flush(const namespace_object& self, lsn_t lsn, queue_ptr queue, py::o
       [](lsn_t durable) -> py::object { return py::int_(durable); });
 }
 
+py::object alter(const namespace_object& self, const py::dict& settings, queue_ptr queue,
+                 py::object future) {
+  auto request = request_from(settings);
+  return perform<namespace_config>(
+      queue, std::move(future),
+      [&](completion<namespace_config> done) { self->alter(std::move(request), std::move(done)); },
+      [](const namespace_config& config) -> py::object { return config_dict(config); });
+}
+
 void bind_namespace(py::module_& module) {
   const auto queue = py::arg("queue") = py::none();
   const auto future = py::arg("future") = py::none();
@@ -255,7 +325,8 @@ void bind_namespace(py::module_& module) {
       .def("get", &get, py::arg("ids"), py::arg("include"), queue, future)
       .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("include"), queue, future)
       .def("info", &namespace_information, queue, future)
-      .def("flush", &flush, py::arg("lsn"), queue, future);
+      .def("flush", &flush, py::arg("lsn"), queue, future)
+      .def("alter", &alter, py::arg("settings"), queue, future);
 }
 
 // ---- store --------------------------------------------------------------------------------------
@@ -269,51 +340,6 @@ open_mode mode_from(std::string_view mode) {
     return open_mode::open_or_create;
   throw native_error(errc::invalid_argument, "mode is '" + std::string(mode) + "'",
                      "one of: open, create, open_or_create");
-}
-
-// The number of `settings[name]`, if it is given. Ranges that fit the wire; core checks the rest.
-template <class Number>
-std::optional<Number> number_from(const py::dict& settings, const char* name) {
-  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
-  if (!given || given.is_none())
-    return std::nullopt;
-  const auto id = id_from(given, name);
-  if (!id.is_number())
-    throw py::type_error(std::string(name) + " must be an int");
-  if (id.number() > std::numeric_limits<Number>::max())
-    throw native_error(errc::invalid_argument,
-                       std::string(name) + " is " + std::to_string(id.number()) +
-                           "; the largest is " +
-                           std::to_string(std::numeric_limits<Number>::max()));
-  return static_cast<Number>(id.number());
-}
-
-std::optional<std::string> text_setting(const py::dict& settings, const char* name) {
-  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
-  return given ? text_from(given, name) : std::nullopt;
-}
-
-namespace_request request_from(const py::dict& settings) {
-  namespace_request request;
-  request.dimension = number_from<std::uint32_t>(settings, "dimension");
-  if (const auto distance = text_setting(settings, "distance"))
-    request.distance = unwrap(distance_from_string(*distance));
-  if (const auto index = text_setting(settings, "index"))
-    request.kind = unwrap(index_kind_from_string(*index));
-  request.m = number_from<std::uint32_t>(settings, "m");
-  request.ef_construction = number_from<std::uint32_t>(settings, "ef_construction");
-  request.ef_search = number_from<std::uint32_t>(settings, "ef_search");
-  request.seed = number_from<std::uint64_t>(settings, "seed");
-  if (const auto quantization = text_setting(settings, "quantization"))
-    request.quantization = unwrap(quantization_from_string(*quantization));
-  if (const auto memory = text_setting(settings, "memory"))
-    request.memory = unwrap(memory_from_string(*memory));
-  request.nlist = number_from<std::uint32_t>(settings, "nlist");
-  request.nprobe = number_from<std::uint32_t>(settings, "nprobe");
-  request.nbits = number_from<std::uint32_t>(settings, "nbits");
-  request.shards = number_from<std::uint32_t>(settings, "shards");
-  request.embedder = text_setting(settings, "embedder");
-  return request;
 }
 
 py::object open_namespace(const store_object& self, const py::str& name, std::string_view mode,

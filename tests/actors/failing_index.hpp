@@ -14,7 +14,10 @@ struct index_faults {
   std::atomic<bool> insert_refuses = false;
   std::atomic<bool> search_throws = false;
   std::atomic<bool> insert_blocks = false;
+  std::atomic<std::uint32_t> make_throws_for_m = 0;
   std::atomic<int> made = 0;
+  std::atomic<std::uint32_t> last_made_m = 0;
+  std::atomic<int> searches = 0;
 };
 
 class failing_index final : public engine::index::vector_index {
@@ -38,6 +41,7 @@ class failing_index final : public engine::index::vector_index {
   }
   [[nodiscard]] std::vector<engine::index::neighbor>
   search(std::span<const float> query, std::size_t k, std::size_t ef) const override {
+    ++faults_->searches;
     if (faults_->search_throws)
       throw std::runtime_error("injected: search threw");
     return inner_->search(query, k, ef);
@@ -63,6 +67,9 @@ inline actors::namespace_parts failing_parts(const std::shared_ptr<index_faults>
   parts.make_index = [faults](std::uint32_t dimension, distance_kind distance,
                               const index_params& params,
                               const engine::index::fetch_vectors& stored) {
+    if (params.m == faults->make_throws_for_m)
+      throw std::runtime_error("injected: no index is made");
+    faults->last_made_m = params.m;
     return std::make_unique<failing_index>(
         engine::index::make_index(dimension, distance, params, stored), faults);
   };

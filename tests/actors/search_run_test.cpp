@@ -35,8 +35,9 @@ TEST_CASE("a record that is updated while the indexes are read is found at its n
     if (row != 8)
       must(index->insert({&row, 1}, vector.view()));
   }
-  const auto epoch = space.shard(0).take_over();
-  REQUIRE(space.shard(0).publish(epoch, {nullptr, index, all_indexed, {}}, index_state::ready));
+  const auto epoch = space.index()->shard(0).take_over();
+  REQUIRE(space.index()->shard(0).publish(epoch, {nullptr, index, all_indexed, {}},
+                                          index_state::ready));
 
   for (const std::uint32_t k : {1U, 5U, 20U}) {
     const auto query = query_of(vector_of(7, dimension, 1), k);

@@ -190,6 +190,21 @@ TEST_CASE("what only says how to search, or is for other kinds, shapes no index"
     }
 }
 
+TEST_CASE("altering takes over the distance, and nothing that is fixed") {
+  const auto altered =
+      alter(existing(), {.dimension = 384, .distance = distance_kind::l2, .m = 40, .shards = 2});
+  REQUIRE(altered.has_value());
+  auto expected = existing();
+  expected.distance = distance_kind::l2;
+  expected.index.m = 40;
+  CHECK(*altered == expected);
+  CHECK(alter(existing(), {}) == existing());
+  CHECK(alter(existing(), {.dimension = 3}).error().code == errc::dimension_mismatch);
+  CHECK(alter(existing(), {.shards = 3}).error().code == errc::config_mismatch);
+  CHECK(alter(existing(), {.embedder = "x"}).error().code == errc::config_mismatch);
+  CHECK(alter(existing(), {.m = 1}).error().code == errc::invalid_argument);
+}
+
 TEST_CASE("index parameters of a request are taken over") {
   const auto changed = reconcile(existing(), {.m = 32, .ef_search = 100});
   REQUIRE(changed.has_value());

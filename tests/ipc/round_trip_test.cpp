@@ -253,6 +253,13 @@ TEST_CASE("info, flush, list and drop arrive") {
   CHECK(info->index_bytes == 8);
   CHECK(info->read_only);
   CHECK(info->read_only_reason == "disk");
+  CHECK_FALSE(info->rebuild);
+  told.rebuild = {.distance = distance_kind::l2,
+                  .params = {.kind = index_kind::hnsw, .m = 7, .memory = memory_kind::lean},
+                  .rows_done = 9,
+                  .rows_total = 10,
+                  .failure = "it rained"};
+  CHECK((*ns)->info().value().rebuild == told.rebuild);
   CHECK((*ns)->flush(12).value() == 12);
   CHECK(store->list_namespaces().value() == std::vector<std::string>{"a", "b-c"});
   REQUIRE(store->drop_namespace("gone"));
@@ -341,6 +348,28 @@ TEST_CASE("opening tells what is stated and nothing else") {
   CHECK_FALSE(seen.nprobe.has_value());
   CHECK_FALSE(seen.nbits.has_value());
   CHECK_FALSE(seen.embedder.has_value());
+}
+
+TEST_CASE("an alteration arrives with all that it states, and answers the configuration") {
+  served_store served;
+  namespace_request seen;
+  served.what().alter = [&](namespace_request request) -> result<namespace_config> {
+    seen = std::move(request);
+    if (seen.shards)
+      return fail(errc::config_mismatch, "shards");
+    return namespace_config{.dimension = 3, .distance = distance_kind::dot, .embedder = "m"};
+  };
+  const auto store = served.connect();
+  const auto ns = store->open_namespace("docs");
+  REQUIRE(ns);
+  const auto altered = (*ns)->alter({.distance = distance_kind::dot, .m = 5});
+  REQUIRE(altered);
+  CHECK(*altered ==
+        namespace_config{.dimension = 3, .distance = distance_kind::dot, .embedder = "m"});
+  CHECK(seen.distance == distance_kind::dot);
+  CHECK(seen.m == 5);
+  CHECK_FALSE(seen.kind.has_value());
+  CHECK((*ns)->alter({.shards = 2}).error().code == errc::config_mismatch);
 }
 
 TEST_CASE("every error arrives with its code, message, hint and time") {

@@ -101,6 +101,11 @@ class fake_namespace final : public namespace_handle {
   void flush(lsn_t lsn, completion<lsn_t> done) override {
     answer(std::move(done), [what = what_, lsn] { return what->flush(lsn); });
   }
+  void alter(namespace_request request, completion<namespace_config> done) override {
+    answer(std::move(done), [what = what_, request = std::move(request)]() mutable {
+      return what->alter(std::move(request));
+    });
+  }
 
  private:
   template <class T, class Make>
@@ -190,6 +195,7 @@ std::shared_ptr<behaviour> simple_behaviour() {
     return info;
   };
   what->flush = [](lsn_t lsn) { return lsn; };
+  what->alter = [](const namespace_request&) { return namespace_config{.dimension = 4}; };
   what->open = [](const std::string&, open_mode, const namespace_request& request) {
     namespace_config config;
     config.dimension = request.dimension.value_or(4);

@@ -466,17 +466,18 @@ TEST_CASE("a large batch has its changes in parts and gives them back whole") {
   REQUIRE(changes[1].removed == applied.changes.removed);
 }
 
-TEST_CASE("only index parameters can be changed") {
+TEST_CASE("only the distance and index parameters can be changed") {
   const temporary_directory home;
   const auto directory = home.path() / "docs";
   auto changed = config_of(2);
   changed.index.m = 32;
+  changed.distance = distance_kind::dot;
   {
     auto store = create(directory, 2);
     need(store->set_config(changed));
     REQUIRE(store->config() == changed);
     auto wrong = changed;
-    wrong.distance = distance_kind::dot;
+    wrong.shards = 2;
     REQUIRE(code_of(store->set_config(wrong)) == errc::config_mismatch);
     wrong = changed;
     wrong.dimension = 3;

@@ -42,6 +42,14 @@ def test_namespaces_are_made_listed_described_and_dropped(shell: Shell) -> None:
     info = shell.json("namespace", "describe", "docs")
     assert info["count"] == 0 and info["index_state"] == "ready" and not info["read_only"]
     assert "dimension   3\n" in shell.ok("namespace", "describe", "docs").out
+    altered = shell.json(
+        "namespace", "alter", "docs", "--distance", "l2", "--index", "flat", "--wait"
+    )
+    assert (altered["config"]["distance"], altered["config"]["index"]["kind"]) == ("l2", "flat")
+    assert altered["config"]["index"]["m"] == 8 and "rebuild" not in altered
+    assert shell.hearth("namespace", "alter", "docs", "--m", 1).code == 5
+    assert shell.hearth("namespace", "alter", "nobody", "--m", 8).code == 3
+    assert shell.hearth("namespace", "alter", "docs", "--dimension", 4).code == 2
     assert shell.json("namespace", "drop", "docs", "--yes") == {"dropped": "docs"}
     assert shell.json("namespace", "list") == {"namespaces": ["b"]}
     assert shell.hearth("namespace", "describe", "docs").code == 3
@@ -339,7 +347,8 @@ def test_bash_completes_commands_flags_and_choices(shell: Shell) -> None:
         return done.stdout.split()
 
     assert complete("hearth", "sea") == ["search"]
-    assert complete("hearth", "namespace", "")[:4] == ["list", "create", "describe", "drop"]
+    commands = ["list", "create", "describe", "alter", "drop"]
+    assert complete("hearth", "namespace", "")[:5] == commands
     assert complete("hearth", "search", "docs", "--vec") == ["--vector", "--vector-file"]
     distances = complete("hearth", "import", "docs", "x", "--distance", "")
     assert sorted(distances) == ["cosine", "dot", "l2"]

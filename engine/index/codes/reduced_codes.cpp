@@ -19,7 +19,7 @@ constexpr std::uint32_t most_dimension = 2048;
 constexpr std::array<std::size_t, 4> rows_bytes{64, 128, 192, 256};
 // Looking at the full codes of one row for one query takes as long as comparing this many bytes of
 // blocks that all queries share: it waits for memory, and for a branch that nobody foresaw.
-constexpr double lone_row_bytes = 4000;
+constexpr double lone_row_bytes = 2000;
 // A second set of codes has to save at least this share of the cost.
 constexpr double least_gain = 0.3;
 constexpr std::size_t probe_queries = 64;
@@ -178,12 +178,10 @@ double reduced_codes::reduction::apply(const float* vector, float* out) const no
   }
   if (!(norm < scalar_codes::largest_square))
     return std::numeric_limits<double>::infinity();
+  kernels().products(components.data(), count, dimension, centred.data(), out);
   double covered = 0;
-  const auto& kernel = kernels();
-  for (std::size_t c = 0; c < count; ++c) {
-    out[c] = kernel.dot(centred.data(), components.data() + c * dimension, dimension);
+  for (std::size_t c = 0; c < count; ++c)
     covered += static_cast<double>(out[c]) * static_cast<double>(out[c]);
-  }
   // No component is off by more than the relative error of a float32 sum times both lengths.
   const double length = std::sqrt(norm);
   const double lost =

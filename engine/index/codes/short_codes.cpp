@@ -140,6 +140,7 @@ void short_codes::encode(const float* vector, std::byte* row) const noexcept {
   thread_local std::vector<float> projected;
   projected.resize(components_);
   float offset = project(vector, projected.data());
+  const float covered = kernel_.squared_norm(projected.data(), components_);
   std::memset(row, 0, row_bytes_);
   std::byte* const codes = row + header_bytes;
   const unsigned bits = model_.bits;
@@ -153,7 +154,10 @@ void short_codes::encode(const float* vector, std::byte* row) const noexcept {
     codes[c / per_byte] |= static_cast<std::byte>(code << c % per_byte * bits);
     projected[c] = model_.lowest + model_.step * static_cast<float>(code);
   }
-  offset -= kernel_.squared_norm(projected.data(), components_);
+  // A difference of fine codes errs in proportion to the distance, which is small where it matters.
+  // Single bits leave too much of the lengths to be corrected that way.
+  offset = bits == 1 ? offset - kernel_.squared_norm(projected.data(), components_)
+                     : std::max(0.0F, offset - covered);
   if (distance_ == distance_kind::dot)
     offset -= kernel_.squared_norm(vector, dimension_);
   std::memcpy(row, &offset, sizeof offset);

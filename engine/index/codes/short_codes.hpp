@@ -68,9 +68,9 @@ class short_codes {
                  float* out) const noexcept;
 
  private:
-  /// Of one row: by how much the squared length of the vector is above that of its codes, less
-  /// (inner product only) the former, since 2ab = a^2 + b^2 - (a-b)^2. So only the inner product of
-  /// two vectors is approximate.
+  /// Of one row: the squared length of what the components leave out (single bits: of what the
+  /// codes do), less (inner product only) the squared length of the vector, since 2ab = a^2 + b^2 -
+  /// (a-b)^2.
   [[nodiscard]] static float offset_of(const std::byte* row) noexcept {
     return *reinterpret_cast<const float*>(row);
   }

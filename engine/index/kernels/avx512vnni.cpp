@@ -17,13 +17,13 @@ const kernel_table avx512vnni_kernels{
     .squared_norm = squared_norm<avx512_lanes>,
     .products = products<avx512_lanes>,
     .column_products = column_products<avx512_lanes>,
-    .fast_scan = {1, make_tables, fast_scan_avx2},
     .codes7 = short_code_loops<vnni_code_lanes, 7>,
     .codes4 = short_code_loops<vnni_code_lanes, 4>,
     .codes1 = short_code_loops<vnni_code_lanes, 1>,
     .code_dots = code_dots_vnni,
     .code_row_sums = code_row_sums_vnni,
     .code_hits = code_hits<vnni_lanes>,
+    .fast_scan = {1, make_tables, fast_scan_avx2},
 };
 
 }  // namespace hearth::engine::index

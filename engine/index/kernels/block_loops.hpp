@@ -79,9 +79,9 @@ void sum_tile(const code_block& block, const code_queries& queries, std::size_t 
 template <class Lanes, std::size_t Groups>
 code_hit* hits_of_groups(const code_block& block, const code_queries& queries,
                          std::size_t first_group, code_hit* hits) noexcept {
-  static_assert(block_rows % Lanes::rows == 0);
+  static_assert(code_block_rows % Lanes::rows == 0);
   const code_limits<Lanes, Groups> limits(block, queries, first_group);
-  for (std::size_t first_row = 0; first_row < block_rows; first_row += Lanes::rows) {
+  for (std::size_t first_row = 0; first_row < code_block_rows; first_row += Lanes::rows) {
     typename Lanes::sums sums[Lanes::rows][Groups];
     sum_tile<Lanes, Groups>(block, queries, first_row, first_group, sums);
     for (std::size_t r = 0; r < Lanes::rows; ++r)

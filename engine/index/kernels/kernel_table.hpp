@@ -14,12 +14,12 @@ struct code_sums {
 };
 
 /// Blocks that code_hits() works on have this many rows, and queries come in groups of this many.
-inline constexpr std::size_t block_rows = 32;
+inline constexpr std::size_t code_block_rows = 32;
 inline constexpr std::size_t group_queries = 16;
 
 /// A block of rows of codes and the queries they are compared with.
 struct code_block {
-  const std::byte* rows;   ///< block_rows rows, row_bytes apart; starts at a multiple of 64
+  const std::byte* rows;   ///< code_block_rows rows, row_bytes apart; starts at a multiple of 64
   std::size_t row_bytes;   ///< a multiple of 64
   std::size_t first_byte;  ///< of the codes in a row: a multiple of 4
   std::size_t end_byte;    ///< behind the codes: a multiple of 4
@@ -99,11 +99,9 @@ struct kernel_table {
   /// The matrix of `rows` rows of `columns` values, one after the other, times the vector.
   void (*products)(const float* matrix, std::size_t rows, std::size_t columns, const float* vector,
                    float* out) noexcept;
-  /// out[c] = sum(vector[i] * matrix[i * columns + c]) over i < n: for many columns and few rows.
-  /// `columns` is a multiple of 16.
+  /// out[c] = sum(vector[i] * matrix[i * columns + c]) over i < n. `columns` is a multiple of 16.
   void (*column_products)(const float* vector, std::size_t n, const float* matrix,
                           std::size_t columns, float* out) noexcept;
-  fast_scan_kernel fast_scan;
   /// Of rows of 7-bit codes, a byte each, of 4-bit codes, two in a byte, and of single bits.
   short_code_kernels codes7;
   short_code_kernels codes4;
@@ -122,6 +120,7 @@ struct kernel_table {
   /// or the query out. `hits` has room for all pairs and 16 more.
   std::size_t (*code_hits)(const code_block& block, const code_queries& queries,
                            code_hit* hits) noexcept;
+  fast_scan_kernel fast_scan;
 };
 
 extern const kernel_table scalar_kernels;

@@ -21,7 +21,7 @@ bool same_hits(const kernel_table& tried, const kernel_table& trusted) noexcept 
   constexpr std::size_t row_bytes = 128;
   constexpr std::size_t groups = 3;
   constexpr std::size_t queries = groups * group_queries;
-  alignas(64) static std::byte rows[block_rows * row_bytes];
+  alignas(64) static std::byte rows[code_block_rows * row_bytes];
   alignas(64) static std::byte packed[queries * row_bytes];
   std::uint32_t random = 1;
   for (auto* bytes : {&rows[0], &packed[0]})
@@ -29,12 +29,12 @@ bool same_hits(const kernel_table& tried, const kernel_table& trusted) noexcept 
       random = random * 1664525 + 1013904223;
       bytes[i] = static_cast<std::byte>(random >> 24);
     }
-  const float terms[block_rows] = {};
+  const float terms[code_block_rows] = {};
   const float zeros[queries] = {};
   float scale[queries];
   float fixed[queries];
   std::fill_n(scale, queries, 1.0F);
-  code_hit found[2][block_rows * queries + 16];
+  code_hit found[2][code_block_rows * queries + 16];
   const code_block block{rows, row_bytes, 0, row_bytes, terms, 0, 0};
   const code_queries asked{packed, groups, scale, fixed, zeros, zeros};
   // Around the sums that occur, so that a sum that is wrong shows for some limit.

@@ -189,13 +189,13 @@ const kernel_table scalar_kernels{
     .squared_norm = squared_norm,
     .products = products,
     .column_products = column_products,
-    .fast_scan = {1, make_tables, fast_scan},
     .codes7 = {code_l2_squared<7>, code_l2_squared_many<7>},
     .codes4 = {code_l2_squared<4>, code_l2_squared_many<4>},
     .codes1 = {code_l2_squared<1>, code_l2_squared_many<1>},
     .code_dots = code_dots,
     .code_row_sums = code_row_sums,
     .code_hits = code_hits<scalar_code_lanes>,
+    .fast_scan = {1, make_tables, fast_scan},
 };
 
 }  // namespace hearth::engine::index

@@ -18,7 +18,7 @@ using tile_sums = std::int32_t[16][16];
 template <class Tiles, class Lanes>
 std::size_t code_hits_by_tiles(const code_block& block, const code_queries& queries,
                                code_hit* hits) noexcept {
-  static_assert(block_rows == 32 && group_queries == 16);
+  static_assert(code_block_rows == 32 && group_queries == 16);
   const std::size_t group_bytes = block.row_bytes * group_queries;
   const std::byte* const rows[2] = {block.rows, block.rows + 16 * block.row_bytes};
   Tiles tiles;
@@ -35,7 +35,7 @@ std::size_t code_hits_by_tiles(const code_block& block, const code_queries& quer
                          second + at * group_queries);
     tiles.store(sums);
     const auto append = [&]<std::size_t Groups>(const code_limits<Lanes, Groups>& limits) {
-      for (std::size_t row = 0; row < block_rows; ++row) {
+      for (std::size_t row = 0; row < code_block_rows; ++row) {
         typename Lanes::sums of_row[Groups];
         for (std::size_t g = 0; g < Groups; ++g)
           of_row[g] = Lanes::load_sums(sums[row / 16][g][row % 16]);

@@ -1,6 +1,6 @@
 #pragma once
-// The scan of 4-bit codes for AVX-512 with byte instructions, VNNI and VBMI, which CPUs with AMX
-// use too. Internal linkage, as in float_loops.hpp.
+// The scan of 4-bit codes for AVX-512 with VNNI and VBMI, which CPUs with AMX use too. Internal
+// linkage, as in float_loops.hpp.
 #if defined(__AVX512VBMI__)
 #include <immintrin.h>
 

@@ -1,0 +1,332 @@
+"""The asyncio API of one namespace, and the link between a native store and an event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
+from typing import Any, NoReturn, TypeAlias, TypeVar, cast, overload
+
+from numpy.typing import ArrayLike, NDArray
+
+from hearth import _calls, _native
+from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
+from hearth.errors import make_error
+from hearth.results import (
+    BatchHits,
+    Hits,
+    Id,
+    NamespaceConfig,
+    NamespaceInfo,
+    Record,
+    Records,
+    WriteResult,
+)
+
+T = TypeVar("T")
+
+#: What a call returns: to be awaited, or made a task of.
+Call: TypeAlias = Coroutine[Any, Any, T]
+
+
+class Link:
+    """The native store's answers, on one event loop."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._queue: _native.CompletionQueue | None = _native.CompletionQueue()
+        self._loop.add_reader(self._queue.fileno(), self._queue.drain)
+
+    def call(self, start: Callable[..., T | None], *arguments: object) -> asyncio.Future[T]:
+        """Starts a native call; its future is settled on this loop."""
+        if self._queue is None:
+            raise _calls.closed("store")
+        if asyncio.get_running_loop() is not self._loop:
+            raise RuntimeError(
+                "this store was connected on another event loop; connect again on this one"
+            )
+        future: asyncio.Future[T] = self._loop.create_future()
+        start(*arguments, self._queue, future)
+        return future
+
+    def close(self) -> None:
+        if self._queue is None:
+            return
+        queue, self._queue = self._queue, None
+        if self._loop.is_closed():
+            return
+        self._loop.remove_reader(queue.fileno())
+        queue.drain()
+        for future in queue.abandon():
+            if not future.done():
+                future.set_exception(
+                    make_error("cancelled", "the store was closed during the call")
+                )
+
+
+class AsyncNamespace:
+    """`hearth.Namespace` with every call awaited; see there for arguments, results and errors."""
+
+    def __init__(self, native: _native.Namespace, link: Link) -> None:
+        self._native: _native.Namespace | None = native
+        self._link = link
+        self._name = native.name
+        self._config = _calls.config_from(native.config)
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def config(self) -> NamespaceConfig:
+        """As of opening or of the last `alter`; `(await info()).config` is the current one."""
+        return self._config
+
+    def _open(self) -> _native.Namespace:
+        if self._native is None:
+            raise _calls.closed("store")
+        return self._native
+
+    # ---- writing -------------------------------------------------------------------------------
+
+    async def _write(self, write: Write) -> WriteResult:
+        native = self._open()
+        while write.unfinished:
+            try:
+                write.add(await self._link.call(native.write, write.job))
+            except Exception as error:
+                write.explain(error)
+                raise
+        return write.result()
+
+    def add(
+        self,
+        ids: Ids | None = None,
+        vectors: ArrayLike | None = None,
+        metadata: MetadataArgument | None = None,
+        texts: Texts | None = None,
+        *,
+        durability: str = "sync",
+        batch_rows: int | None = None,
+        progress: Progress | None = None,
+    ) -> Call[WriteResult]:
+        """See `hearth.Namespace.add`."""
+        return self._write(
+            Write(
+                "add",
+                ids,
+                vectors,
+                metadata,
+                texts,
+                durability=durability,
+                batch_rows=batch_rows,
+                progress=progress,
+                copy=True,
+            )
+        )
+
+    def upsert(
+        self,
+        ids: Ids | None = None,
+        vectors: ArrayLike | None = None,
+        metadata: MetadataArgument | None = None,
+        texts: Texts | None = None,
+        *,
+        durability: str = "sync",
+        batch_rows: int | None = None,
+        progress: Progress | None = None,
+    ) -> Call[WriteResult]:
+        """See `hearth.Namespace.upsert`."""
+        return self._write(
+            Write(
+                "upsert",
+                ids,
+                vectors,
+                metadata,
+                texts,
+                durability=durability,
+                batch_rows=batch_rows,
+                progress=progress,
+                copy=True,
+            )
+        )
+
+    def update(
+        self,
+        ids: Ids,
+        vectors: ArrayLike | None = None,
+        metadata: MetadataArgument | None = None,
+        texts: Texts | None = None,
+        *,
+        mode: str = "merge",
+        durability: str = "sync",
+        batch_rows: int | None = None,
+        progress: Progress | None = None,
+    ) -> Call[WriteResult]:
+        """See `hearth.Namespace.update`."""
+        return self._write(
+            Write(
+                "update",
+                ids,
+                vectors,
+                metadata,
+                texts,
+                mode=mode,
+                durability=durability,
+                batch_rows=batch_rows,
+                progress=progress,
+                copy=True,
+            )
+        )
+
+    def delete(self, ids: Ids, *, durability: str = "sync") -> Call[int]:
+        """See `hearth.Namespace.delete`."""
+        return self._delete(Write("delete", ids, durability=durability))
+
+    async def _delete(self, write: Write) -> int:
+        return (await self._write(write)).affected
+
+    async def flush(self, lsn: int = 0) -> int:
+        """See `hearth.Namespace.flush`."""
+        return await self._link.call(self._open().flush, lsn)
+
+    # ---- changing ------------------------------------------------------------------------------
+
+    async def alter(
+        self,
+        *,
+        index: str | None = None,
+        distance: str | None = None,
+        m: int | None = None,
+        ef_construction: int | None = None,
+        ef_search: int | None = None,
+        seed: int | None = None,
+        quantization: str | None = None,
+        memory: str | None = None,
+        nlist: int | None = None,
+        nprobe: int | None = None,
+        nbits: int | None = None,
+    ) -> NamespaceConfig:
+        """See `hearth.Namespace.alter`."""
+        settings = _calls.namespace_settings(
+            index=index,
+            distance=distance,
+            m=m,
+            ef_construction=ef_construction,
+            ef_search=ef_search,
+            seed=seed,
+            quantization=quantization,
+            memory=memory,
+            nlist=nlist,
+            nprobe=nprobe,
+            nbits=nbits,
+        )
+        self._config = _calls.config_from(await self._link.call(self._open().alter, settings))
+        return self._config
+
+    # ---- reading -------------------------------------------------------------------------------
+
+    @overload
+    def get(self, ids: Id, *, include: Iterable[str] = ...) -> Call[Record]: ...  # type: ignore[overload-overlap]
+    @overload
+    def get(
+        self, ids: Sequence[Id] | NDArray[Any], *, include: Iterable[str] = ...
+    ) -> Call[Records]: ...
+
+    def get(
+        self, ids: Ids, *, include: Iterable[str] = ALL_COLUMNS
+    ) -> Call[Record] | Call[Records]:
+        """See `hearth.Namespace.get`."""
+        columns = _calls.included(include)
+        if _calls.is_single(ids):
+            return self._get_one(cast(Id, ids), columns)
+        return self._get(_calls.copied(_calls.id_column(cast(Sequence[Id], ids))), columns)
+
+    async def _get_one(self, wanted: Id, include: Iterable[str]) -> Record:
+        answer = await self._link.call(self._open().get, [wanted], include)
+        return _calls.single_record(answer, wanted, self._name)
+
+    async def _get(self, column: object, include: Iterable[str]) -> Records:
+        return _calls.records_from(*await self._link.call(self._open().get, column, include))
+
+    def scan(
+        self, *, batch_size: int = 1000, include: Iterable[str] = ALL_COLUMNS
+    ) -> AsyncIterator[Records]:
+        """`async for page in ns.scan()`. See `hearth.Namespace.scan`."""
+        limit = _calls.count_argument("batch_size", batch_size)
+        return self._scan(self._open(), limit, _calls.included(include))
+
+    async def _scan(
+        self, native: _native.Namespace, limit: int, include: Iterable[str]
+    ) -> AsyncIterator[Records]:
+        cursor = b""
+        while True:
+            columns, cursor = await self._link.call(native.scan, cursor, limit, include)
+            page = _calls.records_from(columns)
+            if len(page):
+                yield page
+            if not cursor:
+                return
+
+    async def count(self) -> int:
+        """The number of records."""
+        return (await self._link.call(self._open().info))["count"]
+
+    async def info(self) -> NamespaceInfo:
+        """See `hearth.Namespace.info`."""
+        return _calls.namespace_info_from(await self._link.call(self._open().info))
+
+    def search(
+        self,
+        query: ArrayLike | None = None,
+        k: int = 10,
+        *,
+        text: str | None = None,
+        ef: int | None = None,
+        exact: bool = False,
+        include: Iterable[str] = HIT_COLUMNS,
+    ) -> Call[Hits]:
+        """See `hearth.Namespace.search`."""
+        vector = _calls.query_of(query, text, self._name, self._config)
+        count = _calls.count_argument("k", k)
+        candidates = 0 if ef is None else _calls.count_argument("ef", ef)
+        columns = _calls.included(include)
+        return self._search(_calls.query_copy(vector), count, candidates, exact, columns)
+
+    async def _search(
+        self, query: ArrayLike, k: int, ef: int, exact: bool, include: Iterable[str]
+    ) -> Hits:
+        start = self._open().search
+        return _calls.hits_from(await self._link.call(start, query, k, ef, exact, include, False))
+
+    def search_batch(
+        self,
+        queries: ArrayLike,
+        k: int = 10,
+        *,
+        ef: int | None = None,
+        exact: bool = False,
+        include: Iterable[str] = HIT_COLUMNS,
+    ) -> Call[BatchHits]:
+        """See `hearth.Namespace.search_batch`."""
+        count = _calls.count_argument("k", k)
+        candidates = 0 if ef is None else _calls.count_argument("ef", ef)
+        columns = _calls.included(include)
+        return self._search_batch(_calls.query_copy(queries), count, candidates, exact, columns)
+
+    async def _search_batch(
+        self, queries: ArrayLike, k: int, ef: int, exact: bool, include: Iterable[str]
+    ) -> BatchHits:
+        start = self._open().search
+        return _calls.batch_hits_from(
+            await self._link.call(start, queries, k, ef, exact, include, True)
+        )
+
+    def __repr__(self) -> str:
+        state = "" if self._native is not None else " closed"
+        return (
+            f"<hearth.AsyncNamespace '{self._name}' dimension={self._config.dimension} "
+            f"distance={self._config.distance}{state}>"
+        )
+
+    def __reduce__(self) -> NoReturn:
+        _calls.refuse_pickle(self)
