@@ -100,11 +100,12 @@ std::string_view to_string(index_kind kind) noexcept {
 }
 
 result<index_kind> index_kind_from_string(std::string_view name) {
-  for (const auto kind : {index_kind::flat, index_kind::hnsw})
+  using enum index_kind;
+  for (const auto kind : {flat, hnsw, ivf_flat, ivf_pq, kd_tree})
     if (name == to_string(kind))
       return kind;
   return fail(errc::invalid_argument, core::format("index '{}' is unknown", printable(name)),
-              "use flat or hnsw");
+              "use flat, hnsw, ivf_flat, ivf_pq or kd_tree");
 }
 
 std::string_view to_string(quantization_kind kind) noexcept {

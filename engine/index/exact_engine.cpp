@@ -5,6 +5,7 @@
 #include <cmath>
 #include <cstring>
 #include <limits>
+#include <span>
 
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/nearest_hits.hpp"
@@ -17,23 +18,40 @@ namespace {
 constexpr std::size_t batch_queries = 256;
 // Fewer are compared one by one: a group of 16 costs about as much as this many alone.
 constexpr std::size_t least_group = 5;
+constexpr std::size_t crowd = 64;
 // With more of the rows than this in the answer, codes would leave out too few vectors to pay.
 constexpr std::size_t rows_per_hit = 8;
 
+// Rows of a query that wait for a look at their vectors.
+constexpr std::size_t most_open(std::size_t k) noexcept {
+  return 128 + 2 * k;
+}
+
 constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+
+// A row that the codes leave open.
+struct open_row {
+  float lowest;  // its distance may be
+  slot_id slot;
+  row_id row;
+};
 
 // The working memory of a thread. Per query of the batch, where nothing else is said.
 struct exact_scratch {
   std::vector<scalar_codes::prepared_query> prepared;  // for the full codes
   std::vector<scalar_codes::prepared_query> reduced;   // for the reduced ones, where there are some
-  std::vector<nearest_hits<float>> nearest;
-  std::vector<bool> given_up;  // scan_exact has to answer
-  std::vector<scalar_codes::block_test> tests;
-  std::vector<float> scales;
-  std::vector<float> limits;  // of the current block
+  std::vector<nearest_hits<float>> nearest;            // by distance
+  std::vector<nearest_hits<float>> highest;            // by the highest that the distance may be
+  std::vector<std::vector<open_row>> open;             // not looked at yet
+  std::vector<bool> given_up;                          // scan_exact has to answer
+  std::vector<float> scale;  // this and the next three: what the codes of blocks have to pass
+  std::vector<float> fixed;
+  std::vector<float> per_error;
+  std::vector<float> per_spread;
+  std::vector<scalar_codes::block_test> full_tests;
   aligned_row packed;
-  aligned_row gathered;  // block_rows rows
-  std::vector<code_hit> hits;
+  aligned_row gathered;        // code_block_rows rows
+  std::vector<code_hit> hits;  // of the current block
 
   static exact_scratch& of_this_thread() {
     thread_local exact_scratch mine;
@@ -44,8 +62,8 @@ struct exact_scratch {
 // Rows that are compared together, wherever they lie.
 struct row_block {
   std::size_t count = 0;
-  std::array<slot_id, block_rows> slots{};
-  std::array<row_id, block_rows> ids{};
+  std::array<slot_id, code_block_rows> slots{};
+  std::array<row_id, code_block_rows> ids{};
 };
 
 class batch_search {
@@ -63,11 +81,16 @@ class batch_search {
   void prepare();
   void pack(std::size_t query);
   void scan_rows();
-  void compare(const row_block& block, const std::byte* codes);
-  void compare_groups(const row_block& block, const code_block& what);
-  void compare_alone(const row_block& block, const code_block& what);
-  void check(std::size_t query, slot_id slot, row_id row);
+  void compare(const row_block& rows, const std::byte* codes);
+  [[nodiscard]] std::size_t hits_alone(const code_block& block);
+  [[nodiscard]] bool stays_open(std::size_t query, slot_id slot) const noexcept;
+  void keep_open(std::size_t query, slot_id slot, row_id row);
+  void look_at_vectors(std::size_t query);
   void tighten(std::size_t query) noexcept;
+  // No row at a greater distance is among the nearest.
+  [[nodiscard]] float limit_of(std::size_t query) const noexcept {
+    return std::min(scratch_.nearest[query].limit(), scratch_.highest[query].limit());
+  }
   void give_up(std::size_t query) noexcept;
   // In the codes that blocks are compared by.
   [[nodiscard]] const std::byte* row_at(slot_id slot) const noexcept {
@@ -100,17 +123,23 @@ void batch_search::prepare() {
   at_least(scratch_.prepared, count);
   at_least(scratch_.reduced, count);
   at_least(scratch_.nearest, count);
+  at_least(scratch_.highest, count);
+  at_least(scratch_.open, count);
   scratch_.given_up.assign(count, false);
-  scratch_.tests.assign(padded, {0, nan, 0, 0});
-  scratch_.scales.assign(padded, 0);
-  scratch_.limits.resize(padded);
-  at_least(scratch_.hits, groups_ * group_queries * block_rows);
+  scratch_.scale.assign(padded, 0);
+  scratch_.fixed.assign(padded, nan);  // meets no row
+  scratch_.per_error.assign(padded, 0);
+  scratch_.per_spread.assign(padded, 0);
+  scratch_.full_tests.resize(count);
+  at_least(scratch_.hits, padded * code_block_rows + 16);
   const std::size_t packed_bytes = groups_ * group_queries * codes_.row_bytes();
   if (packed_bytes > 0)
     std::memset(scratch_.packed.of(packed_bytes), 0, packed_bytes);
   for (std::size_t query = 0; query < count; ++query) {
     const float* values = queries_.row(query).data();
     scratch_.nearest[query].start(k_);
+    scratch_.highest[query].start(k_);
+    scratch_.open[query].clear();
     if (full_.prepare(values, scratch_.prepared[query]) &&
         (view_.reduced == nullptr ||
          view_.reduced->codes().prepare(values, scratch_.reduced[query]))) {
@@ -133,26 +162,31 @@ void batch_search::pack(std::size_t query) {
     std::memcpy(to + at * group_queries, from + at, 4);
 }
 
-// After the query's k-th nearest changed.
+// After the limit changed.
 void batch_search::tighten(std::size_t query) noexcept {
-  auto& test = scratch_.tests[query];
-  test = codes_.test(query_at(query), scratch_.nearest[query].limit());
-  scratch_.scales[query] = test.scale;
+  const float limit = limit_of(query);
+  const auto test = codes_.test(query_at(query), limit);
+  scratch_.scale[query] = test.scale;
+  scratch_.fixed[query] = test.fixed;
+  scratch_.per_error[query] = test.per_error;
+  scratch_.per_spread[query] = test.per_spread;
+  if (view_.reduced != nullptr)
+    scratch_.full_tests[query] = full_.test(scratch_.prepared[query], limit);
 }
 
 void batch_search::give_up(std::size_t query) noexcept {
   scratch_.given_up[query] = true;
-  scratch_.tests[query].fixed = nan;  // meets no row any more
+  scratch_.fixed[query] = nan;
 }
 
 // Blocks whose rows are all visible are compared where they lie; the rows of others are gathered
 // first, so that the bytes of a hidden one, which the writer may be changing, are never read.
 void batch_search::scan_rows() {
   const std::size_t row_bytes = codes_.row_bytes();
-  std::byte* const gathered = scratch_.gathered.of(block_rows * row_bytes);
+  std::byte* const gathered = scratch_.gathered.of(code_block_rows * row_bytes);
   row_block rest;
-  for (slot_id first = 0; first < view_.bound; first += block_rows) {
-    const std::size_t slots = std::min<std::size_t>(block_rows, view_.bound - first);
+  for (slot_id first = 0; first < view_.bound; first += code_block_rows) {
+    const std::size_t slots = std::min<std::size_t>(code_block_rows, view_.bound - first);
     row_block block;
     for (std::size_t i = 0; i < slots; ++i) {
       const slot_id slot = first + static_cast<slot_id>(i);
@@ -161,7 +195,7 @@ void batch_search::scan_rows() {
         block.ids[block.count++] = *row;
       }
     }
-    if (block.count == block_rows) {
+    if (block.count == code_block_rows) {
       compare(block, row_at(first));
       continue;
     }
@@ -169,7 +203,7 @@ void batch_search::scan_rows() {
       std::memcpy(gathered + rest.count * row_bytes, row_at(block.slots[i]), row_bytes);
       rest.slots[rest.count] = block.slots[i];
       rest.ids[rest.count++] = block.ids[i];
-      if (rest.count == block_rows) {
+      if (rest.count == code_block_rows) {
         compare(rest, gathered);
         rest.count = 0;
       }
@@ -179,65 +213,108 @@ void batch_search::scan_rows() {
     compare(rest, gathered);
 }
 
-// One limit per query and block: that of the row with the greatest errors.
-void batch_search::compare(const row_block& block, const std::byte* codes) {
-  std::array<float, block_rows> terms;
+// One limit per query and block: that of a row with the greatest errors.
+void batch_search::compare(const row_block& rows, const std::byte* codes) {
+  std::array<float, code_block_rows> terms;
   terms.fill(nan);
-  float error = 0;
-  float spread = 0;
-  for (std::size_t row = 0; row < block.count; ++row) {
+  code_block block{
+      codes, codes_.row_bytes(), codes_.first_byte(), codes_.end_byte(), terms.data(), 0, 0};
+  for (std::size_t row = 0; row < rows.count; ++row) {
     const auto& header = scalar_codes::header_of(codes + row * codes_.row_bytes());
     terms[row] = codes_.row_term(header);
-    error = std::max(error, header.error);
-    spread = std::max(spread, header.spread);
+    block.error = std::max(block.error, header.error);
+    block.spread = std::max(block.spread, header.spread);
   }
-  for (std::size_t query = 0; query < scratch_.tests.size(); ++query) {
-    const auto& test = scratch_.tests[query];
-    scratch_.limits[query] = test.fixed + test.per_error * error + test.per_spread * spread;
+  const code_queries queries{scratch_.packed.of(groups_ * group_queries * codes_.row_bytes()),
+                             groups_,
+                             scratch_.scale.data(),
+                             scratch_.fixed.data(),
+                             scratch_.per_error.data(),
+                             scratch_.per_spread.data()};
+  // Of so many queries, some will look at each row's full codes.
+  if (view_.reduced != nullptr && queries_.rows() >= crowd)
+    for (std::size_t row = 0; row < rows.count; ++row)
+      view_.codes.prefetch(rows.slots[row]);
+  auto& hits = scratch_.hits;
+  std::size_t count = groups_ > 0 ? view_.vectors.kernel().code_hits(block, queries, hits.data())
+                                  : hits_alone(block);
+  if (view_.reduced != nullptr) {
+    const auto closed = [&](const code_hit& hit) {
+      return !stays_open(hit.query, rows.slots[hit.row]);
+    };
+    const auto end = hits.begin() + static_cast<std::ptrdiff_t>(count);
+    count = static_cast<std::size_t>(std::remove_if(hits.begin(), end, closed) - hits.begin());
   }
-  const code_block what{
-      codes,   codes_.row_bytes(), codes_.first_byte(),    codes_.end_byte(),     nullptr,
-      groups_, terms.data(),       scratch_.scales.data(), scratch_.limits.data()};
-  if (groups_ > 0)
-    compare_groups(block, what);
-  else
-    compare_alone(block, what);
+  for (const auto& [query, row] : std::span(hits).first(count))
+    keep_open(query, rows.slots[row], rows.ids[row]);
 }
 
-void batch_search::compare_groups(const row_block& block, const code_block& what) {
-  auto packed = what;
-  packed.queries = scratch_.packed.of(groups_ * group_queries * codes_.row_bytes());
-  const std::size_t count = view_.vectors.kernel().code_hits(packed, scratch_.hits.data());
-  for (std::size_t i = 0; i < count; ++i) {
-    const auto [row, query] = scratch_.hits[i];
-    check(query, block.slots[row], block.ids[row]);
-  }
-}
-
-void batch_search::compare_alone(const row_block& block, const code_block& what) {
-  std::array<std::int32_t, block_rows> sums;
+// As kernel_table::code_hits, for few queries.
+std::size_t batch_search::hits_alone(const code_block& block) {
+  std::array<std::int32_t, code_block_rows> sums;
+  std::size_t count = 0;
   for (std::size_t query = 0; query < queries_.rows(); ++query) {
-    if (scratch_.given_up[query])
-      continue;
-    view_.vectors.kernel().code_block_sums(what.rows, what.row_bytes, query_at(query).high,
-                                           sums.data());
-    const float scale = what.scales[query];
-    for (std::size_t row = 0; row < block.count; ++row)
-      if (what.row_terms[row] + scale * static_cast<float>(sums[row]) <= what.limits[query])
-        check(query, block.slots[row], block.ids[row]);
+    view_.vectors.kernel().code_row_sums(block.rows, block.row_bytes, code_block_rows,
+                                         query_at(query).high, sums.data());
+    const float scale = scratch_.scale[query];
+    const float limit = scratch_.fixed[query] + scratch_.per_error[query] * block.error +
+                        scratch_.per_spread[query] * block.spread;
+    for (std::size_t row = 0; row < code_block_rows; ++row)
+      if (block.terms[row] + scale * static_cast<float>(sums[row]) <= limit)
+        scratch_.hits[count++] = {static_cast<std::uint16_t>(query),
+                                  static_cast<std::uint16_t>(row)};
   }
+  return count;
 }
 
-void batch_search::check(std::size_t query, slot_id slot, row_id row) {
-  auto& nearest = scratch_.nearest[query];
-  if (scratch_.given_up[query] ||
-      full_.distance(scratch_.prepared[query], view_.codes.at(slot)).lowest() > nearest.limit())
+// Whether the full codes of a row, too, leave open if it is one of the nearest.
+bool batch_search::stays_open(std::size_t query, slot_id slot) const noexcept {
+  const std::byte* const row = view_.codes.at(slot);
+  const auto& header = scalar_codes::header_of(row);
+  const auto& test = scratch_.full_tests[query];
+  std::int32_t sum = 0;
+  view_.vectors.kernel().code_row_sums(row, full_.row_bytes(), 1, scratch_.prepared[query].high,
+                                       &sum);
+  return full_.row_term(header) + test.scale * static_cast<float>(sum) <=
+         test.fixed + test.per_error * header.error + test.per_spread * header.spread;
+}
+
+// Looking at the vector can wait until the limit is that of the whole scan; most rows are out of
+// the question by then.
+void batch_search::keep_open(std::size_t query, slot_id slot, row_id row) {
+  if (scratch_.given_up[query])
     return;
-  const float distance = distance_from(query)(slot);
-  if (!std::isfinite(distance))
-    give_up(query);
-  else if (nearest.offer({distance, row}) && nearest.full())
+  const auto estimate = full_.distance(scratch_.prepared[query], view_.codes.at(slot));
+  if (estimate.lowest() > limit_of(query))
+    return;
+  auto& open = scratch_.open[query];
+  open.push_back({estimate.lowest(), slot, row});
+  const bool nearer = scratch_.highest[query].offer({estimate.highest(), row});
+  // Where many rows are equally far, the limit leaves all of them open.
+  if (open.size() >= most_open(k_))
+    look_at_vectors(query);
+  else if (nearer && scratch_.highest[query].full())
     tighten(query);
+}
+
+// Gives the open rows of a query their places, or the query up.
+void batch_search::look_at_vectors(std::size_t query) {
+  auto& open = scratch_.open[query];
+  auto& nearest = scratch_.nearest[query];
+  const float limit = limit_of(query);
+  std::erase_if(open, [&](const open_row& each) { return each.lowest > limit; });
+  const auto distance = distance_from(query);
+  constexpr std::size_t ahead = 4;
+  for (std::size_t i = 0; i < open.size(); ++i) {
+    if (i + ahead < open.size())
+      distance.prefetch(open[i + ahead].slot);
+    const float value = distance(open[i].slot);
+    if (!std::isfinite(value))
+      return give_up(query);
+    nearest.offer({value, open[i].row});
+  }
+  open.clear();
+  tighten(query);
 }
 
 std::vector<std::vector<neighbor>> batch_search::run() {
@@ -246,6 +323,8 @@ std::vector<std::vector<neighbor>> batch_search::run() {
   found.reserve(queries_.rows());
   for (std::size_t query = 0; query < queries_.rows(); ++query) {
     const auto distance = distance_from(query);
+    if (!scratch_.given_up[query])
+      look_at_vectors(query);
     if (scratch_.given_up[query])
       found.push_back(scan_exact(view_.rows, distance, k_));
     else

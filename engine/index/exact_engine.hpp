@@ -27,10 +27,10 @@ struct exact_view {
 /// L1 cache while all the queries of a batch, in groups of 16, are compared with them
 /// (kernel_table::code_hits: matrix tiles, VNNI, AVX2). A pair whose lowest possible distance is
 /// above the query's k-th nearest so far is done with; that is nearly all of them. The others are
-/// compared by full codes with a 16-bit query, and what that leaves open by their vectors. So the
-/// time of a batch is that of the integer products, and the time of a lone query that of reading
-/// the codes. Queries that float32 cannot square, and those that meet a distance that float32
-/// cannot hold, are answered by scan_exact.
+/// compared by full codes, and what these leave open by their vectors. So the time of a batch is
+/// that of the integer products, and the time of a lone query that of reading the codes. Queries
+/// that float32 cannot square, and those that meet a distance that float32 cannot hold, are
+/// answered by scan_exact.
 ///
 /// `queries` are normalized already if the distance is cosine. The caller holds a pin, taken before
 /// it read the bound and the codes. Any thread; runs on the calling one, and its working memory

@@ -25,11 +25,6 @@ bool collect(const row_directory& rows, const Distance& distance, nearest_hits<R
   return true;
 }
 
-float saturated(double distance) noexcept {
-  constexpr auto largest = static_cast<double>(std::numeric_limits<float>::max());
-  return static_cast<float>(std::clamp(distance, -largest, largest));
-}
-
 }  // namespace
 
 std::vector<neighbor> scan_exact(const row_directory& rows, const query_distance& distance,

@@ -16,8 +16,20 @@ constexpr std::uint32_t least_dimension = 64;
 
 }  // namespace
 
-std::size_t hnsw_index::first_training(std::uint32_t dimension) noexcept {
-  return dimension < least_dimension ? std::numeric_limits<std::size_t>::max() : sample_rows;
+std::size_t hnsw_index::first_training(std::uint32_t dimension, quantization_kind kind) noexcept {
+  const bool codes = kind == quantization_kind::automatic ? dimension >= least_dimension
+                                                          : kind != quantization_kind::none;
+  return codes ? sample_rows : std::numeric_limits<std::size_t>::max();
+}
+
+short_codes::plan hnsw_index::code_plan() const noexcept {
+  // Where the codes are all there is in memory, they are kept short.
+  constexpr std::size_t lean_bytes = 128;
+  return {.distance = vectors_.distance(),
+          .kind = params_.quantization == quantization_kind::automatic ? quantization_kind::pca
+                                                                       : params_.quantization,
+          .most_bytes = params_.memory == memory_kind::lean ? lean_bytes : 0,
+          .seed = params_.seed};
 }
 
 std::vector<float> hnsw_index::sample(std::size_t count) const {
@@ -47,7 +59,7 @@ void hnsw_index::train_codes(slot_id room, thread_team& team) {
   next_training_ *= training_growth;
   const auto values = sample(sample_rows);
   auto trained = short_codes::train(
-      matrix_view(values.data(), values.size() / dimension(), dimension()), vectors_.distance());
+      matrix_view(values.data(), values.size() / dimension(), dimension()), code_plan());
   if (!trained)
     return;  // values beyond what float32 can square: the vectors themselves serve
   auto next = std::make_unique<code_generation>(*std::move(trained));
@@ -92,7 +104,7 @@ void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sect
   if (!generations_.empty()) {
     const auto& store = generations_.back()->walk;
     const auto& trained = store.codes().trained();
-    model = {trained.lowest, trained.step};
+    model = {trained.lowest, trained.step, static_cast<float>(trained.bits)};
     model.insert(model.end(), trained.mean.begin(), trained.mean.end());
     model.insert(model.end(), trained.components.begin(), trained.components.end());
     rows.reserve(slots.size() * store.codes().row_bytes());
@@ -111,16 +123,20 @@ result<std::unique_ptr<code_generation>> hnsw_index::read_codes(section_reader& 
     return nullptr;
   const auto wrong = fail(errc::corruption, "snapshot: codes that do not fit the vectors");
   const std::size_t dim = dimension();
-  const std::size_t fixed = 2 + dim;
-  if (model.size() <= fixed || (model.size() - fixed) % dim != 0 ||
+  const std::size_t fixed = 3 + dim;
+  if (model.size() < fixed || (model.size() - fixed) % dim != 0 ||
       (model.size() - fixed) / dim > dim ||
       !std::ranges::all_of(model, [](float number) { return std::isfinite(number); }) ||
-      !(model[1] > 0))
+      !(model[1] > 0) || (model[2] != 7 && model[2] != 4 && model[2] != 1))
     return wrong;
-  const auto mean = model.begin() + 2;
+  const auto mean = model.begin() + 3;
   const auto components = mean + static_cast<std::ptrdiff_t>(dim);
-  auto codes = std::make_unique<code_generation>(short_codes(
-      {{mean, components}, {components, model.end()}, model[0], model[1]}, vectors_.distance()));
+  auto codes = std::make_unique<code_generation>(short_codes({{mean, components},
+                                                              {components, model.end()},
+                                                              model[0],
+                                                              model[1],
+                                                              static_cast<unsigned>(model[2])},
+                                                             vectors_.distance()));
   code_store& store = codes->walk;
   const std::size_t row_bytes = store.codes().row_bytes();
   if (bytes.size() != rows * row_bytes)

@@ -64,7 +64,8 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   /// How many rows train the codes of vectors of this dimension first.
-  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension) noexcept;
+  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension,
+                                                  quantization_kind kind) noexcept;
   [[nodiscard]] std::vector<std::byte> serialize() const override;
 
   /// Makes an index from what serialize() wrote. Every number is checked before it is used:
@@ -138,6 +139,7 @@ class hnsw_index final : public vector_index {
   // Short codes (hnsw_codes.cpp).
   /// Every so-manieth row, `count` in all.
   [[nodiscard]] std::vector<float> sample(std::size_t count) const;
+  [[nodiscard]] short_codes::plan code_plan() const noexcept;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
   void publish_codes(std::unique_ptr<code_generation> codes);

@@ -7,6 +7,9 @@
 #include "core/format.hpp"
 #include "engine/index/flat_index.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/ivf/ivf_flat_index.hpp"
+#include "engine/index/ivf/ivf_pq_index.hpp"
+#include "engine/index/kd_tree/kd_tree_index.hpp"
 #include "engine/index/row_loading.hpp"
 
 namespace hearth::engine::index {
@@ -113,6 +116,28 @@ load_flat(section_reader& sections, const snapshot_header& expected, const fetch
   return index;
 }
 
+result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
+                                                 const snapshot_header& expected,
+                                                 const fetch_vectors& fetch,
+                                                 const fetch_vectors& stored) {
+  const std::uint32_t dimension = expected.dimension;
+  const distance_kind distance = expected.distance;
+  const index_params& params = expected.params;
+  switch (expected.params.kind) {
+  case index_kind::flat:
+    return load_flat(sections, expected, fetch);
+  case index_kind::ivf_flat:
+    return ivf_flat_index::load(sections, dimension, distance, params, fetch);
+  case index_kind::ivf_pq:
+    return ivf_pq_index::load(sections, dimension, distance, params, fetch);
+  case index_kind::kd_tree:
+    return kd_tree_index::load(sections, dimension, distance, fetch);
+  case index_kind::hnsw:
+    break;
+  }
+  return hnsw_index::load(sections, dimension, distance, params, fetch, stored);
+}
+
 }  // namespace
 
 std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vector_index& index) {
@@ -134,12 +159,7 @@ result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
   HEARTH_TRY(const auto rows, section_reader(sections).next<row_id>(section_tag::rows));
   if (!rows.empty())
     loaded.last_row = rows.back();
-  if (expected.params.kind == index_kind::flat) {
-    HEARTH_TRY(loaded.index, load_flat(sections, expected, fetch));
-  } else {
-    HEARTH_TRY(loaded.index, hnsw_index::load(sections, expected.dimension, expected.distance,
-                                              expected.params, fetch, stored));
-  }
+  HEARTH_TRY(loaded.index, load_index(sections, expected, fetch, stored));
   return loaded;
 }
 

@@ -54,6 +54,12 @@ class nearest_hits {
   std::vector<hit> best_;  // a max-heap
 };
 
+/// A distance beyond float32 is reported as its largest value.
+inline float saturated(double distance) noexcept {
+  constexpr auto largest = static_cast<double>(std::numeric_limits<float>::max());
+  return static_cast<float>(std::clamp(distance, -largest, largest));
+}
+
 /// The hits as `report(distance)` says them. Sorted afterwards: rounding to float32 (and the root)
 /// can make equals of distances that were not.
 template <class Real, class Report>

@@ -43,6 +43,8 @@ class row_directory {
   }
   /// The slot of a visible row, or no_slot. The caller is pinned or is the writer.
   [[nodiscard]] slot_id find(row_id row) const noexcept;
+  /// By which what else readers reach under a pin() is retired and freed.
+  [[nodiscard]] epoch_domain& readers() noexcept { return readers_; }
   /// Bytes in use, those waiting to be used again included.
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 

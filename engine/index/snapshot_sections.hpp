@@ -22,8 +22,16 @@ enum class section_tag : std::uint32_t {
   link_counts = 4,  ///< u16 per vector and layer, layers 0..level of vector 0, then of vector 1 ...
   links = 5,        ///< u32 numbers of vectors, as many as the counts say, in the same order
   entry = 6,        ///< u32: where searches begin; no_slot if there are no vectors
-  code_model = 7,   ///< f32: lowest, step, mean, components of short_codes::model; empty: no codes
-  code_rows = 8,    ///< bytes of each vector's code row, in the order of the rows
+  code_model =
+      7,  ///< f32: lowest, step, bits, mean, components of short_codes::model; empty: no codes
+  code_rows = 8,         ///< bytes of each vector's code row, in the order of the rows
+  ivf_training = 32,     ///< u64: lists (0: none), then what decides when to learn them again
+  ivf_lists = 33,        ///< u32 per vector: its list
+  ivf_rows = 34,         ///< bytes of each vector's row in its list; none if that is the vector
+  ivf_centroids = 35,    ///< f32: the lists' centroids, one after the other
+  ivf_projection = 36,   ///< f32: mean, then components, one after the other
+  ivf_part_starts = 37,  ///< u32: the first component of each part, then their number
+  ivf_codebooks = 38,    ///< f32: for each part its components x codewords
 };
 
 /// Each section: u32 tag, u32 zero, u64 payload bytes, u64 checksum of the padded payload (seeded

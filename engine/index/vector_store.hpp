@@ -74,7 +74,7 @@ class query_distance {
   }
   /// The reported distance, computed in float64: finite for all finite vectors.
   [[nodiscard]] double exact(slot_id slot) const noexcept { return exact_of(vectors_.at(slot)); }
-  [[nodiscard]] double exact_of(const float* vector) const noexcept;
+  [[nodiscard]] double exact_of(const float* stored) const noexcept;
   /// What operator() gave, as distance_kind defines it.
   [[nodiscard]] float reported(float distance) const noexcept;
 

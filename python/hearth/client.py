@@ -66,7 +66,8 @@ class Store:
             name: 1 to 64 of a-z, 0-9, `_` and `-`.
             dimension: values per vector, up to 65,536. Needed to create.
             distance: "cosine" (default), "l2" (Euclidean) or "dot".
-            index: "hnsw" (default) or "flat" (exact).
+            index: "hnsw" (default), "flat" (exact), "ivf_flat" or "ivf_pq" (inverted lists), or
+                "kd_tree" (exact, for few dimensions).
             m, ef_construction, ef_search: of hnsw: links per node (16), candidates while building
                 (200) and while searching (64). For ivf_pq, m is the number of coded parts of a
                 vector (0: chosen by dimension).

@@ -32,9 +32,11 @@ PEERS = STATE / "peers"
 REQUIREMENTS = Path(__file__).with_name("requirements.txt")
 
 EFFORTS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 240, 400, 800]
-PROBES = [1, 2, 4, 8, 16, 32, 64, 128]
-# What an index calls the effort of a search, and how much of it is tried.
-EFFORT_NAMES = {"hnsw": "ef", "ivf_flat": "nprobe", "ivf_pq": "nprobe"}
+PROBES = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
+# Candidates of codes, as multiples of k.
+RANKED = {"ivf_flat": [1], "ivf_pq": [2, 3, 5, 10]}
+# What an index calls the effort of a search.
+EFFORT_NAMES = {"hnsw": ["ef"], "ivf_flat": ["ef", "nprobe"], "ivf_pq": ["ef", "nprobe"]}
 
 
 def say(text: str) -> None:
@@ -107,12 +109,14 @@ class Bench:
     def hearth(self, spec: str) -> list[dict[str, Any]]:
         """Measures one index of ours; after replacing rows it is another system."""
         kind, parameters = parse_spec(spec)
-        name = EFFORT_NAMES.get(kind)
-        efforts = {"ef": self._options.ef, "nprobe": PROBES, None: [self._k]}[name]
-        given = {"m": self._options.m, "ef-construction": self._options.ef_construction}
+        efforts = [str(ef) for ef in self._options.ef if kind == "hnsw"]
+        efforts += [f"{f * self._k}:{n}" for n in PROBES for f in RANKED.get(kind, [])]
+        given: dict[str, Any] = {"m": 0}  # the index chooses
+        if kind == "hnsw":
+            given = {"m": self._options.m, "ef-construction": self._options.ef_construction}
         given |= {each.replace("_", "-"): value for each, value in parameters.items()}
         command = [binary("ann_bench"), *self._common, "--index", kind]
-        command += ["--effort", ",".join(map(str, efforts))]
+        command += ["--effort", ",".join(efforts or [str(self._k)])]
         command += ["--replace-rounds", str(self._options.replace_rounds)]
         command += ["--replace-percent", str(self._options.replace_percent)]
         for option, value in given.items():
@@ -128,7 +132,8 @@ class Bench:
         systems = self._judged(label, json.loads(run.stdout), {"index": kind, **given})
         for system in systems:
             for point in system["points"]:
-                point["effort"] = {name: point["effort"]} if name else {}
+                names = EFFORT_NAMES.get(kind, [])
+                point["effort"] = dict(zip(names, point["effort"], strict=False))
             if system["state"] == "replaced":
                 rounds, percent = self._options.replace_rounds, self._options.replace_percent
                 system["system"] += f", {percent} % replaced" + (

@@ -22,6 +22,7 @@
 
 #include "core/format.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/ivf/ivf_index.hpp"
 #include "engine/index/kernels/kernels.hpp"
 #include "engine/index/vector_index.hpp"
 
@@ -36,6 +37,7 @@ constexpr const char* usage =
     "                 [--quantization NAME] [--memory NAME] [--nlist N] [--nprobe N] [--nbits N]\n"
     "                 [--effort 10,20,...] [--k 10] [--repeats 3] [--threads 1]\n"
     "                 [--replace-rounds 0] [--replace-percent 50]\n"
+    "  An effort is EF, or EF:NPROBE for an index of lists.\n"
     "  DIRECTORY holds train.f32 and test.f32, float32 rows of D values.\n"
     "  FILE gets the answers: for each effort, k int32 rows for each row of test; -1 is none.\n";
 
@@ -64,11 +66,20 @@ std::uint32_t number(const options& given, const std::string& name, std::uint32_
   return found == given.end() ? otherwise : parse_number(name, found->second);
 }
 
-std::vector<std::size_t> numbers(const std::string& name, const std::string& list) {
-  std::vector<std::size_t> parsed;
+// How much a search may cost: ef, and how many lists it looks into (0: what follows from ef).
+struct effort {
+  std::size_t ef = 0;
+  std::size_t nprobe = 0;
+};
+
+std::vector<effort> read_efforts(const std::string& list) {
+  std::vector<effort> parsed;
   for (std::size_t start = 0; start <= list.size();) {
     const std::size_t end = std::min(list.find(',', start), list.size());
-    parsed.push_back(parse_number(name, std::string_view(list).substr(start, end - start)));
+    const auto one = std::string_view(list).substr(start, end - start);
+    const std::size_t colon = std::min(one.find(':'), one.size());
+    parsed.push_back({parse_number("effort", one.substr(0, colon)),
+                      colon == one.size() ? 0 : parse_number("effort", one.substr(colon + 1))});
     start = end + 1;
   }
   return parsed;
@@ -200,46 +211,48 @@ struct plan {
   std::size_t k = 10;
   std::size_t repeats = 3;
   std::size_t threads = 1;
-  std::vector<std::size_t> efforts;
+  std::vector<effort> efforts;
 };
 
 class sweep {
  public:
   sweep(const vector_index& index, const plan& plan, std::ofstream& found)
-      : index_(index), plan_(plan), found_(found) {}
+      : index_(index), lists_(dynamic_cast<const ivf_index*>(&index)), plan_(plan), found_(found) {}
 
   // One JSON object for each effort.
   std::string run() {
     std::vector<std::string> points;
-    for (const auto effort : plan_.efforts)
-      points.push_back(measure(effort));
+    for (const effort& spent : plan_.efforts)
+      points.push_back(measure(spent));
     return core::format("[{}]", core::join(points, ", "));
   }
 
  private:
-  void search(std::size_t query, std::size_t effort, std::span<std::int32_t> rows) const {
+  void search(std::size_t query, const effort& spent, std::span<std::int32_t> rows) const {
     const auto dimension = index_.dimension();
     const std::span<const float> values(plan_.test.data() + query * dimension, dimension);
-    const auto hits = index_.search(values, plan_.k, effort);
+    const auto hits = lists_ != nullptr
+                          ? lists_->search_lists(values, plan_.k, spent.ef, spent.nprobe)
+                          : index_.search(values, plan_.k, spent.ef);
     std::fill(rows.begin(), rows.end(), -1);
     for (std::size_t i = 0; i < std::min(hits.size(), rows.size()); ++i)
       rows[i] = static_cast<std::int32_t>(hits[i].row);
   }
 
   // CPU seconds of one thread for all queries. What each took goes to took_us, by the wall clock.
-  double search_alone(std::size_t effort, std::vector<double>& took_us) {
+  double search_alone(const effort& spent, std::vector<double>& took_us) {
     answers_.resize(plan_.queries * plan_.k);
     const double start = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
     for (std::size_t query = 0; query < plan_.queries; ++query) {
       const double begin = wall_seconds();
-      search(query, effort, std::span(answers_).subspan(query * plan_.k, plan_.k));
+      search(query, spent, std::span(answers_).subspan(query * plan_.k, plan_.k));
       took_us.push_back((wall_seconds() - begin) * 1e6);
     }
     return cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
   }
 
   // Wall seconds of all threads together for all queries.
-  [[nodiscard]] double search_together(std::size_t effort) const {
+  [[nodiscard]] double search_together(const effort& spent) const {
     std::atomic<std::size_t> next{0};
     const double start = wall_seconds();
     {
@@ -248,31 +261,31 @@ class sweep {
         threads.emplace_back([&] {
           std::vector<std::int32_t> rows(plan_.k);
           for (auto query = next++; query < plan_.queries; query = next++)
-            search(query, effort, rows);
+            search(query, spent, rows);
         });
       }
     }
     return wall_seconds() - start;
   }
 
-  std::string measure(std::size_t effort) {
+  std::string measure(const effort& spent) {
     constexpr double patience_s = 10;  // a slow point is not repeated
     std::vector<double> alone_s, together_s, took_us;
     while (alone_s.size() < plan_.repeats &&
            std::reduce(alone_s.begin(), alone_s.end()) < patience_s)
-      alone_s.push_back(search_alone(effort, took_us));
+      alone_s.push_back(search_alone(spent, took_us));
     while (together_s.size() < plan_.repeats &&
            std::reduce(together_s.begin(), together_s.end()) < patience_s)
-      together_s.push_back(search_together(effort));
+      together_s.push_back(search_together(spent));
     found_.write(reinterpret_cast<const char*>(answers_.data()),
                  static_cast<std::streamsize>(answers_.size() * sizeof(std::int32_t)));
     const auto queries = static_cast<double>(plan_.queries);
     const double qps = queries / at(alone_s, 0.5);
-    std::cerr << core::format("    effort {}: {:.0f} QPS\n", effort, qps);
-    return core::format(R"({{"effort": {}, "qps": {:.1f}, "qps_threads": {:.1f}, )"
+    std::cerr << core::format("    effort {} {}: {:.0f} QPS\n", spent.ef, spent.nprobe, qps);
+    return core::format(R"({{"effort": [{}, {}], "qps": {:.1f}, "qps_threads": {:.1f}, )"
                         R"("p50_us": {:.1f}, "p99_us": {:.1f}}})",
-                        effort, qps, queries / at(together_s, 0.5), at(took_us, 0.5),
-                        at(took_us, 0.99));
+                        spent.ef, spent.nprobe, qps, queries / at(together_s, 0.5),
+                        at(took_us, 0.5), at(took_us, 0.99));
   }
 
   // The value that this share of all does not exceed.
@@ -282,6 +295,7 @@ class sweep {
   }
 
   const vector_index& index_;
+  const ivf_index* lists_;  // null: an index without lists
   const plan& plan_;
   std::ofstream& found_;
   std::vector<std::int32_t> answers_;
@@ -328,7 +342,7 @@ plan read_plan(const options& given, const std::filesystem::path& data, std::uin
   read.k = number(given, "k", 10);
   read.repeats = std::max(1U, number(given, "repeats", 3));
   read.threads = std::max(1U, number(given, "threads", 1));
-  read.efforts = numbers("effort", text(given, "effort", "10,20,40,80,160,320"));
+  read.efforts = read_efforts(text(given, "effort", "10,20,40,80,160,320"));
   return read;
 }
 

@@ -165,7 +165,7 @@ class FaissIvfFlat(Faiss):
         return f"IVF{self.lists()},Flat"
 
     def probes(self) -> list[int]:
-        return [count for count in (1, 2, 4, 8, 16, 32, 64, 128) if count <= self.lists()]
+        return [count for count in (1, 2, 4, 8, 16, 32, 64, 128, 256) if count <= self.lists()]
 
     def efforts(self) -> list[Effort]:
         return [{"nprobe": nprobe} for nprobe in self.probes()]
@@ -184,7 +184,7 @@ class FaissIvfPq(FaissIvfFlat):
         return f"IVF{self.lists()},PQ{parts}x4fs,RFlat"
 
     def efforts(self) -> list[Effort]:
-        return [{"nprobe": n, "k_factor": f} for n in self.probes() for f in (2, 5, 15)]
+        return [{"nprobe": n, "k_factor": f} for n in self.probes() for f in (2, 5, 15, 50, 150)]
 
     def prepare(self, effort: Effort, threads: int) -> None:
         self._faiss.omp_set_num_threads(threads)

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "core/format.hpp"
+#include "engine/index/exact_cost.hpp"
 #include "engine/index/flat_index.hpp"
 #include "engine/index/kernels/kernels.hpp"
 
@@ -24,13 +25,12 @@ namespace {
 using namespace hearth;
 using namespace hearth::engine::index;
 
-constexpr std::size_t k = 10;
-constexpr int rounds = 5;
 constexpr const char* usage =
-    "usage: exact_bench --train F --test F --dimension D --distance l2|cosine|dot\n"
-    "                   [--threads 2] [--single 200] [--check 200]\n"
-    "  train, test: float32 rows; single: queries that are asked one by one; check: queries whose\n"
-    "  answers are compared with those of a scan of the vectors\n";
+    "usage: exact_bench --data FOLDER --dimension D --distance l2|cosine|dot\n"
+    "                   [--k 10] [--repeats 5] [--threads 2] [--single 200]\n"
+    "  the folder has train.f32 and test.f32: rows of float32; single: how many queries are asked "
+    "one\n"
+    "  by one, and compared with a scan of the vectors\n";
 
 std::vector<float> read_raw(const std::string& name) {
   std::ifstream file(name, std::ios::binary | std::ios::ate);
@@ -43,7 +43,7 @@ std::vector<float> read_raw(const std::string& name) {
   return values;
 }
 
-// CPU time: other programs on the machine must not count.
+// CPU time where one thread works: other programs on the machine must not count.
 double seconds_of(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
@@ -58,9 +58,9 @@ double timed(clockid_t clock, Work&& work) {
 }
 
 template <class Work>
-double median_of_rounds(clockid_t clock, Work&& work) {
+double median_seconds(clockid_t clock, std::size_t repeats, Work&& work) {
   std::vector<double> seconds;
-  for (int round = 0; round < rounds; ++round)
+  while (seconds.size() < repeats)
     seconds.push_back(timed(clock, work));
   std::sort(seconds.begin(), seconds.end());
   return seconds[seconds.size() / 2];
@@ -82,8 +82,10 @@ matrix_view part_of(matrix_view all, std::size_t first, std::size_t last) {
   return {all.data() + first * all.dimension(), last - first, all.dimension()};
 }
 
-void search_on_threads(const vector_index& index, matrix_view queries, std::size_t threads) {
+void search_on_threads(const vector_index& index, matrix_view queries, std::size_t k,
+                       std::size_t threads) {
   std::vector<std::jthread> workers;
+  workers.reserve(threads);
   for (std::size_t t = 0; t < threads; ++t)
     workers.emplace_back([&, t] {
       const auto part =
@@ -105,8 +107,10 @@ int run(const std::map<std::string, std::string>& given) {
   };
   const auto dimension = static_cast<std::uint32_t>(number("dimension", "0"));
   const auto distance = distance_from_string(text("distance", "l2"));
-  const auto train = read_raw(text("train", ""));
-  const auto test = read_raw(text("test", ""));
+  const auto train = read_raw(text("data", ".") + "/train.f32");
+  const auto test = read_raw(text("data", ".") + "/test.f32");
+  const std::size_t k = number("k", "10");
+  const std::size_t repeats = std::max<std::size_t>(number("repeats", "5"), 1);
   if (dimension == 0 || !distance || train.size() % dimension != 0 || test.size() % dimension != 0)
     throw std::runtime_error("train and test are not whole rows, or --distance is unknown");
   const matrix_view rows(train.data(), train.size() / dimension, dimension);
@@ -117,11 +121,11 @@ int run(const std::map<std::string, std::string>& given) {
   const double build = timed(CLOCK_THREAD_CPUTIME_ID, [&] { insert_rows(index, rows); });
   const double plain_build = timed(CLOCK_THREAD_CPUTIME_ID, [&] { insert_rows(plain, rows); });
 
-  const auto checked = part_of(queries, 0, std::min(queries.rows(), number("check", "200")));
-  const bool equal = index.search_batch(checked, k, k) == plain.search_batch(checked, k, k);
+  const double measuring = timed(CLOCK_THREAD_CPUTIME_ID, [] { (void)exact_cost::here(); });
   const auto singles = part_of(queries, 0, std::min(queries.rows(), number("single", "200")));
+  const bool equal = index.search_batch(singles, k, k) == plain.search_batch(singles, k, k);
   const auto one_by_one = [&](const vector_index& searched) {
-    return median_of_rounds(CLOCK_THREAD_CPUTIME_ID, [&] {
+    return median_seconds(CLOCK_THREAD_CPUTIME_ID, repeats, [&] {
       for (std::size_t query = 0; query < singles.rows(); ++query)
         (void)searched.search(singles.row(query), k, k);
     });
@@ -129,22 +133,24 @@ int run(const std::map<std::string, std::string>& given) {
   const double single = one_by_one(index);
   const double single_plain = one_by_one(plain);
   const std::size_t threads = std::max<std::size_t>(number("threads", "2"), 1);
-  const double one_thread =
-      median_of_rounds(CLOCK_THREAD_CPUTIME_ID, [&] { (void)index.search_batch(queries, k, k); });
-  const double all_threads = median_of_rounds(CLOCK_PROCESS_CPUTIME_ID,
-                                              [&] { search_on_threads(index, queries, threads); });
+  const double one_thread = median_seconds(CLOCK_THREAD_CPUTIME_ID, repeats,
+                                           [&] { (void)index.search_batch(queries, k, k); });
+  const double all_threads = median_seconds(CLOCK_MONOTONIC, repeats,
+                                            [&] { search_on_threads(index, queries, k, threads); });
   const auto qps = [](std::size_t count, double seconds) {
     return static_cast<double>(count) / seconds;
   };
   std::cout << core::format(
       R"({{"kernels": "{}", "rows": {}, "dimension": {}, "equal": {}, "build_s": {:.2f}, )"
       R"("plain_build_s": {:.2f}, "memory_bytes": {}, "plain_memory_bytes": {}, )"
-      R"("single_qps": {:.1f}, "plain_single_qps": {:.1f}, "batch_qps": {:.1f}, )"
-      R"("threads": {}, "threads_qps": {:.1f}}})",
+      R"("single_qps": {:.1f}, "plain_single_qps": {:.1f}, "qps": {:.1f}, )"
+      R"("threads": {}, "qps_threads": {:.1f}, "expected_single_qps": {:.1f}, )"
+      R"("expected_batch_qps": {:.1f}, "cost_ms": {:.1f}}})",
       kernels().name, rows.rows(), dimension, equal, build, plain_build, index.memory_bytes(),
       plain.memory_bytes(), qps(singles.rows(), single), qps(singles.rows(), single_plain),
-      qps(queries.rows(), one_thread), threads,
-      qps(queries.rows(), all_threads / static_cast<double>(threads)));
+      qps(queries.rows(), one_thread), threads, qps(queries.rows(), all_threads),
+      1 / exact_cost::here().alone(rows.rows(), dimension),
+      1 / exact_cost::here().batched(rows.rows(), dimension), 1e3 * measuring);
   std::cout << '\n';
   return equal ? 0 : 1;
 }

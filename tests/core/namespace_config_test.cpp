@@ -30,7 +30,8 @@ error mismatch(const namespace_request& request) {
 TEST_CASE("names of distances and indexes round-trip") {
   for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
     CHECK(distance_from_string(to_string(kind)) == kind);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw})
+  for (const auto kind : {index_kind::flat, index_kind::hnsw, index_kind::ivf_flat,
+                          index_kind::ivf_pq, index_kind::kd_tree})
     CHECK(index_kind_from_string(to_string(kind)) == kind);
   const auto unknown = distance_from_string("euclid");
   REQUIRE_FALSE(unknown.has_value());

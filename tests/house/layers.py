@@ -65,7 +65,7 @@ ENTRY_HEADERS = [
 STANDARD = re.compile(r"[a-z_0-9]+")
 SYSTEM = re.compile(
     r"(arpa|linux|net|netinet|sys)/.+|cxxabi\.h"
-    r"|(dirent|dlfcn|errno|fcntl|grp|limits|poll|pthread|pwd|sched|signal|spawn|stdint|stdio"
+    r"|(dirent|dlfcn|errno|fcntl|grp|limits|malloc|poll|pthread|pwd|sched|signal|spawn|stdint|stdio"
     r"|stdlib|string|syslog|termios|time|unistd)\.h"
 )
 

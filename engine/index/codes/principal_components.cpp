@@ -1,7 +1,9 @@
 #include "engine/index/codes/principal_components.hpp"
 
 #include <Eigen/Eigenvalues>
+#include <Eigen/QR>
 #include <algorithm>
+#include <random>
 
 namespace hearth::engine::index {
 
@@ -28,6 +30,33 @@ principal_directions principal_components(matrix_view sample) {
     found.energies.push_back(energy < 0 ? 0 : energy);  // rounding; NaN stays
   }
   return found;
+}
+
+std::vector<float> random_rotation(std::uint32_t dimension, std::uint64_t seed) {
+  // The orthonormal factor of a matrix of normal numbers. std::normal_distribution may differ
+  // between standard libraries; sums of uniform numbers do not.
+  std::mt19937_64 random(seed);
+  const auto normal = [&] {
+    double sum = -6;
+    for (int i = 0; i < 12; ++i)
+      sum += static_cast<double>(random() >> 11) * 0x1p-53;
+    return static_cast<float>(sum);
+  };
+  Eigen::MatrixXf values(dimension, dimension);
+  std::ranges::generate(values.reshaped(), normal);
+  const Eigen::MatrixXf rotation = Eigen::HouseholderQR<Eigen::MatrixXf>(values).householderQ();
+  return {rotation.data(), rotation.data() + rotation.size()};
+}
+
+std::vector<float> mean_of(matrix_view sample) {
+  std::vector<double> sums(sample.dimension());
+  for (std::size_t i = 0; i < sample.rows(); ++i)
+    for (std::size_t d = 0; d < sums.size(); ++d)
+      sums[d] += static_cast<double>(sample.row(i)[d]);
+  std::vector<float> mean;
+  for (const double sum : sums)
+    mean.push_back(static_cast<float>(sum / static_cast<double>(sample.rows())));
+  return mean;
 }
 
 }  // namespace hearth::engine::index

@@ -1,5 +1,6 @@
 #pragma once
-// Principal component analysis of a sample.
+// Other bases for vectors: principal components of a sample, random rotations.
+#include <cstdint>
 #include <vector>
 
 #include "core/matrix_view.hpp"
@@ -15,5 +16,10 @@ struct principal_directions {
 /// All of them; energies that are not finite where the squares of the values leave float32. The
 /// time grows with rows * dimension^2 + dimension^3. Precondition: a row.
 [[nodiscard]] principal_directions principal_components(matrix_view sample);
+
+/// dimension x dimension: orthonormal rows, in directions that depend on the seed only.
+[[nodiscard]] std::vector<float> random_rotation(std::uint32_t dimension, std::uint64_t seed);
+
+[[nodiscard]] std::vector<float> mean_of(matrix_view sample);
 
 }  // namespace hearth::engine::index

@@ -17,9 +17,9 @@ constexpr std::uint32_t least_dimension = 128;
 constexpr std::uint32_t most_dimension = 2048;
 // Rows of one to four cache lines, all of it used.
 constexpr std::array<std::size_t, 4> rows_bytes{64, 128, 192, 256};
-// Looking at one row for one query, at a random place, costs as much per byte as this many in a
-// block that all queries share.
-constexpr double lone_row_cost = 6;
+// Looking at the full codes of one row for one query takes as long as comparing this many bytes of
+// blocks that all queries share: it waits for memory, and for a branch that nobody foresaw.
+constexpr double lone_row_bytes = 2000;
 // A second set of codes has to save at least this share of the cost.
 constexpr double least_gain = 0.3;
 constexpr std::size_t probe_queries = 64;
@@ -77,16 +77,17 @@ class probe {
   }
 
   // For each of rows_bytes the share of pairs of sample rows that components leave open: whether
-  // the one could be nearer to the other than its nearest is.
+  // the one could be nearer to the other than its tenth nearest is. With more rows that would be
+  // nearer; but until a search has seen all rows, its limit is not that of all rows either.
   [[nodiscard]] std::array<double, rows_bytes.size()> open_shares() const {
     std::array<double, rows_bytes.size()> open{};
     const std::size_t queries = std::min(probe_queries, sample_.rows());
     for (std::size_t q = 0; q < queries; ++q) {
       const std::size_t query = q * sample_.rows() / queries;
-      const double nearest = nearest_to(query);
+      const double limit = limit_of(query);
       for (std::size_t i = 0; i < sample_.rows(); ++i)
         if (i != query)
-          add_open(query, i, nearest, open);
+          add_open(query, i, limit, open);
     }
     for (double& share : open)
       share /= static_cast<double>(queries * sample_.rows());
@@ -96,21 +97,24 @@ class probe {
  private:
   [[nodiscard]] bool l2() const noexcept { return map_.distance == distance_kind::l2; }
 
-  [[nodiscard]] double nearest_to(std::size_t query) const {
+  [[nodiscard]] double limit_of(std::size_t query) const {
     const auto& kernel = kernels();
-    float nearest = std::numeric_limits<float>::infinity();
+    std::vector<float> distances;
+    distances.reserve(sample_.rows());
     for (std::size_t i = 0; i < sample_.rows(); ++i) {
-      if (i == query)
-        continue;
       const float* a = sample_.row(query).data();
       const float* b = sample_.row(i).data();
-      nearest = std::min(nearest, l2() ? kernel.l2_squared(a, b, sample_.dimension())
-                                       : -kernel.dot(a, b, sample_.dimension()));
+      if (i != query)
+        distances.push_back(l2() ? kernel.l2_squared(a, b, sample_.dimension())
+                                 : -kernel.dot(a, b, sample_.dimension()));
     }
-    return static_cast<double>(nearest);
+    const auto tenth = distances.begin() +
+                       static_cast<std::ptrdiff_t>(std::min<std::size_t>(9, distances.size() - 1));
+    std::nth_element(distances.begin(), tenth, distances.end());
+    return static_cast<double>(*tenth);
   }
 
-  void add_open(std::size_t query, std::size_t row, double nearest,
+  void add_open(std::size_t query, std::size_t row, double limit,
                 std::array<double, rows_bytes.size()>& open) const {
     const float* a = values_.data() + query * map_.outputs();
     const float* b = values_.data() + row * map_.outputs();
@@ -135,7 +139,7 @@ class probe {
       const double rest_x = std::sqrt(std::max(rest_a, 0.0));
       const double rest_y = std::sqrt(std::max(rest_b, 0.0));
       const double rest = l2() ? (rest_x - rest_y) * (rest_x - rest_y) : -rest_x * rest_y;
-      open[choice] += sum + rest <= nearest ? 1 : 0;
+      open[choice] += sum + rest <= limit ? 1 : 0;
     }
   }
 
@@ -148,12 +152,10 @@ class probe {
 std::size_t best_count(matrix_view sample, const reduced_codes::reduction& map,
                        std::size_t full_row_bytes) {
   const auto open = probe(sample, map).open_shares();
-  const auto full = static_cast<double>(full_row_bytes);
-  double least = full * (1 - least_gain);
+  double least = static_cast<double>(full_row_bytes) * (1 - least_gain);
   std::size_t best = 0;
   for (std::size_t choice = 0; choice < rows_bytes.size(); ++choice) {
-    const double cost =
-        static_cast<double>(rows_bytes[choice]) + open[choice] * lone_row_cost * full;
+    const double cost = static_cast<double>(rows_bytes[choice]) + open[choice] * lone_row_bytes;
     if (cost < least && components_of(rows_bytes[choice]) < map.outputs()) {
       least = cost;
       best = components_of(rows_bytes[choice]);
@@ -176,12 +178,10 @@ double reduced_codes::reduction::apply(const float* vector, float* out) const no
   }
   if (!(norm < scalar_codes::largest_square))
     return std::numeric_limits<double>::infinity();
+  kernels().products(components.data(), count, dimension, centred.data(), out);
   double covered = 0;
-  const auto& kernel = kernels();
-  for (std::size_t c = 0; c < count; ++c) {
-    out[c] = kernel.dot(centred.data(), components.data() + c * dimension, dimension);
+  for (std::size_t c = 0; c < count; ++c)
     covered += static_cast<double>(out[c]) * static_cast<double>(out[c]);
-  }
   // No component is off by more than the relative error of a float32 sum times both lengths.
   const double length = std::sqrt(norm);
   const double lost =

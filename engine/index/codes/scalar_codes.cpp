@@ -97,8 +97,8 @@ void choose_steps(std::span<const range> ranges, scalar_codes::model& learned) {
   }
 }
 
-double code_of(double value, double lowest, double step) noexcept {
-  return std::floor(std::clamp((value - lowest) / step + 0.5, 0.0, largest_code));
+int code_of(double value, double lowest, double per_step) noexcept {
+  return static_cast<int>(std::clamp((value - lowest) * per_step + 0.5, 0.0, largest_code));
 }
 
 }  // namespace
@@ -139,7 +139,8 @@ std::optional<scalar_codes> scalar_codes::train(matrix_view sample, distance_kin
     read_column(d);
     const double sum =
         std::accumulate(column.begin(), column.end(), 0.0, [&](double before, float value) {
-          return before + code_of(value, learned.lowest[d], learned.step[d]);
+          return before +
+                 code_of(value, learned.lowest[d], 1 / static_cast<double>(learned.step[d]));
         });
     learned.centre.push_back(static_cast<float>(sum / static_cast<double>(sample.rows())));
   }
@@ -156,9 +157,12 @@ scalar_codes::scalar_codes(model trained, distance_kind distance, double float_e
       row_bytes_((header_bytes + dimension_ + row_unit - 1) / row_unit * row_unit),
       float_error_(float_error), kernel_(kernels()) {
   origin_.reserve(dimension_);
+  per_step_.reserve(dimension_);
   for (std::size_t d = 0; d < dimension_; ++d)
     origin_.push_back(static_cast<double>(model_.lowest[d]) +
                       static_cast<double>(model_.step[d]) * static_cast<double>(model_.centre[d]));
+  for (const float step : model_.step)
+    per_step_.push_back(1 / static_cast<double>(step));
 }
 
 void scalar_codes::encode(const float* vector, std::byte* row, double uncertainty) const noexcept {
@@ -172,8 +176,9 @@ void scalar_codes::encode(const float* vector, std::byte* row, double uncertaint
     const double value = vector[d];
     const double lowest = model_.lowest[d];
     const double step = model_.step[d];
-    const double code = code_of(value, lowest, step);
-    codes[d] = static_cast<std::byte>(static_cast<int>(code));
+    const int number = code_of(value, lowest, per_step_[d]);
+    codes[d] = static_cast<std::byte>(number);
+    const double code = number;
     const double lost = value - (lowest + step * code);
     const double steps = code - static_cast<double>(model_.centre[d]);
     error += lost * lost;

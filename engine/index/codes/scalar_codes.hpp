@@ -162,6 +162,7 @@ class scalar_codes {
   std::size_t row_bytes_;
   double float_error_;          // relative
   std::vector<double> origin_;  // what the centre stands for
+  std::vector<double> per_step_;
   const kernel_table& kernel_;
 };
 

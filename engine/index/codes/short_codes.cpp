@@ -13,7 +13,6 @@ namespace {
 constexpr std::size_t header_bytes = sizeof(float);
 constexpr std::size_t row_unit = 64;
 constexpr double wanted_energy = 0.92;
-constexpr float largest_code = 127;
 // The sample does not hold the extremes of what is to come.
 constexpr float margin = 1.05F;
 
@@ -21,57 +20,92 @@ std::size_t padded(std::size_t bytes) noexcept {
   return (bytes + row_unit - 1) / row_unit * row_unit;
 }
 
+std::size_t code_bytes(std::size_t components, unsigned bits) noexcept {
+  const std::size_t per_byte = bits == 7 ? 1 : 8 / bits;
+  return (components + per_byte - 1) / per_byte;
+}
+
 // As many components as reach the wanted energy, and as many more as fill the row.
-std::size_t component_count(std::span<const double> energies) noexcept {
+std::size_t component_count(std::span<const double> energies, std::size_t most_bytes) noexcept {
   const double total = std::accumulate(energies.begin(), energies.end(), 0.0);
   double reached = 0;
   std::size_t needed = 0;
   while (needed < energies.size() && (needed == 0 || reached < wanted_energy * total))
     reached += energies[needed++];
-  return std::min(energies.size(), padded(needed + header_bytes) - header_bytes);
+  std::size_t bytes = padded(needed + header_bytes);
+  if (most_bytes != 0)
+    bytes = std::min(bytes, most_bytes);
+  return std::min(energies.size(), bytes - header_bytes);
+}
+
+// Where codes begin and how far they are apart.
+void choose_range(std::span<const float> projected, short_codes::model& learned) {
+  double squares = 0;
+  float largest = 0;
+  for (const float value : projected) {
+    squares += static_cast<double>(value) * static_cast<double>(value);
+    largest = std::max(largest, std::abs(value));
+  }
+  const auto deviation =
+      static_cast<float>(std::sqrt(squares / static_cast<double>(projected.size())));
+  // Coordinates after a random rotation are nearly normal: the ranges of least squared error.
+  const float reach = learned.bits == 7   ? largest * margin
+                      : learned.bits == 4 ? 2.7F * deviation
+                                          : 0.798F * deviation;
+  const auto largest_code = static_cast<float>((1U << learned.bits) - 1);
+  learned.lowest = -reach;
+  learned.step = reach > 0 ? 2 * reach / largest_code : 1;
+}
+
+const short_code_kernels& kernels_for(const kernel_table& table, unsigned bits) noexcept {
+  return bits == 7 ? table.codes7 : bits == 4 ? table.codes4 : table.codes1;
 }
 
 }  // namespace
 
-std::optional<short_codes> short_codes::train(matrix_view sample, distance_kind distance) {
-  auto found = principal_components(sample);
-  if (!std::ranges::all_of(found.energies, [](double energy) { return std::isfinite(energy); }))
-    return std::nullopt;
+std::optional<short_codes> short_codes::train(matrix_view sample, const plan& wanted) {
   const std::size_t dimension = sample.dimension();
-  const std::size_t count = component_count(found.energies);
-  found.components.resize(count * dimension);
-  model learned{std::move(found.mean), std::move(found.components), 0, 1};
-
-  const auto& kernel = kernels();
-  std::vector<float> centred(dimension);
-  std::vector<float> projected(count);
-  float largest = 0;
-  for (std::size_t i = 0; i < sample.rows(); ++i) {
-    const auto row = sample.row(i);
-    for (std::size_t d = 0; d < dimension; ++d)
-      centred[d] = row[d] - learned.mean[d];
-    kernel.products(learned.components.data(), count, dimension, centred.data(), projected.data());
-    for (const float value : projected)
-      largest = std::max(largest, std::abs(value));
+  model learned;
+  if (wanted.kind == quantization_kind::pca) {
+    auto found = principal_components(sample);
+    if (!std::ranges::all_of(found.energies, [](double energy) { return std::isfinite(energy); }))
+      return std::nullopt;
+    found.components.resize(component_count(found.energies, wanted.most_bytes) * dimension);
+    learned.mean = std::move(found.mean);
+    learned.components = std::move(found.components);
+  } else {
+    learned.mean = mean_of(sample);
+    if (wanted.kind != quantization_kind::sq8)
+      learned.components = random_rotation(static_cast<std::uint32_t>(dimension), wanted.seed);
+    if (wanted.kind != quantization_kind::sq8)
+      learned.bits = wanted.kind == quantization_kind::rabitq ? 4 : 1;
   }
-  learned.lowest = -largest * margin;
-  learned.step = largest > 0 ? 2 * largest * margin / largest_code : 1;
-  return short_codes(std::move(learned), distance);
+  short_codes codes(std::move(learned), wanted.distance);
+  std::vector<float> projected(sample.rows() * codes.components());
+  for (std::size_t i = 0; i < sample.rows(); ++i)
+    codes.project(sample.row(i).data(), projected.data() + i * codes.components());
+  choose_range(projected, codes.model_);
+  if (!std::isfinite(codes.model_.step * codes.model_.step * static_cast<float>(dimension)))
+    return std::nullopt;
+  return short_codes(std::move(codes.model_), wanted.distance);
 }
 
 short_codes::short_codes(model trained, distance_kind distance)
     : model_(std::move(trained)), distance_(distance), dimension_(model_.mean.size()),
-      components_(model_.components.size() / dimension_),
-      row_bytes_(padded(components_ + header_bytes)), squared_step_(model_.step * model_.step),
-      kernel_(kernels()) {}
+      components_(model_.components.empty() ? dimension_ : model_.components.size() / dimension_),
+      row_bytes_(padded(header_bytes + code_bytes(components_, model_.bits))),
+      squared_step_(model_.step * model_.step), kernel_(kernels()),
+      code_kernels_(kernels_for(kernel_, model_.bits)) {}
 
 bool short_codes::is_row(const std::byte* row) const noexcept {
   const auto* const codes = row + header_bytes;
+  const auto* const end = codes + code_bytes(components_, model_.bits);
+  const std::size_t last_bits = model_.bits == 7 ? 0 : components_ * model_.bits % 8;
   return std::isfinite(offset_of(row)) &&
-         std::all_of(codes, codes + components_,
-                     [](std::byte code) { return code <= std::byte{127}; }) &&
-         std::all_of(codes + components_, row + row_bytes_,
-                     [](std::byte rest) { return rest == std::byte{0}; });
+         (model_.bits != 7 ||
+          std::all_of(codes, end, [](std::byte code) { return code <= std::byte{127}; })) &&
+         (last_bits == 0 || (end[-1] >> last_bits) == std::byte{0}) &&
+         std::all_of(end, row + row_bytes_, [](std::byte rest) { return rest == std::byte{0}; });
 }
 
 void short_codes::distances(const std::byte* a, std::span<const std::byte* const> rows,
@@ -81,30 +115,49 @@ void short_codes::distances(const std::byte* a, std::span<const std::byte* const
   const float offset = offset_of(a);
   for (std::size_t first = 0; first < rows.size(); first += block) {
     const auto part = rows.subspan(first, std::min(block, rows.size() - first));
-    kernel_.code_l2_squared_many(a, part.data(), part.size(), row_bytes_, sums);
+    code_kernels_.l2_squared_many(a, part.data(), part.size(), row_bytes_, sums);
     for (std::size_t i = 0; i < part.size(); ++i)
       out[first + i] = static_cast<float>(sums[i]) * squared_step_ + (offset + offset_of(part[i]));
   }
 }
 
-void short_codes::encode(const float* vector, std::byte* row) const noexcept {
+// Writes the coordinates of `vector` and answers its squared length, both relative to the mean.
+float short_codes::project(const float* vector, float* out) const noexcept {
+  if (model_.components.empty()) {
+    for (std::size_t d = 0; d < dimension_; ++d)
+      out[d] = vector[d] - model_.mean[d];
+    return kernel_.squared_norm(out, dimension_);
+  }
   thread_local std::vector<float> centred;
-  thread_local std::vector<float> projected;
   centred.resize(dimension_);
-  projected.resize(components_);
   for (std::size_t d = 0; d < dimension_; ++d)
     centred[d] = vector[d] - model_.mean[d];
-  std::memset(row, 0, row_bytes_);
-  const float per_step = 1 / model_.step;
-  kernel_.products(model_.components.data(), components_, dimension_, centred.data(),
-                   projected.data());
+  kernel_.products(model_.components.data(), components_, dimension_, centred.data(), out);
+  return kernel_.squared_norm(centred.data(), dimension_);
+}
+
+void short_codes::encode(const float* vector, std::byte* row) const noexcept {
+  thread_local std::vector<float> projected;
+  projected.resize(components_);
+  float offset = project(vector, projected.data());
   const float covered = kernel_.squared_norm(projected.data(), components_);
+  std::memset(row, 0, row_bytes_);
+  std::byte* const codes = row + header_bytes;
+  const unsigned bits = model_.bits;
+  const std::size_t per_byte = bits == 7 ? 1 : 8 / bits;
+  const float per_step = 1 / model_.step;
+  const auto largest_code = static_cast<float>((1U << bits) - 1);
   for (std::size_t c = 0; c < components_; ++c) {
-    const float code = (projected[c] - model_.lowest) * per_step + 0.5F;
-    row[header_bytes + c] =
-        static_cast<std::byte>(static_cast<int>(std::clamp(code, 0.0F, largest_code)));
+    const float exact = (projected[c] - model_.lowest) * per_step + 0.5F;
+    const auto code =
+        static_cast<unsigned>(static_cast<int>(std::clamp(exact, 0.0F, largest_code)));
+    codes[c / per_byte] |= static_cast<std::byte>(code << c % per_byte * bits);
+    projected[c] = model_.lowest + model_.step * static_cast<float>(code);
   }
-  float offset = std::max(0.0F, kernel_.squared_norm(centred.data(), dimension_) - covered);
+  // A difference of fine codes errs in proportion to the distance, which is small where it matters.
+  // Single bits leave too much of the lengths to be corrected that way.
+  offset = bits == 1 ? offset - kernel_.squared_norm(projected.data(), components_)
+                     : std::max(0.0F, offset - covered);
   if (distance_ == distance_kind::dot)
     offset -= kernel_.squared_norm(vector, dimension_);
   std::memcpy(row, &offset, sizeof offset);

@@ -12,25 +12,40 @@
 
 namespace hearth::engine::index {
 
-/// The principal components of a sample, cut off where 92 % of its energy is reached, each in seven
-/// bits. One scale serves all components, so that a distance between codes is a distance between
-/// vectors; what was cut off adds its length, as if the rests of two vectors were at right angles.
+/// A vector, relative to the mean of a sample, in another basis and in few bits per coordinate. One
+/// scale serves all coordinates, so that a distance between codes is one between vectors.
 ///
-/// A row is a float (its rest, see offset_of) and one byte per component, zeros up to a multiple of
-/// 64 bytes, and starts at a multiple of 64. Immutable once trained: any thread.
+/// pca: the principal components of the sample, cut off where 92 % of its energy is reached, in 7
+/// bits, since the differences of such codes fit a signed byte. sq8: every dimension as it is, in a
+/// byte, of which the same 7 bits are used. rabitq and binary: coordinates after a random rotation,
+/// which makes them alike, in 4 bits and in 1 (the idea of Gao and Long, "RaBitQ", 2024, without
+/// its estimator: candidates are ranked by better distances anyway).
+///
+/// A row is a float (see offset_of) and the codes, zeros up to a multiple of 64 bytes, and starts
+/// at a multiple of 64. Immutable once trained: any thread.
 class short_codes {
  public:
   /// Numbers that decide everything else.
   struct model {
-    std::vector<float> mean;        ///< dimension
-    std::vector<float> components;  ///< components x dimension, orthonormal rows, strongest first
-    float lowest = 0;               ///< what code 0 stands for
-    float step = 1;                 ///< from one code to the next
+    std::vector<float> mean;  ///< dimension
+    /// components x dimension, orthonormal rows; empty: the dimensions themselves
+    std::vector<float> components;
+    float lowest = 0;   ///< what code 0 stands for
+    float step = 1;     ///< from one code to the next
+    unsigned bits = 7;  ///< of a code: 7, 4 or 1
+  };
+
+  /// What is to be learned.
+  struct plan {
+    distance_kind distance = distance_kind::l2;
+    quantization_kind kind = quantization_kind::pca;  ///< neither automatic nor none
+    std::size_t most_bytes = 0;  ///< of a row, a multiple of 64, if that is pca; 0: no limit
+    std::uint64_t seed = 42;     ///< of the rotation
   };
 
   /// Learns from `sample` (unit-length rows if the distance is cosine). Deterministic. Nothing if
   /// its values leave the range of float32.
-  [[nodiscard]] static std::optional<short_codes> train(matrix_view sample, distance_kind distance);
+  [[nodiscard]] static std::optional<short_codes> train(matrix_view sample, const plan& wanted);
 
   short_codes(model trained, distance_kind distance);
 
@@ -45,7 +60,7 @@ class short_codes {
   /// Orders pairs of vectors as the squared l2 distance does, or as the inner product if that is
   /// the distance. Symmetric; equal for all copies of a vector.
   [[nodiscard]] float distance(const std::byte* a, const std::byte* b) const noexcept {
-    const auto codes = static_cast<float>(kernel_.code_l2_squared(a, b, row_bytes_));
+    const auto codes = static_cast<float>(code_kernels_.l2_squared(a, b, row_bytes_));
     return codes * squared_step_ + (offset_of(a) + offset_of(b));
   }
   /// out[i] = distance(a, rows[i]), bit by bit.
@@ -53,11 +68,14 @@ class short_codes {
                  float* out) const noexcept;
 
  private:
-  /// Of one row: the squared length of what the components leave out, less (inner product only) the
-  /// squared length of the vector, since 2ab = a^2 + b^2 - (a-b)^2.
+  /// Of one row: the squared length of what the components leave out (single bits: of what the
+  /// codes do), less (inner product only) the squared length of the vector, since 2ab = a^2 + b^2 -
+  /// (a-b)^2.
   [[nodiscard]] static float offset_of(const std::byte* row) noexcept {
     return *reinterpret_cast<const float*>(row);
   }
+
+  float project(const float* vector, float* out) const noexcept;
 
   model model_;
   distance_kind distance_;
@@ -66,6 +84,7 @@ class short_codes {
   std::size_t row_bytes_;
   float squared_step_;
   const kernel_table& kernel_;
+  const short_code_kernels& code_kernels_;
 };
 
 }  // namespace hearth::engine::index

@@ -3,8 +3,10 @@
 
 #include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
+#include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -21,6 +23,8 @@ struct avx2_lanes {
     return _mm256_maskload_ps(
         from, _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(number)), index));
   }
+  static values all(float value) noexcept { return _mm256_set1_ps(value); }
+  static void store(float* to, values from) noexcept { _mm256_storeu_ps(to, from); }
   static values add(values a, values b) noexcept { return _mm256_add_ps(a, b); }
   static values subtract(values a, values b) noexcept { return _mm256_sub_ps(a, b); }
   static values multiply_add(values a, values b, values c) noexcept {
@@ -42,11 +46,14 @@ const kernel_table avx2_kernels{
     .dot = dot<avx2_lanes>,
     .squared_norm = squared_norm<avx2_lanes>,
     .products = products<avx2_lanes>,
-    .code_l2_squared = code_l2_squared_avx2,
-    .code_l2_squared_many = code_l2_squared_many_avx2,
+    .column_products = column_products<avx2_lanes>,
+    .codes7 = short_code_loops<avx2_short_code_lanes, 7>,
+    .codes4 = short_code_loops<avx2_short_code_lanes, 4>,
+    .codes1 = short_code_loops<avx2_short_code_lanes, 1>,
     .code_dots = code_dots_avx2,
-    .code_block_sums = code_block_sums_avx2,
+    .code_row_sums = code_row_sums_avx2,
     .code_hits = code_hits<avx2_code_lanes>,
+    .fast_scan = {1, make_tables, fast_scan_avx2},
 };
 
 }  // namespace hearth::engine::index

@@ -2,8 +2,10 @@
 #include "engine/index/kernels/avx512_lanes.hpp"
 #include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/code_loops.hpp"
+#include "engine/index/kernels/fast_scan_loops.hpp"
 #include "engine/index/kernels/float_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/table_loops.hpp"
 
 namespace hearth::engine::index {
 
@@ -14,11 +16,14 @@ const kernel_table avx512_kernels{
     .dot = dot<avx512_lanes>,
     .squared_norm = squared_norm<avx512_lanes>,
     .products = products<avx512_lanes>,
-    .code_l2_squared = code_l2_squared_avx2,
-    .code_l2_squared_many = code_l2_squared_many_avx2,
+    .column_products = column_products<avx512_lanes>,
+    .codes7 = short_code_loops<avx2_short_code_lanes, 7>,
+    .codes4 = short_code_loops<avx2_short_code_lanes, 4>,
+    .codes1 = short_code_loops<avx2_short_code_lanes, 1>,
     .code_dots = code_dots_avx2,
-    .code_block_sums = code_block_sums_avx2,
+    .code_row_sums = code_row_sums_avx2,
     .code_hits = code_hits<avx2_code_lanes>,
+    .fast_scan = {1, make_tables, fast_scan_avx2},
 };
 
 }  // namespace hearth::engine::index

@@ -19,6 +19,8 @@ struct avx512_lanes {
   static values load_first(const float* from, std::size_t number) noexcept {
     return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1u << number) - 1u), from);
   }
+  static values all(float value) noexcept { return _mm512_set1_ps(value); }
+  static void store(float* to, values from) noexcept { _mm512_storeu_ps(to, from); }
   static values add(values a, values b) noexcept { return _mm512_add_ps(a, b); }
   static values subtract(values a, values b) noexcept { return _mm512_sub_ps(a, b); }
   static values multiply_add(values a, values b, values c) noexcept {

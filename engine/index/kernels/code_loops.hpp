@@ -8,7 +8,9 @@
 #include <cstdint>
 #include <cstring>
 
+#include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/short_code_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -20,27 +22,57 @@ inline std::int32_t sum_of_lanes_avx2(__m256i eight) noexcept {
   return _mm_cvtsi128_si32(four);
 }
 
-// Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
-std::uint32_t code_l2_squared_avx2(const std::byte* a, const std::byte* b,
-                                   std::size_t bytes) noexcept {
-  const __m256i ones = _mm256_set1_epi16(1);
-  const auto squares = [&](std::size_t at) {
-    const __m256i x = _mm256_load_si256(reinterpret_cast<const __m256i*>(a + at));
-    const __m256i y = _mm256_load_si256(reinterpret_cast<const __m256i*>(b + at));
-    return _mm256_abs_epi8(_mm256_sub_epi8(x, y));
-  };
-  const auto summed = [&](__m256i difference) {
-    return _mm256_madd_epi16(_mm256_maddubs_epi16(difference, difference), ones);
-  };
-  const __m256i behind_header = _mm256_setr_epi32(0, -1, -1, -1, -1, -1, -1, -1);
-  __m256i s0 = summed(_mm256_and_si256(squares(0), behind_header));
-  __m256i s1 = summed(squares(32));
-  for (std::size_t i = 64; i < bytes; i += 64) {
-    s0 = _mm256_add_epi32(s0, summed(squares(i)));
-    s1 = _mm256_add_epi32(s1, summed(squares(i + 32)));
+/// For short_code_loops.hpp.
+struct avx2_short_code_lanes {
+  using sums = __m256i;
+  static constexpr std::size_t bytes = 32;
+
+  static sums zero() noexcept { return _mm256_setzero_si256(); }
+  static __m256i load(const std::byte* from) noexcept {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(from));
   }
-  return static_cast<std::uint32_t>(sum_of_lanes_avx2(_mm256_add_epi32(s0, s1)));
-}
+  static __m256i load_behind_header(const std::byte* from) noexcept {
+    return _mm256_and_si256(load(from), _mm256_setr_epi32(0, -1, -1, -1, -1, -1, -1, -1));
+  }
+
+  template <unsigned Bits>
+  static sums squares(__m256i a, __m256i b, sums sum) noexcept {
+    const __m256i low = _mm256_set1_epi8(0x0F);
+    if constexpr (Bits == 7) {
+      return add(a, b, sum);
+    } else if constexpr (Bits == 4) {
+      sum = add(_mm256_and_si256(a, low), _mm256_and_si256(b, low), sum);
+      return add(_mm256_and_si256(_mm256_srli_epi16(a, 4), low),
+                 _mm256_and_si256(_mm256_srli_epi16(b, 4), low), sum);
+    } else {
+      const __m256i counts = _mm256_broadcastsi128_si256(
+          _mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+      const __m256i differ = _mm256_xor_si256(a, b);
+      const __m256i set = _mm256_add_epi8(
+          _mm256_shuffle_epi8(counts, _mm256_and_si256(differ, low)),
+          _mm256_shuffle_epi8(counts, _mm256_and_si256(_mm256_srli_epi16(differ, 4), low)));
+      return _mm256_add_epi32(sum, wide(set, _mm256_set1_epi8(1)));
+    }
+  }
+
+  static std::uint32_t total(sums sum) noexcept {
+    return static_cast<std::uint32_t>(sum_of_lanes_avx2(sum));
+  }
+  static void totals(const sums (&s)[4], std::uint32_t* out) noexcept {
+    for (std::size_t r = 0; r < 4; ++r)
+      out[r] = total(s[r]);
+  }
+
+ private:
+  // Differences of 7-bit codes fit a signed byte, and two of their squares a signed 16-bit sum.
+  static sums add(__m256i a, __m256i b, sums sum) noexcept {
+    const __m256i difference = _mm256_abs_epi8(_mm256_sub_epi8(a, b));
+    return _mm256_add_epi32(sum, wide(difference, difference));
+  }
+  static __m256i wide(__m256i a, __m256i b) noexcept {
+    return _mm256_madd_epi16(_mm256_maddubs_epi16(a, b), _mm256_set1_epi16(1));
+  }
+};
 
 // Bytes are widened first: multiply-and-add of unsigned with signed bytes would saturate.
 inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, const std::byte* low,
@@ -60,30 +92,20 @@ inline code_sums code_dots_avx2(const std::byte* row, const std::byte* high, con
   return {sum_of_lanes_avx2(high_sums), sum_of_lanes_avx2(low_sums)};
 }
 
-inline void code_l2_squared_many_avx2(const std::byte* a, const std::byte* const* rows,
-                                      std::size_t count, std::size_t bytes,
-                                      std::uint32_t* sums) noexcept {
-  for (std::size_t i = 0; i < count; ++i)
-    sums[i] = code_l2_squared_avx2(a, rows[i], bytes);
-}
-
-inline void code_block_sums_avx2(const std::byte* rows, std::size_t row_bytes,
-                                 const std::byte* query, std::int32_t* sums) noexcept {
+inline void code_row_sums_avx2(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                               const std::byte* query, std::int32_t* sums) noexcept {
   const auto part = [](const std::byte* at) {
     return _mm_load_si128(reinterpret_cast<const __m128i*>(at));
   };
-  for (std::size_t row = 0; row < block_rows; row += 2) {
-    const std::byte* const first = rows + row * row_bytes;
-    const std::byte* const second = first + row_bytes;
-    __m256i s0 = _mm256_setzero_si256();
-    __m256i s1 = s0;
-    for (std::size_t i = 0; i < row_bytes; i += 16) {
-      const __m256i values = _mm256_cvtepi8_epi16(part(query + i));
-      s0 = _mm256_add_epi32(s0, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(first + i)), values));
-      s1 = _mm256_add_epi32(s1, _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(second + i)), values));
-    }
-    sums[row] = sum_of_lanes_avx2(s0);
-    sums[row + 1] = sum_of_lanes_avx2(s1);
+  for (std::size_t row = 0; row < count; ++row) {
+    const std::byte* const codes = rows + row * row_bytes;
+    __m256i s[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
+    for (std::size_t i = 0; i < row_bytes; i += 32)
+      for (std::size_t half = 0; half < 2; ++half)
+        s[half] = _mm256_add_epi32(
+            s[half], _mm256_madd_epi16(_mm256_cvtepu8_epi16(part(codes + i + 16 * half)),
+                                       _mm256_cvtepi8_epi16(part(query + i + 16 * half))));
+    sums[row] = sum_of_lanes_avx2(_mm256_add_epi32(s[0], s[1]));
   }
 }
 
@@ -93,6 +115,9 @@ struct avx2_code_lanes {
     __m256i half[2];
   };
   using sums = queries;
+  struct floats {
+    __m256 half[2];
+  };
   // Multiply-and-add of 255 with 127 twice would saturate 16 bits. The lower seven bits of a code
   // and the highest one do not.
   struct split_codes {
@@ -112,7 +137,7 @@ struct avx2_code_lanes {
     std::memcpy(&value, four, sizeof value);
     return {_mm256_set1_epi32(value & 0x7F7F7F7F), _mm256_set1_epi32(value & ~0x7F7F7F7F)};
   }
-  static sums multiply_add(split_codes codes, queries step, sums sum) noexcept {
+  static sums add_products(split_codes codes, queries step, sums sum) noexcept {
     const __m256i ones = _mm256_set1_epi16(1);
     for (int i = 0; i < 2; ++i) {
       const __m256i lower =
@@ -123,16 +148,27 @@ struct avx2_code_lanes {
     }
     return sum;
   }
-  static std::uint32_t within(sums sum, float term, const float* scales,
-                              const float* limits) noexcept {
+  static floats load_floats(const float* from) noexcept {
+    return {{_mm256_loadu_ps(from), _mm256_loadu_ps(from + 8)}};
+  }
+  static floats multiply_add(floats a, float b, floats c) noexcept {
+    for (int i = 0; i < 2; ++i)
+      c.half[i] = _mm256_fmadd_ps(a.half[i], _mm256_set1_ps(b), c.half[i]);
+    return c;
+  }
+  static std::uint32_t within(sums sum, floats scale, float term, floats limit) noexcept {
     std::uint32_t mask = 0;
     for (int i = 0; i < 2; ++i) {
-      const __m256 value = _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum.half[i]),
-                                           _mm256_loadu_ps(scales + 8 * i), _mm256_set1_ps(term));
-      const __m256 hits = _mm256_cmp_ps(value, _mm256_loadu_ps(limits + 8 * i), _CMP_LE_OQ);
+      const __m256 value =
+          _mm256_fmadd_ps(_mm256_cvtepi32_ps(sum.half[i]), scale.half[i], _mm256_set1_ps(term));
+      const __m256 hits = _mm256_cmp_ps(value, limit.half[i], _CMP_LE_OQ);
       mask |= static_cast<std::uint32_t>(_mm256_movemask_ps(hits)) << (8 * i);
     }
     return mask;
+  }
+  static code_hit* append(std::uint32_t mask, std::size_t row, std::size_t first_query,
+                          code_hit* hits) noexcept {
+    return append_hits(mask, row, first_query, hits);
   }
 };
 

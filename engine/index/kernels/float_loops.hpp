@@ -107,5 +107,39 @@ float squared_norm(const float* a, std::size_t n) noexcept {
   return dot<Lanes>(a, a, n);
 }
 
+/// `Registers` registers of columns at a time: enough sums to hide the latency of the FMA.
+template <class Lanes, std::size_t Registers>
+void sum_columns(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                 float* out) noexcept {
+  typename Lanes::values sums[Registers];
+  for (auto& sum : sums)
+    sum = Lanes::zero();
+  for (std::size_t i = 0; i < n; ++i, matrix += columns) {
+    const auto value = Lanes::all(vector[i]);
+    for (std::size_t r = 0; r < Registers; ++r)
+      sums[r] = Lanes::multiply_add(value, Lanes::load(matrix + r * Lanes::count), sums[r]);
+  }
+  for (std::size_t r = 0; r < Registers; ++r)
+    Lanes::store(out + r * Lanes::count, sums[r]);
+}
+
+template <class Lanes>
+void column_products(const float* vector, std::size_t n, const float* matrix, std::size_t columns,
+                     float* out) noexcept {
+  std::size_t c = 0;
+  for (; c + 8 * Lanes::count <= columns; c += 8 * Lanes::count)
+    sum_columns<Lanes, 8>(vector, n, matrix + c, columns, out + c);
+  if (c + 4 * Lanes::count <= columns) {
+    sum_columns<Lanes, 4>(vector, n, matrix + c, columns, out + c);
+    c += 4 * Lanes::count;
+  }
+  if (c + 2 * Lanes::count <= columns) {
+    sum_columns<Lanes, 2>(vector, n, matrix + c, columns, out + c);
+    c += 2 * Lanes::count;
+  }
+  if (c < columns)
+    sum_columns<Lanes, 1>(vector, n, matrix + c, columns, out + c);
+}
+
 }  // namespace
 }  // namespace hearth::engine::index

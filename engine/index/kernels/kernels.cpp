@@ -21,7 +21,7 @@ bool same_hits(const kernel_table& tried, const kernel_table& trusted) noexcept 
   constexpr std::size_t row_bytes = 128;
   constexpr std::size_t groups = 3;
   constexpr std::size_t queries = groups * group_queries;
-  alignas(64) static std::byte rows[block_rows * row_bytes];
+  alignas(64) static std::byte rows[code_block_rows * row_bytes];
   alignas(64) static std::byte packed[queries * row_bytes];
   std::uint32_t random = 1;
   for (auto* bytes : {&rows[0], &packed[0]})
@@ -29,17 +29,19 @@ bool same_hits(const kernel_table& tried, const kernel_table& trusted) noexcept 
       random = random * 1664525 + 1013904223;
       bytes[i] = static_cast<std::byte>(random >> 24);
     }
-  float terms[block_rows] = {};
-  float scales[queries];
-  float limits[queries];
-  std::fill_n(scales, queries, 1.0F);
-  code_hit found[2][block_rows * queries];
-  const code_block block{rows, row_bytes, 0, row_bytes, packed, groups, terms, scales, limits};
+  const float terms[code_block_rows] = {};
+  const float zeros[queries] = {};
+  float scale[queries];
+  float fixed[queries];
+  std::fill_n(scale, queries, 1.0F);
+  code_hit found[2][code_block_rows * queries + 16];
+  const code_block block{rows, row_bytes, 0, row_bytes, terms, 0, 0};
+  const code_queries asked{packed, groups, scale, fixed, zeros, zeros};
   // Around the sums that occur, so that a sum that is wrong shows for some limit.
   for (float limit = -200'000; limit <= 200'000; limit += 10'000) {
-    std::fill_n(limits, queries, limit);
-    const std::size_t count = trusted.code_hits(block, found[0]);
-    if (tried.code_hits(block, found[1]) != count)
+    std::fill_n(fixed, queries, limit);
+    const std::size_t count = trusted.code_hits(block, asked, found[0]);
+    if (tried.code_hits(block, asked, found[1]) != count)
       return false;
     // Their order is free.
     for (auto& hits : found)
@@ -66,7 +68,7 @@ bool may_use_tiles() noexcept {
 #endif
 
 struct usable_tables {
-  std::array<const kernel_table*, 5> tables{};
+  std::array<const kernel_table*, 6> tables{};
   std::size_t count = 0;
 
   usable_tables() noexcept {
@@ -85,7 +87,10 @@ struct usable_tables {
         avx512 && __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vnni");
     if (vnni)
       add(avx512vnni_kernels);
-    if (vnni && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
+    const bool vbmi = vnni && __builtin_cpu_supports("avx512vbmi");
+    if (vbmi)
+      add(avx512vbmi_kernels);
+    if (vbmi && __builtin_cpu_supports("amx-tile") && __builtin_cpu_supports("amx-int8") &&
         may_use_tiles() && same_hits(amx_kernels, avx512vnni_kernels))
       add(amx_kernels);
 #endif

@@ -9,63 +9,63 @@
 #include <cstring>
 
 #include "engine/index/kernels/kernel_table.hpp"
+#include "engine/index/kernels/short_code_loops.hpp"
 
 namespace hearth::engine::index {
 namespace {
 
-constexpr __mmask64 everything = ~__mmask64{0};
-constexpr __mmask64 behind_header = ~__mmask64{0xF};
+/// For short_code_loops.hpp.
+struct vnni_code_lanes {
+  using sums = __m512i;
+  static constexpr std::size_t bytes = 64;
 
-// Adds the squares of the differences of 64 codes to `sum`. Differences of 7-bit codes fit a signed
-// byte, which dpbusd wants on one side.
-inline __m512i add_squares(__m512i a, const std::byte* row, __mmask64 counted,
-                           __m512i sum) noexcept {
-  const __m512i difference =
-      _mm512_maskz_abs_epi8(counted, _mm512_sub_epi8(a, _mm512_load_si512(row)));
-  return _mm512_dpbusd_epi32(sum, difference, difference);
-}
+  static sums zero() noexcept { return _mm512_setzero_si512(); }
+  static __m512i load(const std::byte* from) noexcept { return _mm512_load_si512(from); }
+  static __m512i load_behind_header(const std::byte* from) noexcept {
+    return _mm512_maskz_loadu_epi8(~__mmask64{0xF}, from);
+  }
 
-inline std::uint32_t code_l2_squared_vnni(const std::byte* a, const std::byte* b,
-                                          std::size_t bytes) noexcept {
-  __m512i sum = add_squares(_mm512_load_si512(a), b, behind_header, _mm512_setzero_si512());
-  for (std::size_t i = 64; i < bytes; i += 64)
-    sum = add_squares(_mm512_load_si512(a + i), b + i, everything, sum);
-  return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
-}
-
-inline __m256i halves(__m512i sum) noexcept {
-  return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
-}
-
-// Four rows at a time: their sums are independent, and are added up across lanes together.
-inline void code_l2_squared_many_vnni(const std::byte* a, const std::byte* const* rows,
-                                      std::size_t count, std::size_t bytes,
-                                      std::uint32_t* sums) noexcept {
-  std::size_t row = 0;
-  for (; row + 4 <= count; row += 4) {
-    const std::byte* const* four = rows + row;
-    const __m512i first = _mm512_load_si512(a);
-    const __m512i zero = _mm512_setzero_si512();
-    __m512i s0 = add_squares(first, four[0], behind_header, zero);
-    __m512i s1 = add_squares(first, four[1], behind_header, zero);
-    __m512i s2 = add_squares(first, four[2], behind_header, zero);
-    __m512i s3 = add_squares(first, four[3], behind_header, zero);
-    for (std::size_t i = 64; i < bytes; i += 64) {
-      const __m512i next = _mm512_load_si512(a + i);
-      s0 = add_squares(next, four[0] + i, everything, s0);
-      s1 = add_squares(next, four[1] + i, everything, s1);
-      s2 = add_squares(next, four[2] + i, everything, s2);
-      s3 = add_squares(next, four[3] + i, everything, s3);
+  template <unsigned Bits>
+  static sums squares(__m512i a, __m512i b, sums sum) noexcept {
+    const __m512i low = _mm512_set1_epi8(0x0F);
+    if constexpr (Bits == 7) {
+      return add(a, b, sum);
+    } else if constexpr (Bits == 4) {
+      sum = add(_mm512_and_si512(a, low), _mm512_and_si512(b, low), sum);
+      return add(_mm512_and_si512(_mm512_srli_epi16(a, 4), low),
+                 _mm512_and_si512(_mm512_srli_epi16(b, 4), low), sum);
+    } else {
+      const __m512i counts =
+          _mm512_broadcast_i32x4(_mm_setr_epi8(0, 1, 1, 2, 1, 2, 2, 3, 1, 2, 2, 3, 2, 3, 3, 4));
+      const __m512i differ = _mm512_xor_si512(a, b);
+      const __m512i set = _mm512_add_epi8(
+          _mm512_shuffle_epi8(counts, _mm512_and_si512(differ, low)),
+          _mm512_shuffle_epi8(counts, _mm512_and_si512(_mm512_srli_epi16(differ, 4), low)));
+      return _mm512_dpbusd_epi32(sum, set, _mm512_set1_epi8(1));
     }
-    const __m256i s01 = _mm256_hadd_epi32(halves(s0), halves(s1));
-    const __m256i s23 = _mm256_hadd_epi32(halves(s2), halves(s3));
+  }
+
+  static std::uint32_t total(sums sum) noexcept {
+    return static_cast<std::uint32_t>(_mm512_reduce_add_epi32(sum));
+  }
+  static void totals(const sums (&s)[4], std::uint32_t* out) noexcept {
+    const __m256i s01 = _mm256_hadd_epi32(halves(s[0]), halves(s[1]));
+    const __m256i s23 = _mm256_hadd_epi32(halves(s[2]), halves(s[3]));
     const __m256i all = _mm256_hadd_epi32(s01, s23);
-    _mm_storeu_si128(reinterpret_cast<__m128i*>(sums + row),
+    _mm_storeu_si128(reinterpret_cast<__m128i*>(out),
                      _mm_add_epi32(_mm256_castsi256_si128(all), _mm256_extracti128_si256(all, 1)));
   }
-  for (; row < count; ++row)
-    sums[row] = code_l2_squared_vnni(a, rows[row], bytes);
-}
+
+ private:
+  // Differences of 7-bit codes fit a signed byte, which dpbusd wants on one side.
+  static sums add(__m512i a, __m512i b, sums sum) noexcept {
+    const __m512i difference = _mm512_abs_epi8(_mm512_sub_epi8(a, b));
+    return _mm512_dpbusd_epi32(sum, difference, difference);
+  }
+  static __m256i halves(sums sum) noexcept {
+    return _mm256_add_epi32(_mm512_castsi512_si256(sum), _mm512_extracti64x4_epi64(sum, 1));
+  }
+};
 
 // Two sums each, since the next dpbusd would wait for the one before.
 inline code_sums code_dots_vnni(const std::byte* row, const std::byte* high, const std::byte* low,
@@ -92,46 +92,79 @@ inline code_sums code_dots_vnni(const std::byte* row, const std::byte* high, con
           _mm512_reduce_add_epi32(_mm512_add_epi32(l0, l1))};
 }
 
-inline void code_block_sums_vnni(const std::byte* rows, std::size_t row_bytes,
-                                 const std::byte* query, std::int32_t* sums) noexcept {
-  for (std::size_t row = 0; row < block_rows; row += 4) {
-    const std::byte* const codes = rows + row * row_bytes;
-    __m512i s[4] = {_mm512_setzero_si512(), _mm512_setzero_si512(), _mm512_setzero_si512(),
-                    _mm512_setzero_si512()};
-    for (std::size_t i = 0; i < row_bytes; i += 64) {
-      const __m512i values = _mm512_load_si512(query + i);
-      for (std::size_t r = 0; r < 4; ++r)
-        s[r] = _mm512_dpbusd_epi32(s[r], _mm512_load_si512(codes + r * row_bytes + i), values);
-    }
+inline void sum_four_rows_vnni(const std::byte* rows, std::size_t row_bytes, const std::byte* query,
+                               std::int32_t* sums) noexcept {
+  __m512i s[4] = {};
+  for (std::size_t i = 0; i < row_bytes; i += 64) {
+    const __m512i values = _mm512_load_si512(query + i);
     for (std::size_t r = 0; r < 4; ++r)
-      sums[row + r] = _mm512_reduce_add_epi32(s[r]);
+      s[r] = _mm512_dpbusd_epi32(s[r], _mm512_load_si512(rows + r * row_bytes + i), values);
   }
+  for (std::size_t r = 0; r < 4; ++r)
+    sums[r] = _mm512_reduce_add_epi32(s[r]);
+}
+
+inline std::int32_t sum_row_vnni(const std::byte* row, std::size_t row_bytes,
+                                 const std::byte* query) noexcept {
+  __m512i s[4] = {};
+  const auto add = [&](std::size_t at, std::size_t to) {
+    s[to] = _mm512_dpbusd_epi32(s[to], _mm512_load_si512(row + at), _mm512_load_si512(query + at));
+  };
+  std::size_t i = 0;
+  for (; i + 256 <= row_bytes; i += 256)
+    for (std::size_t part = 0; part < 4; ++part)
+      add(i + 64 * part, part);
+  for (std::size_t part = 0; i < row_bytes; i += 64)
+    add(i, part++);
+  return _mm512_reduce_add_epi32(
+      _mm512_add_epi32(_mm512_add_epi32(s[0], s[1]), _mm512_add_epi32(s[2], s[3])));
+}
+
+inline void code_row_sums_vnni(const std::byte* rows, std::size_t row_bytes, std::size_t count,
+                               const std::byte* query, std::int32_t* sums) noexcept {
+  std::size_t row = 0;
+  for (; row + 4 <= count; row += 4)
+    sum_four_rows_vnni(rows + row * row_bytes, row_bytes, query, sums + row);
+  for (; row < count; ++row)
+    sums[row] = sum_row_vnni(rows + row * row_bytes, row_bytes, query);
 }
 
 /// For block_loops.hpp: one register per group of queries.
 struct vnni_lanes {
   using sums = __m512i;
   using queries = __m512i;
+  using floats = __m512;
   // Sixteen sums in flight hide the latency of dpbusd, and a step loads eight registers for them.
   static constexpr std::size_t rows = 4;
   static constexpr std::size_t groups = 4;
 
   static sums zero() noexcept { return _mm512_setzero_si512(); }
   static queries load(const std::byte* from) noexcept { return _mm512_load_si512(from); }
+  static sums load_sums(const std::int32_t* from) noexcept { return _mm512_load_si512(from); }
+  static floats load_floats(const float* from) noexcept { return _mm512_loadu_ps(from); }
   static __m512i broadcast(const std::byte* four) noexcept {
     std::int32_t value;
     std::memcpy(&value, four, sizeof value);
     return _mm512_set1_epi32(value);
   }
-  static sums multiply_add(__m512i codes, queries step, sums sum) noexcept {
+  static sums add_products(__m512i codes, queries step, sums sum) noexcept {
     return _mm512_dpbusd_epi32(sum, codes, step);
   }
-  static sums load_sums(const std::int32_t* from) noexcept { return _mm512_load_si512(from); }
-  static std::uint32_t within(sums sum, float term, const float* scales,
-                              const float* limits) noexcept {
-    const __m512 value =
-        _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), _mm512_loadu_ps(scales), _mm512_set1_ps(term));
-    return _mm512_cmp_ps_mask(value, _mm512_loadu_ps(limits), _CMP_LE_OQ);
+  static floats multiply_add(floats a, float b, floats c) noexcept {
+    return _mm512_fmadd_ps(a, _mm512_set1_ps(b), c);
+  }
+  static std::uint32_t within(sums sum, floats scale, float term, floats limit) noexcept {
+    const __m512 value = _mm512_fmadd_ps(_mm512_cvtepi32_ps(sum), scale, _mm512_set1_ps(term));
+    return _mm512_cmp_ps_mask(value, limit, _CMP_LE_OQ);
+  }
+  // Without a branch: many masks are empty, and which ones cannot be foreseen.
+  static code_hit* append(std::uint32_t mask, std::size_t row, std::size_t first_query,
+                          code_hit* hits) noexcept {
+    const __m512i lanes = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i all =
+        _mm512_add_epi32(lanes, _mm512_set1_epi32(static_cast<int>(row << 16 | first_query)));
+    _mm512_storeu_si512(hits, _mm512_maskz_compress_epi32(static_cast<__mmask16>(mask), all));
+    return hits + __builtin_popcount(mask);
   }
 };
 

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "engine/index/exact_codes.hpp"
+#include "engine/index/exact_cost.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/flat_index.hpp"
 #include "index_support.hpp"
@@ -38,15 +39,26 @@ points scaled(points data, float factor) {
 // Rows with codes trained on other points than the ones that are stored.
 class coded_space {
  public:
-  coded_space(distance_kind distance, const points& sample, const points& data)
+  coded_space(distance_kind distance, const points& sample, const points& data,
+              bool with_reduced = false)
       : vectors_(data.dimension, distance), codes_(trained(distance, sample)) {
+    if (with_reduced) {
+      auto reduced = reduced_codes::train(stored(distance, sample).view(), distance,
+                                          codes_.codes().row_bytes());
+      REQUIRE(reduced);
+      reduced_.emplace(*std::move(reduced));
+    }
     rows_.reserve(data.rows());
     vectors_.reserve(data.rows());
     codes_.reserve(data.rows());
+    if (reduced_)
+      reduced_->reserve(data.rows());
     for (std::size_t i = 0; i < data.rows(); ++i) {
       const slot_id slot = rows_.take();
       vectors_.put(slot, data.row(i));
       codes_.put(slot, vectors_.at(slot));
+      if (reduced_)
+        reduced_->put(slot, vectors_.at(slot));
       rows_.show(slot, row_of(i));
     }
   }
@@ -59,11 +71,8 @@ class coded_space {
   // What search_exact answers has to be what scan_exact answers, in one batch and one by one.
   void check(const points& asked, std::size_t k) const {
     const auto pin = rows_.pin();
-    auto queries = asked;
-    if (vectors_.distance() == distance_kind::cosine)
-      for (std::size_t q = 0; q < queries.rows(); ++q)
-        normalize(asked.row(q), queries.values.data() + q * queries.dimension);
-    const exact_view view{rows_, vectors_, codes_, nullptr, rows_.bound()};
+    const auto queries = stored(vectors_.distance(), asked);
+    const exact_view view{rows_, vectors_, codes_, reduced_ ? &*reduced_ : nullptr, rows_.bound()};
     const auto found = search_exact(view, queries.view(), k);
     REQUIRE(found.size() == queries.rows());
     for (std::size_t q = 0; q < queries.rows(); ++q) {
@@ -76,12 +85,14 @@ class coded_space {
   }
 
  private:
-  static scalar_codes trained(distance_kind distance, const points& sample) {
-    auto rows = sample;
+  static points stored(distance_kind distance, points given) {
     if (distance == distance_kind::cosine)
-      for (std::size_t i = 0; i < sample.rows(); ++i)
-        normalize(sample.row(i), rows.values.data() + i * rows.dimension);
-    auto codes = scalar_codes::train(rows.view(), distance);
+      for (std::size_t i = 0; i < given.rows(); ++i)
+        normalize(given.row(i), given.values.data() + i * given.dimension);
+    return given;
+  }
+  static scalar_codes trained(distance_kind distance, const points& sample) {
+    auto codes = scalar_codes::train(stored(distance, sample).view(), distance);
     REQUIRE(codes);
     return *std::move(codes);
   }
@@ -89,6 +100,7 @@ class coded_space {
   row_directory rows_;
   vector_store vectors_;
   scalar_store codes_;
+  std::optional<reduced_store> reduced_;
 };
 
 void check_space(const points& sample, const points& data, const points& queries) {
@@ -99,63 +111,18 @@ void check_space(const points& sample, const points& data, const points& queries
   }
 }
 
-TEST_CASE("exact engine: every kernel finds the pairs that plain arithmetic finds") {
-  constexpr std::size_t row_bytes = 192;
-  std::mt19937 random(1);
-  aligned_row row_room;
-  aligned_row query_room;
-  std::byte* const rows = row_room.of(block_rows * row_bytes);
-  for (const std::size_t groups : {1u, 2u, 3u, 4u, 5u, 9u}) {
-    const std::size_t queries = groups * group_queries;
-    std::byte* const packed = query_room.of(queries * row_bytes);
-    constexpr std::size_t first = 12;
-    constexpr std::size_t end = 176;
-    // The extremes, where 16-bit sums of an instruction set would saturate, are frequent.
-    for (std::size_t i = 0; i < block_rows * row_bytes; ++i)
-      rows[i] = static_cast<std::byte>(i % 3 != 0 ? 255 : random() % 256);
-    for (std::size_t i = 0; i < queries * row_bytes; ++i) {
-      const std::size_t at = i / (4 * group_queries) % (row_bytes / 4) * 4 + i % 4;
-      const int value = i % 5 != 0 ? static_cast<int>(random() % 256) - 128 : 127;
-      packed[i] = static_cast<std::byte>(at >= first && at < end ? value : 0);
-    }
-    std::vector<float> terms(block_rows);
-    std::vector<float> scales(queries);
-    std::vector<float> limits(queries);
-    for (auto& term : terms)
-      term = static_cast<float>(random() % 1000);
-    for (std::size_t q = 0; q < queries; ++q) {
-      scales[q] = q % 2 == 0 ? 1.0F : -0.5F;  // sums stay whole halves: exact in float32
-      limits[q] = static_cast<float>(static_cast<int>(random() % 2'000'000) - 1'000'000);
-    }
-    terms[3] = std::numeric_limits<float>::quiet_NaN();
-    terms[4] = -std::numeric_limits<float>::infinity();
-    limits[5] = std::numeric_limits<float>::quiet_NaN();
-    std::vector<std::pair<std::size_t, std::size_t>> expected;
-    for (std::size_t r = 0; r < block_rows; ++r)
-      for (std::size_t q = 0; q < queries; ++q) {
-        int sum = 0;
-        for (std::size_t at = 0; at < row_bytes; ++at) {
-          const std::size_t group = q / group_queries * group_queries * row_bytes;
-          const auto value = packed[group + at / 4 * 64 + q % group_queries * 4 + at % 4];
-          sum += static_cast<int>(rows[r * row_bytes + at]) * static_cast<std::int8_t>(value);
-        }
-        if (terms[r] + scales[q] * static_cast<float>(sum) <= limits[q])
-          expected.emplace_back(r, q);
-      }
-    REQUIRE(expected.size() > 32);
-    for (const auto* table : usable_kernels()) {
-      std::vector<code_hit> hits(block_rows * queries);
-      const std::size_t count = table->code_hits(
-          {rows, row_bytes, first, end, packed, groups, terms.data(), scales.data(), limits.data()},
-          hits.data());
-      std::vector<std::pair<std::size_t, std::size_t>> found;
-      for (std::size_t i = 0; i < count; ++i)
-        found.emplace_back(hits[i].row, hits[i].query);
-      std::sort(found.begin(), found.end());
-      INFO(table->name << ", " << groups << " groups");
-      CHECK(found == expected);
-    }
+TEST_CASE("exact engine: the cost of a search is known, and grows with rows and dimension") {
+  const auto& cost = exact_cost::here();
+  CHECK(&cost == &exact_cost::here());
+  CHECK(cost.alone(0, 64) == 0);
+  for (const std::uint32_t dimension : {1u, 64u, 784u, 65'536u}) {
+    CHECK(cost.alone(1000, dimension) > 0);
+    CHECK(cost.batched(1000, dimension) > 0);
+    CHECK(cost.alone(2000, dimension) == Approx(2 * cost.alone(1000, dimension)));
+    CHECK(cost.batched(2000, dimension) == Approx(2 * cost.batched(1000, dimension)));
   }
+  CHECK(cost.alone(1000, 784) <= cost.alone(1000, 1536));
+  CHECK(cost.batched(1000, 784) <= cost.batched(1000, 1536));
 }
 
 TEST_CASE("exact engine: answers are those of a scan for every odd dimension and distance") {
@@ -172,6 +139,33 @@ TEST_CASE("exact engine: batches of every size are answered alike") {
   const coded_space space(distance_kind::l2, data, data);
   for (const std::size_t count : {1u, 2u, 15u, 16u, 17u, 100u, 256u, 257u, 300u})
     space.check(clustered_points(count, 40, 7), 10);
+}
+
+TEST_CASE("exact engine: reduced codes change nothing but the time") {
+  // Few directions have most of the energy.
+  const auto skewed = [](std::size_t rows, std::uint32_t seed) {
+    auto made = clustered_points(rows, 160, seed);
+    for (std::size_t i = 0; i < made.values.size(); ++i)
+      made.values[i] *= 8.0F / static_cast<float>(1 + i % 160);
+    return made;
+  };
+  auto data = skewed(2500, 1);
+  std::copy_n(data.row(3).data(), 160, data.values.data() + 160);  // and copies
+  for (const auto distance : kinds) {
+    coded_space space(distance, skewed(1000, 4), data, true);
+    for (const bool gaps : {false, true}) {
+      if (gaps)
+        for (slot_id slot = 5; slot < 2500; slot += 7)
+          space.hide(slot);
+      for (const std::size_t count : {1u, 4u, 5u, 40u, 300u})
+        space.check(skewed(count, 5), 10);
+      space.check(joined(part(data, 0, 10), normal_points(3, 160, 2)), 1);
+    }
+    data.values[160 * 9] = 3e38F;  // a row beyond float32
+    const coded_space beyond(distance, skewed(1000, 4), part(data, 0, 500), true);
+    beyond.check(skewed(6, 5), 10);
+    data.values[160 * 9] = 0;
+  }
 }
 
 TEST_CASE("exact engine: k from none to more than all") {
@@ -302,23 +296,28 @@ TEST_CASE("flat with codes: readers find what stays while rows change and codes 
   REQUIRE(index.insert(row_range(0, kept), {data.values.data(), kept, dimension}));
   std::atomic<bool> done = false;
   std::atomic<std::size_t> wrong = 0;
+  std::atomic<std::size_t> searches = 0;
   std::vector<std::jthread> readers;
+  readers.reserve(2);
   for (std::size_t reader = 0; reader < 2; ++reader)
     readers.emplace_back([&, reader] {
       for (std::size_t at = reader; !done; at = (at + 7) % (kept - 16)) {
         const matrix_view queries(data.row(at).data(), 16, dimension);
         const auto found = index.search_batch(queries, 3, 3);
+        ++searches;
         for (std::size_t q = 0; q < 16; ++q)
           wrong += found[q].size() != 3 || found[q][0] != neighbor{at + q, 0} ? 1 : 0;
       }
     });
-  for (std::size_t first = kept; first + 1000 <= data.rows(); first += 500) {
-    const std::size_t count = first == kept ? 1000 : 500;
-    const std::size_t from = first == kept ? first : first + 500;
-    REQUIRE(index.insert(row_range(from, count), {data.row(from).data(), count, dimension}));
-    if (first > kept + 4000)
-      CHECK(index.erase(row_range(first - 2000, 500)) == 500);
-  }
+  // What is beyond the kept rows comes and goes until the readers have seen some of it.
+  for (std::size_t round = 0; round < 3 || searches < 200; ++round)
+    for (std::size_t first = kept; first + 1000 <= data.rows(); first += 1000) {
+      REQUIRE(index.insert(row_range(first, 1000), {data.row(first).data(), 1000, dimension}));
+      if (first >= kept + 3000)
+        CHECK(index.erase(row_range(first - 3000, 1000)) == 1000);
+      if (first + 2000 > data.rows())
+        CHECK(index.erase(row_range(first - 2000, 3000)) == 3000);
+    }
   done = true;
   readers.clear();
   CHECK(wrong == 0);

@@ -18,6 +18,8 @@ using namespace hearth::engine::index;
 using namespace hearth::test;
 
 constexpr std::uint32_t dimension = 9;
+constexpr index_kind every_kind[] = {index_kind::flat, index_kind::hnsw, index_kind::ivf_flat,
+                                     index_kind::ivf_pq, index_kind::kd_tree};
 
 snapshot_header header_for(index_kind kind) {
   snapshot_header header;
@@ -85,7 +87,7 @@ errc code_of(std::span<const std::byte> file, const snapshot_header& expected,
 TEST_CASE("snapshot: a loaded index answers as the saved one and lives on") {
   const auto data = clustered_points(1500, dimension, 1);
   const auto queries = clustered_points(30, dimension, 2);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw}) {
+  for (const auto kind : every_kind) {
     const auto header = header_for(kind);
     const auto saved = made_index(header, data, 1200);
     // Slots out of order and reused: rows are no longer where they were put first.
@@ -126,7 +128,7 @@ TEST_CASE("snapshot: a loaded index answers as the saved one and lives on") {
 
 TEST_CASE("snapshot: an empty index and one of a single row come back") {
   const auto data = normal_points(1, dimension, 3);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw})
+  for (const auto kind : every_kind)
     for (const std::size_t count : {0u, 1u}) {
       const auto header = header_for(kind);
       const auto saved = made_index(header, data, count);
@@ -141,7 +143,7 @@ TEST_CASE("snapshot: an empty index and one of a single row come back") {
 
 TEST_CASE("snapshot: rows that storage no longer has are erased from the loaded index") {
   const auto data = clustered_points(800, dimension, 4);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw}) {
+  for (const auto kind : every_kind) {
     const auto header = header_for(kind);
     const auto saved = made_index(header, data, 800);
     storage source{data, {}};
@@ -165,7 +167,7 @@ TEST_CASE("snapshot: rows that storage no longer has are erased from the loaded 
 
 TEST_CASE("snapshot: errors of storage and broken vectors are reported, not loaded") {
   auto data = clustered_points(50, dimension, 5);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw}) {
+  for (const auto kind : every_kind) {
     const auto header = header_for(kind);
     const auto file = encode_snapshot(header, *made_index(header, data, 50));
     CHECK(code_of(file, header, [](auto, float*) -> result<std::vector<bool>> {
@@ -183,7 +185,7 @@ TEST_CASE("snapshot: errors of storage and broken vectors are reported, not load
 
 TEST_CASE("snapshot: cut short anywhere, it is refused") {
   const auto data = clustered_points(120, dimension, 6);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw}) {
+  for (const auto kind : every_kind) {
     const auto header = header_for(kind);
     const auto file = encode_snapshot(header, *made_index(header, data, 120));
     REQUIRE(code_of(file, header, storage{data, {}}) == errc{});
@@ -197,7 +199,7 @@ TEST_CASE("snapshot: cut short anywhere, it is refused") {
 
 TEST_CASE("snapshot: any flipped bit is noticed") {
   const auto data = clustered_points(40, dimension, 7);
-  for (const auto kind : {index_kind::flat, index_kind::hnsw}) {
+  for (const auto kind : every_kind) {
     const auto header = header_for(kind);
     auto file = encode_snapshot(header, *made_index(header, data, 40));
     for (std::size_t at = 0; at < file.size(); ++at) {

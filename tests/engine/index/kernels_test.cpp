@@ -149,4 +149,141 @@ TEST_CASE("kernels: huge values stay exact up to the float32 range and become in
   }
 }
 
+TEST_CASE("kernels: a vector times a matrix agrees with float64, for any size") {
+  for (const std::size_t n : {0u, 1u, 3u, 16u, 100u, 785u})
+    for (const std::size_t columns : {16u, 32u, 48u, 112u, 128u, 240u, 272u}) {
+      const auto vector = normal_values(n, 1);
+      const auto matrix = normal_values(n * columns, 2);
+      for (const auto* table : usable_kernels()) {
+        INFO(table->name << ", " << n << " x " << columns);
+        std::vector<float> out(columns + 1, 77.0f);
+        table->column_products(vector.data(), n, matrix.data(), columns, out.data());
+        for (std::size_t c = 0; c < columns; ++c) {
+          double sum = 0;
+          double absolute = 0;
+          for (std::size_t i = 0; i < n; ++i) {
+            const double term =
+                static_cast<double>(vector[i]) * static_cast<double>(matrix[i * columns + c]);
+            sum += term;
+            absolute += std::abs(term);
+          }
+          REQUIRE(std::abs(static_cast<double>(out[c]) - sum) <=
+                  absolute * static_cast<double>(n + 8) *
+                      static_cast<double>(std::numeric_limits<float>::epsilon()));
+        }
+        REQUIRE(out[columns] == 77.0f);
+      }
+    }
+}
+
+// One block of 32 rows of 4-bit codes: plain, and as fast_scan_kernel says that it lies in memory.
+struct coded_block {
+  std::size_t groups;
+  std::vector<std::uint8_t> codes;  // groups x 8 parts per row
+
+  coded_block(std::size_t number, std::uint32_t seed) : groups(number), codes(32 * number * 8) {
+    std::mt19937 random(seed);
+    for (auto& code : codes)
+      code = static_cast<std::uint8_t>(random() % 16);
+  }
+  [[nodiscard]] std::uint32_t code(std::size_t row, std::size_t part) const {
+    return codes[row * groups * 8 + part];
+  }
+  [[nodiscard]] std::vector<std::byte> in_memory(std::size_t together) const {
+    std::vector<std::byte> bytes;
+    for (std::size_t first = 0; first < groups * 4; first += together)
+      for (std::size_t row = 0; row < 32; ++row)
+        for (std::size_t at = first; at < first + together; ++at) {
+          const std::size_t part = at / 4 * 8 + at % 4;
+          bytes.push_back(static_cast<std::byte>(code(row, part) | code(row, part + 4) << 4));
+        }
+    return bytes;
+  }
+};
+
+TEST_CASE("kernels: scans of 4-bit codes add up tables exactly, however many there are") {
+  for (const std::size_t groups : {1u, 2u, 13u, 32u, 33u, 300u}) {
+    const coded_block block(groups, 5);
+    struct alignas(64) line {
+      std::uint8_t entries[64];
+    };
+    std::vector<line> lines(groups * 2);
+    std::uint8_t* const tables = lines.front().entries;
+    std::mt19937 random(6);
+    for (const bool largest : {false, true}) {
+      for (std::size_t i = 0; i < groups * 128; ++i)
+        tables[i] = static_cast<std::uint8_t>(largest ? 255 : random() % 256);
+      const auto factors = normal_values(32, 7);
+      const auto biases = normal_values(32, 8, 100);
+      const fast_scan_query query{tables, groups, 0.125f, -3};
+      for (const auto* table : usable_kernels()) {
+        INFO(table->name << ", " << groups << " groups");
+        const auto codes = block.in_memory(table->fast_scan.together);
+        float distances[32];
+        const std::uint32_t below = table->fast_scan.scan(query, codes.data(), factors.data(),
+                                                          biases.data(), 10, distances);
+        for (std::size_t row = 0; row < 32; ++row) {
+          std::uint32_t sum = 0;
+          for (std::size_t part = 0; part < groups * 8; ++part)
+            sum += tables[part * 16 + block.code(row, part)];
+          const double expected =
+              static_cast<double>(biases[row]) +
+              static_cast<double>(factors[row]) * (-3 + 0.125 * static_cast<double>(sum));
+          REQUIRE(distances[row] == Approx(expected).epsilon(1e-5).margin(1e-3));
+          REQUIRE((below >> row & 1u) == (distances[row] < 10 ? 1u : 0u));
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("kernels: 8-bit tables stand for their products to half a step") {
+  for (const std::size_t parts : {8u, 16u, 104u}) {
+    auto products = normal_values(parts * 16, 9, 5);
+    for (std::size_t i = parts * 16 - 32; i < parts * 16; ++i)
+      products[i] = 0;  // parts that are not there
+    struct alignas(64) line {
+      std::uint8_t entries[64];
+    };
+    for (const auto* table : usable_kernels()) {
+      std::vector<line> lines(parts / 4);
+      std::vector<float> lows(parts);
+      fast_scan_query query{};
+      table->fast_scan.make_tables(products.data(), parts, lows.data(), lines.front().entries,
+                                   &query);
+      INFO(table->name);
+      CHECK(query.groups == parts / 8);
+      CHECK(query.tables == lines.front().entries);
+      double base = 0;
+      std::uint8_t largest = 0;
+      for (std::size_t part = 0; part < parts; ++part) {
+        const float* const mine = products.data() + part * 16;
+        const float low = *std::min_element(mine, mine + 16);
+        base += static_cast<double>(low);
+        for (std::size_t c = 0; c < 16; ++c) {
+          const std::uint8_t entry = query.tables[part * 16 + c];
+          largest = std::max(largest, entry);
+          REQUIRE(std::abs(low + query.scale * static_cast<float>(entry) - mine[c]) <=
+                  query.scale * 0.501f);
+        }
+      }
+      CHECK(query.base == Approx(base).epsilon(1e-4));
+      CHECK(largest == 255);
+    }
+  }
+}
+
+TEST_CASE("kernels: tables of equal products are zeros") {
+  const std::vector<float> products(128, 4.0f);
+  for (const auto* table : usable_kernels()) {
+    std::vector<std::uint8_t> entries(128, 9);
+    std::vector<float> lows(8);
+    fast_scan_query query{};
+    table->fast_scan.make_tables(products.data(), 8, lows.data(), entries.data(), &query);
+    CHECK(query.base == 32);
+    CHECK(std::isfinite(query.scale));
+    CHECK(std::all_of(entries.begin(), entries.end(), [](auto entry) { return entry == 0; }));
+  }
+}
+
 }  // namespace
