@@ -432,6 +432,9 @@ TEST_CASE("a search is asked to explain itself, and what it says arrives") {
                         .ef = 1,
                         .nprobe = 2,
                         .rounds = 3,
+                        .exact = true,
+                        .walk_us = 1.5,
+                        .exact_us = 2.5,
                         .time_us = 4,
                         .stages = {{search_step::tail, 5, 6, 7}, {search_step::records, 8, 9, 10}}};
   CHECK((*ns)->search(query).value().explanation == answer.explanation);
