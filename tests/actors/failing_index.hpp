@@ -48,7 +48,7 @@ class failing_index final : public engine::index::vector_index {
     if (faults_->search_throws)
       throw std::runtime_error("injected: search threw");
     faults_->search_blocks.wait(true);
-    if (!faults_->hides_nearest)
+    if (!faults_->hides_nearest || effort.exact)
       return inner_->search(query, k, effort);
     auto found = inner_->search(query, k + 1, effort);
     found.erase(found.begin());
