@@ -41,6 +41,8 @@ class thread_team;
 ///   2021). Their slots are used again once the searches that were running are done.
 /// - Rows enter in batches that all cores work on. The rows of a batch walk the graph as it was
 ///   before, and compare with each other directly.
+/// - Where rows come that the codes do not fit, because they are unlike those before, the codes are
+///   learned again, and those rows are linked anew.
 /// - Searches that the graph cannot answer well are answered exactly: those that would take longer
 ///   than comparing all rows, by what both were measured to cost here (see plan()), those whose
 ///   distances leave float32, and those that brought fewer than k rows back.
@@ -158,18 +160,25 @@ class hnsw_index final : public vector_index {
                       float* out) const;
 
   // Short codes (hnsw_codes.cpp).
-  /// Every so-manieth row, `count` in all.
-  [[nodiscard]] std::vector<float> sample(std::size_t count) const;
+  [[nodiscard]] std::vector<float> sample() const;
   [[nodiscard]] short_codes::plan code_plan() const noexcept;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
   void publish_codes(std::unique_ptr<code_generation> codes);
+  /// Those that nobody reads any more.
+  void release_old_codes();
   /// Codes that rank candidates, where vectors leave memory and `params.memory` wants such codes.
   void train_ranking(std::span<const float> sampled, code_generation& next) const;
   void save_codes(std::span<const slot_id> slots, section_writer& sections) const;
   /// What save_codes() wrote, checked, with row i in slot i. Nothing if there were no codes.
   [[nodiscard]] result<std::unique_ptr<code_generation>> read_codes(section_reader& sections,
                                                                     std::size_t rows) const;
+
+  // Rows that are unlike those that the codes were learned from (hnsw_drift.cpp).
+  [[nodiscard]] bool fits_codes(std::span<const newcomer> batch) const;
+  /// Learns the codes again when many rows do not fit, and links these anew.
+  void follow_drift(slot_id room, thread_team& team);
+  void link_again(std::span<const slot_id> slots, thread_team& team);
 
   // Loading (hnsw_snapshot.cpp).
   [[nodiscard]] result<void> retrain_ranking(std::span<const row_id> rows,
@@ -182,8 +191,9 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::size_t tree_limit() const noexcept { return graph_.capacity(0) * 3 / 4; }
   [[nodiscard]] std::vector<slot_id> tree_neighbors_of(slot_id node) const;
   [[nodiscard]] slot_id tree_node_with_room(slot_id start) const;
-  /// The nearest that may take one more child.
-  [[nodiscard]] slot_id parent_for(std::span<const candidate> nearest_first) const;
+  /// The nearest that may take one more child; if none may, one to which tree links lead from
+  /// `linked`.
+  [[nodiscard]] slot_id parent_for(std::span<const candidate> nearest_first, slot_id linked) const;
   void leave_tree(slot_id node);
 
   // Diagnosis (hnsw_check.cpp).
@@ -214,11 +224,12 @@ class hnsw_index final : public vector_index {
   // many times more.
   static constexpr std::size_t training_growth = 16;
   static constexpr std::size_t sample_rows = 4096;
-  std::vector<std::unique_ptr<code_generation>>
-      generations_;  // readers may still be in an older one
+  std::vector<std::unique_ptr<code_generation>> generations_;  // the last one is in use
+  std::optional<std::uint64_t> replacement_;  // readers from before may be in an older generation
   std::atomic<const code_generation*> codes_{nullptr};
   std::size_t next_training_;
   std::atomic<std::size_t> code_row_bytes_{0};  // of all generations
+  std::vector<slot_id> misfits_;                // linked by codes that they do not fit
   // Erased rows whose nodes are still linked: the number, those that a sweep is unlinking, also as
   // bits, and those that the next one will.
   std::atomic<std::size_t> leaving_{0};
