@@ -98,12 +98,14 @@ class indexer_state {
   void snapshot(lsn_t lsn) {
     const auto header = make_header(lsn);
     const auto file = snapshot_file(space().store().directory(), options_.shard);
-    const auto written = [&]() -> result<std::size_t> {
-      const auto bytes = engine::index::encode_snapshot(header, *main_);
+    const auto written = [&]() -> result<std::uint64_t> {
       HEARTH_TRY(const auto writer, options_.parts.files->create(file));
-      HEARTH_CHECK(writer->append(bytes));
+      HEARTH_TRY(const auto bytes, engine::index::write_snapshot(
+                                       header, *main_, [&](std::span<const std::byte> part) {
+                                         return writer->append(part);
+                                       }));
       HEARTH_CHECK(writer->commit());
-      return bytes.size();
+      return bytes;
     }();
     if (written)
       options_.log->info(events::snapshot_written,
@@ -160,9 +162,9 @@ class indexer_state {
       return hearth::fail(errc::not_found, "flat indexes have no snapshots");
     HEARTH_TRY(auto view, space().store().read());
     const auto most = snapshot_base_bytes + snapshot_row_bytes * view->vector_count();
-    HEARTH_TRY(const auto bytes,
-               options_.parts.files->read(
-                   snapshot_file(space().store().directory(), options_.shard), most));
+    HEARTH_TRY(const auto mapped,
+               options_.parts.files->map(snapshot_file(space().store().directory(), options_.shard),
+                                         most));
     auto opened = std::chrono::steady_clock::now();
     const auto fetch = [&](std::span<const row_id> rows, float* out) -> result<std::vector<bool>> {
       if (std::chrono::steady_clock::now() - opened > view_age) {
@@ -172,8 +174,8 @@ class indexer_state {
       }
       return view->vectors(rows, out);
     };
-    HEARTH_TRY(auto loaded,
-               engine::index::decode_snapshot(bytes, make_header(0), fetch, stored_vectors()));
+    HEARTH_TRY(auto loaded, engine::index::decode_snapshot(mapped->bytes(), make_header(0), fetch,
+                                                           stored_vectors()));
     HEARTH_TRY(const auto complete, replay(*view, loaded.lsn, loaded.last_row, *loaded.index));
     main_ = std::move(loaded.index);
     set().shard(options_.shard).snapshot_lsn = loaded.lsn;

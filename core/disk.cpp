@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
@@ -158,6 +159,25 @@ class posix_file_writer final : public file_writer {
   state state_ = state::writing;
 };
 
+class posix_mapping final : public mapped_file {
+ public:
+  posix_mapping(void* start, std::size_t size) noexcept : start_(start), size_(size) {}
+  ~posix_mapping() override {
+    if (size_ > 0)
+      (void)::munmap(start_, size_);
+  }
+  posix_mapping(const posix_mapping&) = delete;
+  posix_mapping& operator=(const posix_mapping&) = delete;
+
+  [[nodiscard]] byte_span bytes() const noexcept override {
+    return {static_cast<const std::byte*>(start_), size_};
+  }
+
+ private:
+  void* start_;
+  std::size_t size_;
+};
+
 class posix_disk final : public disk {
  public:
   result<std::unique_ptr<file_writer>> create(const fs::path& final_name) override {
@@ -183,18 +203,8 @@ class posix_disk final : public disk {
   }
 
   result<std::vector<std::byte>> read(const fs::path& name, std::size_t max_bytes) override {
-    const auto file = open_file(name, O_RDONLY | O_NONBLOCK);
-    if (!file.is_open())
-      return posix_failure(errno, "read", name);
-    struct stat status {};
-    if (::fstat(file.get(), &status) != 0)
-      return posix_failure(errno, "read", name);
-    if (!S_ISREG(status.st_mode))
-      return fail(errc::io_error, core::format("{} is not a regular file", shown(name)));
-    const auto size = static_cast<std::size_t>(status.st_size);
-    if (size > max_bytes)
-      return fail(errc::limit_exceeded, core::format("{} is {}; at most {} are read", shown(name),
-                                                     format_bytes(size), format_bytes(max_bytes)));
+    descriptor file;
+    HEARTH_TRY(const std::size_t size, open_to_read(name, max_bytes, file));
     std::vector<std::byte> bytes(size);
     std::size_t filled = 0;
     while (filled < size) {
@@ -210,6 +220,17 @@ class posix_disk final : public disk {
     return bytes;
   }
 
+  result<std::unique_ptr<mapped_file>> map(const fs::path& name, std::size_t max_bytes) override {
+    descriptor file;
+    HEARTH_TRY(const std::size_t size, open_to_read(name, max_bytes, file));
+    if (size == 0)
+      return std::make_unique<posix_mapping>(nullptr, 0);
+    void* const start = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.get(), 0);
+    if (start == MAP_FAILED)
+      return posix_failure(errno, "map", name);
+    return std::make_unique<posix_mapping>(start, size);
+  }
+
   result<void> remove(const fs::path& name) override {
     if (::unlink(name.c_str()) != 0)
       return posix_failure(errno, "remove", name);
@@ -221,6 +242,25 @@ class posix_disk final : public disk {
     if (retry_on_signal([&] { return ::statvfs(directory.c_str(), &status); }) != 0)
       return posix_failure(errno, "query free space of", directory);
     return static_cast<std::size_t>(status.f_bavail) * status.f_frsize;
+  }
+
+ private:
+  // Opens a file of at most that size and answers how large it is.
+  static result<std::size_t> open_to_read(const fs::path& name, std::size_t max_bytes,
+                                          descriptor& file) {
+    file = open_file(name, O_RDONLY | O_NONBLOCK);
+    if (!file.is_open())
+      return posix_failure(errno, "read", name);
+    struct stat status {};
+    if (::fstat(file.get(), &status) != 0)
+      return posix_failure(errno, "read", name);
+    if (!S_ISREG(status.st_mode))
+      return fail(errc::io_error, core::format("{} is not a regular file", shown(name)));
+    const auto size = static_cast<std::size_t>(status.st_size);
+    if (size > max_bytes)
+      return fail(errc::limit_exceeded, core::format("{} is {}; at most {} are read", shown(name),
+                                                     format_bytes(size), format_bytes(max_bytes)));
+    return size;
   }
 };
 

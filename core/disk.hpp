@@ -24,6 +24,15 @@ class file_writer {
   [[nodiscard]] virtual result<void> commit() = 0;
 };
 
+/// A file in the address space: pages are read when they are looked at, and the system may take
+/// them back. Files that only Hearth writes, and never changes once they have their name.
+class mapped_file {
+ public:
+  virtual ~mapped_file() = default;
+  /// Starts at the start of a page.
+  [[nodiscard]] virtual byte_span bytes() const noexcept = 0;
+};
+
 /// Thread-safe. Errors: not_found, no_space (ENOSPC, EDQUOT), permission_denied, io_error.
 class disk {
  public:
@@ -33,6 +42,9 @@ class disk {
   /// The whole file; limit_exceeded if it is larger than `max_bytes`.
   [[nodiscard]] virtual result<std::vector<std::byte>> read(const std::filesystem::path& name,
                                                             std::size_t max_bytes) = 0;
+  /// Likewise, in place of a copy.
+  [[nodiscard]] virtual result<std::unique_ptr<mapped_file>> map(const std::filesystem::path& name,
+                                                                 std::size_t max_bytes) = 0;
   [[nodiscard]] virtual result<void> remove(const std::filesystem::path& name) = 0;
   [[nodiscard]] virtual result<std::size_t> free_bytes(const std::filesystem::path& directory) = 0;
 };

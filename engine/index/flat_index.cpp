@@ -105,10 +105,8 @@ std::size_t flat_index::memory_bytes() const noexcept {
          (codes_ ? codes_->memory_bytes() : 0);
 }
 
-std::vector<std::byte> flat_index::serialize() const {
-  section_writer out;
-  out.add(section_tag::rows, std::span<const row_id>(rows_.sorted_rows()));
-  return std::move(out).take();
+void flat_index::save(section_writer& sections) const {
+  sections.add(section_tag::rows, std::span<const row_id>(rows_.sorted_rows()));
 }
 
 }  // namespace hearth::engine::index

@@ -35,7 +35,7 @@ class flat_index final : public vector_index {
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   /// Just the row numbers: with them a snapshot says which rows it covers.
-  [[nodiscard]] std::vector<std::byte> serialize() const override;
+  void save(section_writer& sections) const override;
 
  private:
   row_directory rows_;

@@ -122,25 +122,31 @@ void hnsw_index::release_old_codes() {
 
 void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sections) const {
   std::vector<float> model;
-  std::vector<std::byte> rows;
-  if (!generations_.empty()) {
-    const auto& store = generations_.back()->walk;
-    const auto& trained = store.codes().trained();
+  const code_store* const store = generations_.empty() ? nullptr : &generations_.back()->walk;
+  const std::size_t row_bytes = store == nullptr ? 0 : store->codes().row_bytes();
+  if (store != nullptr) {
+    const auto& trained = store->codes().trained();
     model = {trained.lowest, trained.step, static_cast<float>(trained.bits), trained.error};
     model.insert(model.end(), trained.mean.begin(), trained.mean.end());
     model.insert(model.end(), trained.components.begin(), trained.components.end());
-    rows.reserve(slots.size() * store.codes().row_bytes());
-    for (const slot_id slot : slots)
-      rows.insert(rows.end(), store.at(slot), store.at(slot) + store.codes().row_bytes());
   }
   sections.add<float>(section_tag::code_model, model);
-  sections.add<std::byte>(section_tag::code_rows, rows);
+  sections.begin<std::byte>(section_tag::code_rows, slots.size() * row_bytes);
+  constexpr std::size_t rows_at_once = 1024;
+  std::vector<std::byte> block;
+  for (std::size_t first = 0; first < slots.size() && store != nullptr; first += rows_at_once) {
+    block.clear();
+    for (const slot_id slot : slots.subspan(first, std::min(rows_at_once, slots.size() - first)))
+      block.insert(block.end(), store->at(slot), store->at(slot) + row_bytes);
+    sections.append<std::byte>(block);
+  }
+  sections.end();
 }
 
 result<std::unique_ptr<code_generation>> hnsw_index::read_codes(section_reader& sections,
                                                                 std::size_t rows) const {
   HEARTH_TRY(const auto model, sections.next<float>(section_tag::code_model));
-  HEARTH_TRY(const auto bytes, sections.next<std::byte>(section_tag::code_rows));
+  HEARTH_TRY(const auto bytes, sections.view<std::byte>(section_tag::code_rows));
   if (model.empty() && bytes.empty())
     return nullptr;
   const auto wrong = fail(errc::corruption, "snapshot: codes that do not fit the vectors");
@@ -166,8 +172,7 @@ result<std::unique_ptr<code_generation>> hnsw_index::read_codes(section_reader& 
     return wrong;
   store.reserve(rows);
   for (std::size_t row = 0; row < rows; ++row)
-    if (!store.load(static_cast<slot_id>(row),
-                    std::span(bytes).subspan(row * row_bytes, row_bytes)))
+    if (!store.load(static_cast<slot_id>(row), bytes.subspan(row * row_bytes, row_bytes)))
       return wrong;
   return codes;
 }

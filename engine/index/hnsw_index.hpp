@@ -77,9 +77,9 @@ class hnsw_index final : public vector_index {
   /// How many rows train the codes of vectors of this dimension first.
   [[nodiscard]] static std::size_t first_training(std::uint32_t dimension,
                                                   quantization_kind kind) noexcept;
-  [[nodiscard]] std::vector<std::byte> serialize() const override;
+  void save(section_writer& sections) const override;
 
-  /// Makes an index from what serialize() wrote. Every number is checked before it is used:
+  /// Makes an index from what save() wrote. Every number is checked before it is used:
   /// errc::corruption. Errors of `fetch` are passed on.
   [[nodiscard]] static result<std::unique_ptr<hnsw_index>>
   load(section_reader& sections, std::uint32_t dimension, distance_kind distance,
@@ -180,7 +180,10 @@ class hnsw_index final : public vector_index {
   void follow_drift(slot_id room, thread_team& team);
   void link_again(std::span<const slot_id> slots, thread_team& team);
 
-  // Loading (hnsw_snapshot.cpp).
+  // Saving and loading (hnsw_snapshot.cpp).
+  /// `number` is that of a slot in the file, if it has one.
+  void save_links(std::span<const slot_id> slots, std::span<const slot_id> number,
+                  section_writer& sections) const;
   [[nodiscard]] result<void> retrain_ranking(std::span<const row_id> rows,
                                              const fetch_vectors& fetch,
                                              code_generation& codes) const;

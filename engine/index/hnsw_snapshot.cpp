@@ -1,5 +1,7 @@
 // The structure of a graph as sections, and back. Vectors are numbered by rising row, whatever
 // slots they were in, so that loading reads storage in order and leaves no holes.
+#include <algorithm>
+#include <iterator>
 #include <new>
 
 #include "core/format.hpp"
@@ -14,11 +16,11 @@ std::unexpected<error> corrupt(std::string_view what) {
 }
 
 struct graph_sections {
-  std::vector<row_id> rows;
-  std::vector<std::uint8_t> levels;
-  std::vector<slot_id> parents;
-  std::vector<std::uint16_t> link_counts;
-  std::vector<slot_id> links;
+  std::span<const row_id> rows;
+  std::span<const std::uint8_t> levels;
+  std::span<const slot_id> parents;
+  std::span<const std::uint16_t> link_counts;
+  std::span<const slot_id> links;
   slot_id entry = no_slot;
 
   [[nodiscard]] std::size_t size() const noexcept { return rows.size(); }
@@ -26,16 +28,34 @@ struct graph_sections {
 
 result<graph_sections> read_sections(section_reader& sections) {
   graph_sections read;
-  HEARTH_TRY(read.rows, sections.next<row_id>(section_tag::rows));
-  HEARTH_TRY(read.levels, sections.next<std::uint8_t>(section_tag::levels));
-  HEARTH_TRY(read.parents, sections.next<slot_id>(section_tag::parents));
-  HEARTH_TRY(read.link_counts, sections.next<std::uint16_t>(section_tag::link_counts));
-  HEARTH_TRY(read.links, sections.next<slot_id>(section_tag::links));
+  HEARTH_TRY(read.rows, sections.view<row_id>(section_tag::rows));
+  HEARTH_TRY(read.levels, sections.view<std::uint8_t>(section_tag::levels));
+  HEARTH_TRY(read.parents, sections.view<slot_id>(section_tag::parents));
+  HEARTH_TRY(read.link_counts, sections.view<std::uint16_t>(section_tag::link_counts));
+  HEARTH_TRY(read.links, sections.view<slot_id>(section_tag::links));
   HEARTH_TRY(const auto entry, sections.next<slot_id>(section_tag::entry));
   if (entry.size() != 1)
     return corrupt("more or less than one graph");
   read.entry = entry.front();
   return read;
+}
+
+// What is written at a time.
+constexpr std::size_t block_values = std::size_t{1} << 16;
+
+// A section with one value per slot.
+template <class T, class ValueOf>
+void save_each(section_writer& sections, section_tag tag, std::span<const slot_id> slots,
+               ValueOf&& value_of) {
+  sections.begin<T>(tag, slots.size());
+  std::vector<T> block;
+  for (std::size_t first = 0; first < slots.size(); first += block_values) {
+    const auto part = slots.subspan(first, std::min(block_values, slots.size() - first));
+    block.clear();
+    std::ranges::transform(part, std::back_inserter(block), value_of);
+    sections.append<T>(block);
+  }
+  sections.end();
 }
 
 // Calls visit(node, layer, targets) for each list; false from it ends the walk.
@@ -46,8 +66,7 @@ bool for_each_list(const graph_sections& read, Visit&& visit) {
   for (std::size_t node = 0; node < read.size(); ++node)
     for (std::uint32_t layer = 0; layer <= read.levels[node]; ++layer) {
       const std::size_t count = read.link_counts[list++];
-      if (!visit(static_cast<slot_id>(node), layer,
-                 std::span<const slot_id>(read.links).subspan(start, count)))
+      if (!visit(static_cast<slot_id>(node), layer, read.links.subspan(start, count)))
         return false;
       start += count;
     }
@@ -153,39 +172,61 @@ result<void> check_parents(const graph_sections& read, std::size_t degree_limit)
 
 }  // namespace
 
-std::vector<std::byte> hnsw_index::serialize() const {
-  graph_sections out;
-  out.rows = rows_.sorted_rows();
+// Sections go out in parts: beside the index, only the numbers of its vectors are held.
+void hnsw_index::save(section_writer& sections) const {
+  const auto rows = rows_.sorted_rows();
   std::vector<slot_id> slots;
   std::vector<slot_id> number(rows_.bound(), no_slot);
-  slots.reserve(out.size());
-  for (const row_id row : out.rows) {
+  slots.reserve(rows.size());
+  for (const row_id row : rows) {
     slots.push_back(rows_.find(row));
     number[slots.back()] = static_cast<slot_id>(slots.size() - 1);
   }
-  for (const slot_id slot : slots) {
-    out.levels.push_back(static_cast<std::uint8_t>(graph_.level(slot)));
-    out.parents.push_back(number[graph_.parent(slot)]);
-    for (std::uint32_t layer = 0; layer <= graph_.level(slot); ++layer) {
-      const std::size_t before = out.links.size();
-      for (const slot_id target : graph_.links(slot, layer))
-        if (number[target] != no_slot)  // otherwise erased, and waiting for a sweep
-          out.links.push_back(number[target]);
-      out.link_counts.push_back(static_cast<std::uint16_t>(out.links.size() - before));
-    }
-  }
+  sections.add<row_id>(section_tag::rows, rows);
+  save_each<std::uint8_t>(sections, section_tag::levels, slots, [&](slot_id slot) {
+    return static_cast<std::uint8_t>(graph_.level(slot));
+  });
+  save_each<slot_id>(sections, section_tag::parents, slots,
+                     [&](slot_id slot) { return number[graph_.parent(slot)]; });
+  save_links(slots, number, sections);
   const slot_id entry = graph_.entry().slot;
-  out.entry = entry == no_slot ? no_slot : number[entry];
-
-  section_writer sections;
-  sections.add<row_id>(section_tag::rows, out.rows);
-  sections.add<std::uint8_t>(section_tag::levels, out.levels);
-  sections.add<slot_id>(section_tag::parents, out.parents);
-  sections.add<std::uint16_t>(section_tag::link_counts, out.link_counts);
-  sections.add<slot_id>(section_tag::links, out.links);
-  sections.add<slot_id>(section_tag::entry, {&out.entry, 1});
+  const slot_id numbered = entry == no_slot ? no_slot : number[entry];
+  sections.add<slot_id>(section_tag::entry, {&numbered, 1});
   save_codes(slots, sections);
-  return std::move(sections).take();
+}
+
+void hnsw_index::save_links(std::span<const slot_id> slots, std::span<const slot_id> number,
+                            section_writer& sections) const {
+  std::vector<slot_id> part;
+  // Of each list, without what was erased and waits for a sweep.
+  const auto for_each_kept = [&](auto&& take) {
+    for (const slot_id slot : slots)
+      for (std::uint32_t layer = 0; layer <= graph_.level(slot); ++layer) {
+        part.clear();
+        for (const slot_id target : graph_.links(slot, layer))
+          if (number[target] != no_slot)
+            part.push_back(number[target]);
+        take();
+      }
+  };
+  std::vector<std::uint16_t> counts;
+  std::size_t links = 0;
+  for_each_kept([&] {
+    counts.push_back(static_cast<std::uint16_t>(part.size()));
+    links += part.size();
+  });
+  sections.add<std::uint16_t>(section_tag::link_counts, counts);
+  sections.begin<slot_id>(section_tag::links, links);
+  std::vector<slot_id> block;
+  for_each_kept([&] {
+    block.insert(block.end(), part.begin(), part.end());
+    if (block.size() >= block_values) {
+      sections.append<slot_id>(block);
+      block.clear();
+    }
+  });
+  sections.append<slot_id>(block);
+  sections.end();
 }
 
 // Codes that rank candidates are as large as the vectors of a snapshot may be: they are made anew.

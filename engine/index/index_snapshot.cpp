@@ -16,7 +16,7 @@ namespace hearth::engine::index {
 namespace {
 
 constexpr std::array<char, 8> magic{'H', 'E', 'A', 'R', 'T', 'H', 'I', 'X'};
-constexpr std::uint32_t format_version = 3;
+constexpr std::uint32_t format_version = 4;
 
 /// The first bytes of the file, little-endian, without holes.
 struct file_header {
@@ -36,10 +36,9 @@ struct file_header {
   std::uint64_t seed = 0;
   std::uint64_t lsn = 0;
   std::uint64_t store_uuid[2]{};
-  std::uint64_t structure_bytes = 0;
   std::uint64_t checksum = 0;  ///< of everything before it
 };
-static_assert(sizeof(file_header) == 104);
+static_assert(sizeof(file_header) == 96);
 static_assert(std::has_unique_object_representations_v<file_header>);
 
 std::uint64_t checksum_of(const file_header& header) {
@@ -47,7 +46,7 @@ std::uint64_t checksum_of(const file_header& header) {
   return core::checksum(bytes.first(offsetof(file_header, checksum)));
 }
 
-file_header to_file(const snapshot_header& header, std::size_t structure_bytes) {
+file_header to_file(const snapshot_header& header) {
   const auto params = structure_of(header.params);
   file_header file{
       .magic = magic,
@@ -66,7 +65,6 @@ file_header to_file(const snapshot_header& header, std::size_t structure_bytes) 
       .seed = params.seed,
       .lsn = header.lsn,
       .store_uuid = {header.store_uuid[0], header.store_uuid[1]},
-      .structure_bytes = structure_bytes,
   };
   file.checksum = checksum_of(file);
   return file;
@@ -90,11 +88,9 @@ result<std::uint64_t> check_header(std::span<const std::byte> file,
     return refuse("wrong checksum of the header");
   if (header.version != format_version)
     return refuse("another format version");
-  if (header.structure_bytes != file.size() - sizeof(header))
-    return refuse("another length than its header says");
   snapshot_header same = expected;
   same.lsn = header.lsn;
-  const file_header wanted = to_file(same, header.structure_bytes);
+  const file_header wanted = to_file(same);
   if (std::memcmp(&wanted, &header, sizeof(header)) != 0)
     return refuse("of another store, shard, dimension, distance or set of parameters");
   return header.lsn;
@@ -140,14 +136,14 @@ result<std::unique_ptr<vector_index>> load_index(section_reader& sections,
 
 }  // namespace
 
-std::vector<std::byte> encode_snapshot(const snapshot_header& header, const vector_index& index) {
-  const auto structure = index.serialize();
-  const file_header file = to_file(header, structure.size());
-  std::vector<std::byte> bytes(sizeof(file) + structure.size());
-  std::memcpy(bytes.data(), &file, sizeof(file));
-  if (!structure.empty())
-    std::memcpy(bytes.data() + sizeof(file), structure.data(), structure.size());
-  return bytes;
+result<std::uint64_t> write_snapshot(const snapshot_header& header, const vector_index& index,
+                                     const byte_sink& to) {
+  const file_header file = to_file(header);
+  HEARTH_CHECK(to(std::as_bytes(std::span(&file, 1))));
+  section_writer sections(to);
+  index.save(sections);
+  HEARTH_TRY(const auto written, sections.finish());
+  return sizeof(file) + written;
 }
 
 result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,

@@ -26,9 +26,10 @@ struct snapshot_header {
   friend bool operator==(const snapshot_header&, const snapshot_header&) = default;
 };
 
-/// The bytes of a snapshot file: header, structure, checksums.
-[[nodiscard]] std::vector<std::byte> encode_snapshot(const snapshot_header& header,
-                                                     const vector_index& index);
+/// Writes a snapshot file, header and sections with checksums, as it goes along, and answers its
+/// length. Errors are those of `to`.
+[[nodiscard]] result<std::uint64_t> write_snapshot(const snapshot_header& header,
+                                                   const vector_index& index, const byte_sink& to);
 
 struct loaded_snapshot {
   std::unique_ptr<vector_index> index;
@@ -36,10 +37,11 @@ struct loaded_snapshot {
   row_id last_row = 0;  ///< of the structure
 };
 
-/// Verifies everything (magic, version, sizes, checksums, that `expected` agrees in all but lsn,
-/// every link in range) before using it. errc::corruption on any doubt. Rows that `fetch` does not
-/// have are erased from the index, if it reads vectors at all: one that keeps none in memory does
-/// not, and the caller erases what was removed since the lsn. `stored`: as for make_index().
+/// `file` starts at a multiple of 8. Verifies everything (magic, version, sizes, checksums, that
+/// `expected` agrees in all but lsn, every link in range) before using it. errc::corruption on any
+/// doubt. Rows that `fetch` does not have are erased from the index, if it reads vectors at all:
+/// one that keeps none in memory does not, and the caller erases what was removed since the lsn.
+/// `stored`: as for make_index().
 [[nodiscard]] result<loaded_snapshot> decode_snapshot(std::span<const std::byte> file,
                                                       const snapshot_header& expected,
                                                       const fetch_vectors& fetch,

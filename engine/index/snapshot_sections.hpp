@@ -8,7 +8,9 @@
 #include <type_traits>
 #include <vector>
 
+#include "core/checksum.hpp"
 #include "core/error.hpp"
+#include "engine/index/vector_index.hpp"
 
 namespace hearth::engine::index {
 
@@ -34,24 +36,50 @@ enum class section_tag : std::uint32_t {
   ivf_codebooks = 38,    ///< f32: for each part its components x codewords
 };
 
-/// Each section: u32 tag, u32 zero, u64 payload bytes, u64 checksum of the padded payload (seeded
-/// with tag and length), payload, zeros up to a multiple of 8.
+/// Each section: u32 tag, u32 zero, u64 payload bytes, payload, zeros up to a multiple of 8, u64
+/// checksum of all that. It goes out as it comes: nothing is held but what add() is given.
 class section_writer {
  public:
+  /// Bytes go to `to`, in order. After a failure of it nothing more is written.
+  explicit section_writer(byte_sink to) : to_(std::move(to)) {}
+
+  /// A section that is there already.
   template <class T>
   void add(section_tag tag, std::span<const T> values) {
-    static_assert(std::is_trivially_copyable_v<T>);
-    add_bytes(tag, std::as_bytes(values));
+    begin<T>(tag, values.size());
+    append(values);
+    end();
   }
-  [[nodiscard]] std::vector<std::byte> take() && { return std::move(bytes_); }
+  /// A section of `count` values that come in parts.
+  template <class T>
+  void begin(section_tag tag, std::size_t count) {
+    begin_bytes(tag, count * sizeof(T));
+  }
+  template <class T>
+  void append(std::span<const T> values) {
+    static_assert(std::is_trivially_copyable_v<T>);
+    append_bytes(std::as_bytes(values));
+  }
+  /// Precondition: as many values as begin() was told.
+  void end();
+
+  /// How many bytes were written, or why not all.
+  [[nodiscard]] result<std::uint64_t> finish() const;
 
  private:
-  void add_bytes(section_tag tag, std::span<const std::byte> payload);
+  void begin_bytes(section_tag tag, std::size_t bytes);
+  void append_bytes(std::span<const std::byte> bytes);
 
-  std::vector<std::byte> bytes_;
+  byte_sink to_;
+  checksum_stream sum_;
+  std::uint64_t missing_ = 0;  // of the section
+  std::uint64_t padding_ = 0;
+  std::uint64_t written_ = 0;
+  result<void> state_;
 };
 
 /// Reads sections in the order in which they were written; takes no more memory than the file has.
+/// The bytes start at a multiple of 8 and outlive what view() answers.
 class section_reader {
  public:
   explicit section_reader(std::span<const std::byte> bytes) noexcept : rest_(bytes) {}
@@ -66,6 +94,13 @@ class section_reader {
     if (!values.empty())
       std::memcpy(values.data(), payload.data(), payload.size());
     return values;
+  }
+  /// The same where they are.
+  template <class T>
+  [[nodiscard]] result<std::span<const T>> view(section_tag tag) {
+    static_assert(std::is_trivially_copyable_v<T> && alignof(T) <= 8);
+    HEARTH_TRY(const auto payload, next_bytes(tag, sizeof(T)));
+    return std::span(reinterpret_cast<const T*>(payload.data()), payload.size() / sizeof(T));
   }
   [[nodiscard]] bool at_end() const noexcept { return rest_.empty(); }
 

@@ -13,6 +13,11 @@
 
 namespace hearth::engine::index {
 
+class section_writer;
+
+/// Takes the bytes of a file, in order.
+using byte_sink = std::function<result<void>(std::span<const std::byte>)>;
+
 /// Names one stored vector for good: storage gives out row numbers in rising order and never twice.
 /// A record whose vector changes gets a new row.
 using row_id = std::uint64_t;
@@ -85,9 +90,9 @@ class vector_index {
   [[nodiscard]] virtual std::uint32_t dimension() const noexcept = 0;
   [[nodiscard]] virtual std::size_t memory_bytes() const noexcept = 0;
 
-  /// The structure as bytes for a snapshot, vectors left out (storage has them). Called on the
-  /// writing thread. An index that has nothing worth saving answers an empty buffer.
-  [[nodiscard]] virtual std::vector<std::byte> serialize() const = 0;
+  /// Writes the structure for a snapshot, vectors left out (storage has them). Called on the
+  /// writing thread.
+  virtual void save(section_writer& sections) const = 0;
 };
 
 /// Copies the vectors of `rows` (rising order) to `out` (rows.size() x dimension). Answers false

@@ -70,7 +70,7 @@ class failing_index final : public engine::index::vector_index {
   [[nodiscard]] std::size_t memory_bytes() const noexcept override {
     return inner_->memory_bytes();
   }
-  [[nodiscard]] std::vector<std::byte> serialize() const override { return inner_->serialize(); }
+  void save(engine::index::section_writer& sections) const override { inner_->save(sections); }
 
  private:
   std::unique_ptr<vector_index> inner_;

@@ -45,7 +45,7 @@ class ivf_index : public vector_index {
   [[nodiscard]] std::size_t size() const noexcept final { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept final { return dimension_; }
   [[nodiscard]] std::size_t memory_bytes() const noexcept final;
-  [[nodiscard]] std::vector<std::byte> serialize() const final;
+  void save(section_writer& sections) const final;
 
   /// How many rows are clustered first: enough that a list has some.
   [[nodiscard]] static std::size_t first_training(const index_params& params) noexcept;
@@ -79,7 +79,7 @@ class ivf_index : public vector_index {
   };
 
   ivf_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
-  /// To be called first by load(): what serialize() wrote, checked.
+  /// To be called first by load(): what save() wrote, checked.
   [[nodiscard]] result<void> load_sections(section_reader& sections, const fetch_vectors& fetch);
 
   [[nodiscard]] const index_params& params() const noexcept { return params_; }

@@ -21,7 +21,7 @@ class ivf_pq_index final : public ivf_index {
  public:
   ivf_pq_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
 
-  /// Makes an index from what serialize() wrote. Every number is checked before it is used:
+  /// Makes an index from what save() wrote. Every number is checked before it is used:
   /// errc::corruption. Errors of `fetch` are passed on.
   [[nodiscard]] static result<std::unique_ptr<ivf_pq_index>>
   load(section_reader& sections, std::uint32_t dimension, distance_kind distance,

@@ -43,9 +43,8 @@ result<training_section> read_training(section_reader& sections) {
 
 }  // namespace
 
-std::vector<std::byte> ivf_index::serialize() const {
+void ivf_index::save(section_writer& out) const {
   const auto rows = rows_.sorted_rows();
-  section_writer out;
   out.add<row_id>(section_tag::rows, rows);
   const training_section training{owned_ == nullptr ? 0 : owned_->lists.lists(),
                                   trained_rows_,
@@ -55,7 +54,7 @@ std::vector<std::byte> ivf_index::serialize() const {
                                   least_rows_};
   out.add<training_section>(section_tag::ivf_training, {&training, 1});
   if (owned_ == nullptr)
-    return std::move(out).take();
+    return;
   std::vector<std::uint32_t> lists;
   std::vector<std::byte> packed;
   const std::size_t row_bytes = rows_are_vectors() ? 0 : owned_->lists.row_bytes();
@@ -69,7 +68,6 @@ std::vector<std::byte> ivf_index::serialize() const {
   out.add<std::uint32_t>(section_tag::ivf_lists, lists);
   out.add<std::byte>(section_tag::ivf_rows, packed);
   owned_->save(out);
-  return std::move(out).take();
 }
 
 result<void> ivf_index::load_sections(section_reader& sections, const fetch_vectors& fetch) {

@@ -212,10 +212,8 @@ bool kd_tree_index::contains(row_id row) const {
   return rows_.find(row) != no_slot;
 }
 
-std::vector<std::byte> kd_tree_index::serialize() const {
-  section_writer out;
-  out.add(section_tag::rows, std::span<const row_id>(rows_.sorted_rows()));
-  return std::move(out).take();
+void kd_tree_index::save(section_writer& sections) const {
+  sections.add(section_tag::rows, std::span<const row_id>(rows_.sorted_rows()));
 }
 
 result<std::unique_ptr<kd_tree_index>> kd_tree_index::load(section_reader& sections,

@@ -45,9 +45,9 @@ class kd_tree_index final : public vector_index {
            forest_bytes_.load(std::memory_order_relaxed);
   }
   /// Just the row numbers: a tree is made sooner than its file is checked.
-  [[nodiscard]] std::vector<std::byte> serialize() const override;
+  void save(section_writer& sections) const override;
 
-  /// Makes an index from what serialize() wrote: errc::corruption. Errors of `fetch` are passed on.
+  /// Makes an index from what save() wrote: errc::corruption. Errors of `fetch` are passed on.
   [[nodiscard]] static result<std::unique_ptr<kd_tree_index>> load(section_reader& sections,
                                                                    std::uint32_t dimension,
                                                                    distance_kind distance,

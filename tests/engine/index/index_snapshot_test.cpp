@@ -112,7 +112,7 @@ TEST_CASE("snapshot: a loaded index answers as the saved one and lives on") {
     CHECK(index.dimension() == dimension);
     check_sound(index);
     CHECK(recall(index, *saved, queries, 10, 60) >= 0.98);
-    CHECK(index.serialize() == saved->serialize());
+    CHECK(saved_bytes(index) == saved_bytes(*saved));
     for (const row_id row : gone)
       CHECK_FALSE(index.contains(row));
 
@@ -269,7 +269,7 @@ struct forged_graph {
 
   [[nodiscard]] result<std::unique_ptr<hnsw_index>> load(const snapshot_header& header,
                                                          const points& data) const {
-    section_writer out;
+    collected_sections out;
     out.add<row_id>(section_tag::rows, rows);
     out.add<std::uint8_t>(section_tag::levels, levels);
     out.add<slot_id>(section_tag::parents, parents);
@@ -288,7 +288,7 @@ struct forged_graph {
 TEST_CASE("snapshot: a graph with right checksums and wrong contents is refused") {
   const auto data = clustered_points(200, dimension, 9);
   const auto header = header_for(index_kind::hnsw);
-  const auto structure = made_index(header, data, 200)->serialize();
+  const auto structure = saved_bytes(*made_index(header, data, 200));
   const auto root_of = [](const forged_graph& graph) {
     std::size_t at = 0;
     while (graph.parents[at] != at)
@@ -348,7 +348,7 @@ TEST_CASE("snapshot: a graph with right checksums and wrong contents is refused"
 TEST_CASE("snapshot: random changes below the checksums never crash, what loads is sound") {
   const auto data = clustered_points(100, dimension, 10);
   const auto header = header_for(index_kind::hnsw);
-  const auto structure = made_index(header, data, 100)->serialize();
+  const auto structure = saved_bytes(*made_index(header, data, 100));
   std::mt19937 random(11);
   std::size_t loaded_some = 0;
   for (int round = 0; round < 2000; ++round) {

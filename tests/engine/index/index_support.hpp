@@ -9,6 +9,8 @@
 #include <vector>
 
 #include "core/matrix_view.hpp"
+#include "engine/index/index_snapshot.hpp"
+#include "engine/index/snapshot_sections.hpp"
 #include "engine/index/vector_index.hpp"
 
 namespace hearth::test {
@@ -121,6 +123,45 @@ inline double recall(const vector_index& index, const vector_index& oracle, cons
       hits += each.distance <= limit + std::abs(limit) * 1e-5f ? 1 : 0;
   }
   return wanted == 0 ? 1 : static_cast<double>(hits) / static_cast<double>(wanted);
+}
+
+/// What an index writes into snapshots.
+class collected_sections : public engine::index::section_writer {
+ public:
+  collected_sections() : collected_sections(std::make_shared<std::vector<std::byte>>()) {}
+  [[nodiscard]] std::vector<std::byte> take() && {
+    REQUIRE(finish());
+    return std::move(*bytes_);
+  }
+
+ private:
+  explicit collected_sections(const std::shared_ptr<std::vector<std::byte>>& bytes)
+      : section_writer([bytes](std::span<const std::byte> part) -> result<void> {
+          bytes->insert(bytes->end(), part.begin(), part.end());
+          return {};
+        }),
+        bytes_(bytes) {}
+
+  std::shared_ptr<std::vector<std::byte>> bytes_;
+};
+
+inline std::vector<std::byte> saved_bytes(const engine::index::vector_index& index) {
+  collected_sections sections;
+  index.save(sections);
+  return std::move(sections).take();
+}
+
+inline std::vector<std::byte> encode_snapshot(const engine::index::snapshot_header& header,
+                                              const engine::index::vector_index& index) {
+  std::vector<std::byte> bytes;
+  const auto written = engine::index::write_snapshot(
+      header, index, [&](std::span<const std::byte> part) -> result<void> {
+        bytes.insert(bytes.end(), part.begin(), part.end());
+        return {};
+      });
+  REQUIRE(written);
+  REQUIRE(*written == bytes.size());
+  return bytes;
 }
 
 }  // namespace hearth::test

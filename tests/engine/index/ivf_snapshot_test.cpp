@@ -65,7 +65,7 @@ TEST_CASE("snapshot: loaded lists answer as the saved ones") {
       const auto loaded = decode_snapshot(encode_snapshot(header, *saved), header, fetch);
       REQUIRE(loaded);
       CHECK(loaded->index->size() == count);
-      CHECK(loaded->index->serialize() == saved->serialize());
+      CHECK(saved_bytes(*loaded->index) == saved_bytes(*saved));
       const auto queries = clustered_points(50, dimension, 2);
       for (std::size_t q = 0; q < queries.rows(); ++q)
         CHECK(loaded->index->search(queries.row(q), 10, 20) ==
@@ -112,7 +112,7 @@ struct forged_lists {
   }
 
   [[nodiscard]] result<std::unique_ptr<ivf_index>> load(const snapshot_header& header) const {
-    section_writer out;
+    collected_sections out;
     out.add<row_id>(section_tag::rows, rows);
     out.add<std::uint64_t>(section_tag::ivf_training, training);
     out.add<std::uint32_t>(section_tag::ivf_lists, lists);
@@ -189,7 +189,7 @@ TEST_CASE("snapshot: lists with right checksums and wrong contents are refused")
   for (const bool coded : {false, true}) {
     const auto header =
         header_for(coded ? index_kind::ivf_pq : index_kind::ivf_flat, 4, distance_kind::l2);
-    const auto structure = trained_index(header)->serialize();
+    const auto structure = saved_bytes(*trained_index(header));
     REQUIRE(forged_lists(structure, coded).load(header));
     auto forgeries = of_both;
     if (coded)
@@ -207,7 +207,7 @@ TEST_CASE("snapshot: lists with right checksums and wrong contents are refused")
 
 TEST_CASE("snapshot: random codes below the checksums never crash, answers are true") {
   const auto header = header_for(index_kind::ivf_pq, 4, distance_kind::l2);
-  const auto structure = trained_index(header)->serialize();
+  const auto structure = saved_bytes(*trained_index(header));
   std::mt19937 random(5);
   for (int round = 0; round < 10; ++round) {
     forged_lists forged(structure, true);

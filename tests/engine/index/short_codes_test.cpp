@@ -248,7 +248,7 @@ TEST_CASE("codes: a snapshot brings them back, and refuses what is no code") {
   const auto data = skewed_points(count, dimension, 1);
   hnsw_index index(dimension, distance_kind::cosine, {});
   REQUIRE(index.insert(row_range(0, count), data.view()));
-  const auto bytes = index.serialize();
+  const auto bytes = saved_bytes(index);
   const fetch_vectors fetch = [&](std::span<const row_id> rows, float* out) {
     for (std::size_t i = 0; i < rows.size(); ++i)
       std::copy_n(data.row(rows[i]).data(), dimension, out + i * dimension);
@@ -260,7 +260,7 @@ TEST_CASE("codes: a snapshot brings them back, and refuses what is no code") {
   };
   const auto loaded = load(bytes);
   REQUIRE(loaded);
-  CHECK((*loaded)->serialize() == bytes);
+  CHECK(saved_bytes(**loaded) == bytes);
   for (std::size_t q = 0; q < 50; ++q)
     CHECK((*loaded)->search(data.row(q), 10, 50) == index.search(data.row(q), 10, 50));
 
@@ -276,7 +276,7 @@ TEST_CASE("codes: a snapshot brings them back, and refuses what is no code") {
   REQUIRE((levels && parents && counts && links && entry && model && rows));
   REQUIRE(model->size() > 2 + dimension);
   const auto forged = [&](std::vector<float> numbers, std::vector<std::byte> codes) {
-    section_writer out;
+    collected_sections out;
     out.add<row_id>(section_tag::rows, row_range(0, count));
     out.add<std::uint8_t>(section_tag::levels, *levels);
     out.add<slot_id>(section_tag::parents, *parents);
