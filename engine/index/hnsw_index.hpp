@@ -44,7 +44,9 @@ class thread_team;
 ///   number of rows, distances leave float32, or fewer than k rows came back.
 ///
 /// With `params.memory` other than fast, and once there are codes, the vectors are left to storage.
-/// A search then reads the few from there that codes cannot rank.
+/// A search then reads the few from there that codes cannot rank. There are no codes of sums of
+/// absolute differences: manhattan keeps its vectors in memory. Those of bits are exact: hamming
+/// reads no vectors at all.
 ///
 /// Levels depend on the seed and the row only; the same calls in the same order make the same
 /// graph, on any number of cores. insert() throws std::bad_alloc if memory ends in the middle of
@@ -64,7 +66,7 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   /// How many rows train the codes of vectors of this dimension first.
-  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension,
+  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension, distance_kind distance,
                                                   quantization_kind kind) noexcept;
   [[nodiscard]] std::vector<std::byte> serialize() const override;
 
@@ -140,6 +142,12 @@ class hnsw_index final : public vector_index {
   /// Every so-manieth row, `count` in all.
   [[nodiscard]] std::vector<float> sample(std::size_t count) const;
   [[nodiscard]] short_codes::plan code_plan() const noexcept;
+  /// Vectors of bits are their own codes, which leave nothing open and nothing to be learned again.
+  [[nodiscard]] bool codes_are_exact() const noexcept {
+    return vectors_.distance() == distance_kind::hamming;
+  }
+  [[nodiscard]] std::optional<short_codes> trained_codes(matrix_view sampled) const;
+  void train_later() noexcept;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
   void publish_codes(std::unique_ptr<code_generation> codes);

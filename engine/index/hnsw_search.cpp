@@ -59,6 +59,8 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   const code_distance coded(codes->walk, row);
   if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
     return false;
+  if (codes_are_exact())
+    return true;
   // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
   if (vectors_.distance() != distance_kind::l2)
     for (auto& each : scratch.best)
