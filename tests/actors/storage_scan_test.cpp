@@ -71,7 +71,7 @@ TEST_CASE("a scan counts the bits that differ, exactly") {
     const auto other = vectors.view().row(each.row);
     float differing = 0;
     for (std::size_t i = 0; i < one.size(); ++i)
-      differing += one[i] != other[i] ? 1 : 0;
+      differing += one[i] != other[i] ? 1.0F : 0.0F;
     REQUIRE(each.distance == differing);
   }
 }
