@@ -35,6 +35,11 @@ enum class index_kind : std::uint8_t { flat = 1, hnsw = 2, ivf_flat = 3, ivf_pq 
 [[nodiscard]] std::string_view to_string(index_kind kind) noexcept;
 [[nodiscard]] result<index_kind> index_kind_from_string(std::string_view name);
 
+/// Is the effort of a search the lists that it visits (nprobe), not the candidates it keeps (ef)?
+[[nodiscard]] constexpr bool searches_lists(index_kind kind) noexcept {
+  return kind == index_kind::ivf_flat || kind == index_kind::ivf_pq;
+}
+
 /// The codes on which an hnsw graph is walked and built. Answers are ranked by true distances in
 /// any case. `automatic` chooses by dimension and by what a sample shows.
 enum class quantization_kind : std::uint8_t {

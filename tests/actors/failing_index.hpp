@@ -14,6 +14,8 @@ struct index_faults {
   std::atomic<bool> insert_refuses = false;
   std::atomic<bool> search_throws = false;
   std::atomic<bool> insert_blocks = false;
+  std::atomic<bool> search_blocks = false;
+  std::atomic<bool> hides_nearest = false;
   std::atomic<std::uint32_t> make_throws_for_m = 0;
   std::atomic<int> made = 0;
   std::atomic<std::uint32_t> last_made_m = 0;
@@ -44,7 +46,12 @@ class failing_index final : public engine::index::vector_index {
     ++faults_->searches;
     if (faults_->search_throws)
       throw std::runtime_error("injected: search threw");
-    return inner_->search(query, k, ef);
+    faults_->search_blocks.wait(true);
+    if (!faults_->hides_nearest)
+      return inner_->search(query, k, ef);
+    auto found = inner_->search(query, k + 1, ef);
+    found.erase(found.begin());
+    return found;
   }
   [[nodiscard]] bool contains(engine::index::row_id row) const override {
     return inner_->contains(row);

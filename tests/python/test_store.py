@@ -214,6 +214,7 @@ def test_info_of_a_store(db: hearth.Store, shared_path: Path, name: str) -> None
 def test_info_of_a_namespace(ns: hearth.Namespace) -> None:
     result = ns.add(vectors=np.eye(4, dtype=np.float32), texts=["a", "b", "c", "d"])
     ns.add(ids=["no vector"], texts=["only a text"])
+    wait_until(lambda: ns.info().index == "ready", "the index")
     info = ns.info()
     assert (info.name, info.count, info.vectors) == (ns.name, 5, 4)
     assert info.lsn == result.lsn + 1

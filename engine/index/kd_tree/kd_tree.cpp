@@ -181,9 +181,9 @@ void kd_tree::visit(std::uint32_t at, const visit_context& context) const {
   for (const child& next : {nearer, farther}) {
     if (next.bound > static_cast<double>(context.best.limit()))
       break;
-    walk.enter(next.side);
+    const auto before = walk.enter(next.side);
     visit(next.node, context);
-    walk.enter(whole);
+    walk.leave(before);
   }
 }
 

@@ -43,16 +43,31 @@ class box_walk {
   [[nodiscard]] double bound_with(const side& narrower) const noexcept {
     return bound_of(sum_ - term(side_of(narrower.dimension)) + term(narrower));
   }
-  /// Makes the box narrower, or as wide again as it was.
-  void enter(const side& changed) noexcept {
-    sum_ += term(changed) - term(side_of(changed.dimension));
-    low_[changed.dimension] = changed.low;
-    high_[changed.dimension] = changed.high;
+  /// What enter() changed. The sum is kept, not worked out again: what is added to a small number
+  /// and taken away again leaves the rounding of the large one.
+  struct before {
+    side was;
+    double sum = 0;
+  };
+  /// Makes the box narrower. Steps are taken back in reverse order.
+  [[nodiscard]] before enter(const side& narrower) noexcept {
+    const before kept{side_of(narrower.dimension), sum_};
+    sum_ += term(narrower) - term(kept.was);
+    set(narrower);
+    return kept;
+  }
+  void leave(const before& kept) noexcept {
+    set(kept.was);
+    sum_ = kept.sum;
   }
   /// No vector like this one is nearer: cheaper than query_distance where there are few dimensions.
   [[nodiscard]] float bound_to(const float* vector) const noexcept;
 
  private:
+  void set(const side& to) noexcept {
+    low_[to.dimension] = to.low;
+    high_[to.dimension] = to.high;
+  }
   [[nodiscard]] double term(const side& of) const noexcept;
   [[nodiscard]] double bound_of(double sum) const noexcept;
 
@@ -86,8 +101,7 @@ class kd_tree {
   void remove(std::uint32_t number) noexcept {
     std::atomic_ref(slots_[number]).store(no_slot, std::memory_order_release);
   }
-  /// Offers what may be among the nearest of the visible rows.
-  /// After begin(walk).
+  /// Offers what may be among the nearest of the visible rows. After begin(walk).
   void search(const row_directory& rows, const query_distance& distance, box_walk& walk,
               nearest_hits<float>& best) const;
   void begin(box_walk& walk) const { walk.start(low_.data(), high_.data()); }

@@ -48,6 +48,21 @@ TEST_CASE("kd_tree: answers as a flat index for every distance, dimension and k"
     }
 }
 
+TEST_CASE("kd_tree: what is very near is found between things that are very far") {
+  // The sum of far boxes must leave nothing behind in the bounds of near ones.
+  points data{{}, 3};
+  std::mt19937 random(2);
+  std::normal_distribution<float> near(0, 1e-6F);
+  for (int i = 0; i < 4000; ++i)
+    for (int d = 0; d < 3; ++d)
+      data.values.push_back(near(random) +
+                            (random() % 3 == 0 ? static_cast<float>(random() % 1000) * 1e6F : 0));
+  pair_of_indexes both(3, distance_kind::l2);
+  both.insert(row_range(0, 4000), data.view());
+  for (std::size_t q = 0; q < 4000; q += 20)
+    both.check_same(data.row(q), 20);
+}
+
 TEST_CASE("kd_tree: ties come in the order of rows, as from a flat index") {
   for (const auto kind : kinds) {
     // Points of a small grid, each many times, in mixed order.
@@ -211,7 +226,10 @@ TEST_CASE("kd_tree: a box is never thought farther than a vector in it, nor a ve
       double before = walk.bound();
       for (std::uint32_t d = 0; d < dimension; ++d) {
         const double foreseen = walk.bound_with({d, low[d], high[d]});
-        walk.enter({d, low[d], high[d]});
+        const double wide = walk.bound();
+        walk.leave(walk.enter({d, low[d], high[d]}));
+        REQUIRE(walk.bound() == wide);
+        (void)walk.enter({d, low[d], high[d]});
         REQUIRE(walk.bound() == Approx(foreseen).margin(1e-30));
         REQUIRE(walk.bound() >= before - std::abs(before) * 1e-12);
         before = walk.bound();
