@@ -155,6 +155,22 @@ def test_what_a_distance_does_not_go_with_is_named(
     assert f"refused-{distance}" not in db.namespaces()
 
 
+def test_a_graph_of_bits_is_tuned_with_bits(make_namespace: MakeNamespace) -> None:
+    rows = np.random.default_rng(1).integers(0, 2, (6000, 48), dtype=np.uint8)
+    ns = make_namespace(dimension=48, distance="hamming", m=4, ef_construction=20)
+    ns.add(range(6000), rows)
+    settle(ns)
+    tuned = ns.tune(recall=0.9, sample=100)
+    assert tuned.finished and tuned.value is not None and tuned.recall is not None
+    assert tuned.recall >= 0.9 > tuned.tried[0].recall
+    # Queries that it has never seen are a little harder than vectors with some bits turned over.
+    right = 0
+    for query in np.random.default_rng(2).integers(0, 2, (50, 48), dtype=np.uint8):
+        limit = ns.search(query, k=K, exact=True).distances[-1]
+        right += int((ns.search(query, k=K).distances <= limit).sum())
+    assert right / (50 * K) >= 0.75
+
+
 @pytest.mark.parametrize("index", ["flat", "hnsw", "kd_tree"])
 def test_the_distance_changes_from_each_to_each(make_namespace: MakeNamespace, index: str) -> None:
     rows = bits(300, 40, 1).astype(np.float32)
