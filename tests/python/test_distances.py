@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,17 +79,21 @@ def test_each_index_finds_and_follows(
     store_path: Path, distance: str, settings: dict[str, object], least: float
 ) -> None:
     dimension = 24 if distance == "manhattan" else 96
-    make = clustered if distance == "manhattan" else bits
-    rows, asked = make(ROWS, dimension, 2), make(20, dimension, 3).astype(np.float32)
-    everything = rows.astype(np.float32)
+
+    def make(count: int, seed: int) -> Rows:
+        if distance == "manhattan":
+            return clustered(count, dimension, seed)
+        return bits(count, dimension, seed).astype(np.float32)
+
+    everything, asked = make(ROWS, 2), make(20, 3)
     live = np.arange(ROWS)
     with hearth.connect(store_path) as db:
         ns = db.namespace("docs", dimension=dimension, distance=distance, **settings)  # type: ignore[arg-type]
-        ns.add(range(ROWS), rows)
+        ns.add(range(ROWS), everything)
         assert recall(ns, distance, everything, live, asked) >= least
         ns.delete(range(0, 1000))
         live = live[1000:]
-        everything[1000:1500] = make(500, dimension, 4)
+        everything[1000:1500] = make(500, 4)
         ns.upsert(range(1000, 1500), everything[1000:1500])
         assert recall(ns, distance, everything, live, asked) >= least
     kill_daemon(store_path)
@@ -102,7 +107,7 @@ def test_each_index_finds_and_follows(
 @pytest.mark.parametrize("dtype", [np.bool_, np.uint8, np.int64, np.float64])
 def test_bits_come_in_any_dtype(make_namespace: MakeNamespace, dtype: type) -> None:
     ns = make_namespace(dimension=70, distance="hamming")
-    rows = bits(50, 70, 1).astype(dtype)
+    rows: NDArray[Any] = bits(50, 70, 1).astype(dtype)
     ns.add(range(50), rows)
     hits = ns.search(rows[7], k=50, include=("vectors",))
     assert hits.vectors is not None
