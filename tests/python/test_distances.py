@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import hearth
-from stores import MakeNamespace, Rows, distances, kill_daemon, nearest, rows_of, wait_until
+from stores import MakeNamespace, Rows, distances, kill_daemon, wait_until
 
 ROWS = 5000
 K = 10
@@ -199,34 +199,3 @@ def test_the_distance_changes_from_each_to_each(make_namespace: MakeNamespace, i
         found = ns.search(query, k=K, ef=300)
         real = distances(kind, rows, query)
         np.testing.assert_allclose(found.distances, np.sort(real)[:K], rtol=1e-5, atol=1e-6)
-
-
-def test_while_bits_become_numbers_the_index_of_bits_gets_bits_only(
-    make_namespace: MakeNamespace,
-) -> None:
-    """Which of the two answers, a client cannot choose; what is accepted fits the one that does."""
-    rows = bits(20_000, 64, 1)
-    ns = make_namespace(dimension=64, distance="hamming")
-    for first in range(0, len(rows), 5000):
-        ns.add(range(first, first + 5000), rows[first : first + 5000])
-    settle(ns)
-    ns.alter(distance="l2", ef_construction=400)
-    half = np.full(64, 0.5, dtype=np.float32)
-    refused = 0
-    while True:
-        rebuilding = ns.info().rebuild
-        try:
-            found = ns.search(half, k=1)
-        except hearth.InvalidArgument:
-            refused += 1
-            with pytest.raises(hearth.InvalidArgument):
-                ns.upsert(0, half)
-            continue
-        break
-    assert rebuilding is not None or refused == 0
-    assert found.distances[0] == pytest.approx(4)  # sqrt(64 / 4)
-    settle(ns)
-    ns.upsert(0, half)
-    assert ns.search(half, k=1).ids[0] == 0
-    assert list(ns.search(rows_of(1, 64)[0], k=1, exact=True).ids)
-    assert nearest("l2", rows.astype(np.float32), half, 1)
