@@ -33,7 +33,8 @@ std::vector<std::size_t> numbers(std::size_t first, std::size_t last) {
 
 search_run::search_run(const open_namespace& space, const search_query& query)
     : space_(space), query_(query), config_(space.config()), index_(space.index()),
-      ef_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k)),
+      effort_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k),
+              query.nprobe != 0 ? query.nprobe : config_->index.nprobe, query.exact),
       found_(query.vectors.rows()), extra_(query.vectors.rows()), tally_(query.explain) {
   // Rows that are gone but still in a graph take places among the nearest.
   std::size_t stale = 0;
@@ -57,12 +58,10 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
   for (const auto query : queries)
     found_[query].clear();
   scan_plan plan(index_->shards(), row_id{0});
-  if (!query_.exact) {
-    const auto vectors = vectors_of(queries);
-    const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
-    for (std::size_t shard = 0; shard < index_->shards(); ++shard)
-      search_shard(shard, queries, asked, plan);
-  }
+  const auto vectors = vectors_of(queries);
+  const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
+  for (std::size_t shard = 0; shard < index_->shards(); ++shard)
+    search_shard(shard, queries, asked, plan);
   if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
     return view_ptr{};
   HEARTH_TRY(auto view, space_.store().read());
@@ -84,6 +83,9 @@ std::vector<float> search_run::vectors_of(const query_numbers& queries) const {
 void search_run::search_shard(std::size_t shard, const query_numbers& queries, matrix_view vectors,
                               scan_plan& plan) {
   const auto view = index_->shard(shard).view();
+  // An index that would read all vectors from storage does it for each query; scan() does it once.
+  if (query_.exact && view->main && !view->main->vectors_in_memory())
+    return;
   plan[shard] = view->exact_after;
   std::size_t bound = 0;
   for (const auto query : queries)
@@ -93,7 +95,9 @@ void search_run::search_shard(std::size_t shard, const query_numbers& queries, m
       return;
     search_tally::step step(tally_, which);
     step.rows = index->size() * queries.size();
-    const auto found = index->search_batch(vectors, bound, std::max(ef_, bound));
+    if (which == search_step::index && tally_.wanted())
+      tally_.note(index->plan(queries.size(), bound, effort_));
+    const auto found = index->search_batch(vectors, bound, effort_);
     for (std::size_t i = 0; i < queries.size(); ++i) {
       step.candidates += found[i].size();
       merge_nearest(found_[queries[i]], found[i], wanted(queries[i]));
@@ -155,8 +159,8 @@ result<search_result> search_run::finish() {
     auto& said = answer->explanation.emplace();
     said.distance = index_->distance();
     said.kind = index_->params().kind;
-    said.ef = static_cast<std::uint32_t>(std::min<std::size_t>(ef_, UINT32_MAX));
-    said.nprobe = query_.nprobe != 0 ? query_.nprobe : config_->index.nprobe;
+    said.ef = static_cast<std::uint32_t>(std::min<std::size_t>(effort_.ef, UINT32_MAX));
+    said.nprobe = static_cast<std::uint32_t>(effort_.nprobe);
     said.rounds = rounds_;
     tally_.explain(said);
   }

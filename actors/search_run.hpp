@@ -61,7 +61,7 @@ class search_run {
   const search_query& query_;
   const std::shared_ptr<const namespace_config> config_;
   const std::shared_ptr<const index_set> index_;  // the one index, and distance, of this search
-  const std::size_t ef_;
+  const engine::index::search_effort effort_;
   std::vector<std::vector<neighbor>> found_;  // per query, nearest first
   std::vector<std::size_t> extra_;            // per query: candidates asked for beyond k
   std::atomic<lsn_t> as_of_ =

@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "core/query.hpp"
+#include "engine/index/vector_index.hpp"
 
 namespace hearth::actors {
 
@@ -45,6 +46,13 @@ class search_tally {
 
   [[nodiscard]] bool wanted() const noexcept { return wanted_; }
 
+  /// How the index of one shard went about it. Shards decide alike but for their sizes.
+  void note(const engine::index::search_plan& plan) {
+    walked_ = walked_ || !plan.exact;
+    walk_seconds_ = plan.walk_seconds;
+    exact_seconds_ = plan.exact_seconds;
+  }
+
   /// The stages that happened, and how long it took until now.
   void explain(search_explanation& into) const {
     for (std::size_t each = 0; each < sums_.size(); ++each) {
@@ -53,6 +61,9 @@ class search_tally {
         into.stages.push_back({static_cast<search_step>(each + 1), of.rows, of.candidates,
                                microseconds(std::chrono::nanoseconds(of.nanoseconds))});
     }
+    into.exact = !walked_;
+    into.walk_us = 1e6 * walk_seconds_;
+    into.exact_us = 1e6 * exact_seconds_;
     into.time_us = microseconds(clock::now() - started_);
   }
 
@@ -77,6 +88,9 @@ class search_tally {
   }
 
   const bool wanted_;
+  std::atomic<bool> walked_ = false;
+  std::atomic<double> walk_seconds_ = 0;
+  std::atomic<double> exact_seconds_ = 0;
   clock::time_point started_;
   std::array<sum, 5> sums_;
 };

@@ -18,7 +18,7 @@ struct search_query {
   std::uint32_t k = 10;      ///< hits per query, at least 1; no cap but limits::search_results
   std::uint32_t ef = 0;      ///< 0: the namespace's ef_search; never below k
   std::uint32_t nprobe = 0;  ///< of an ivf; 0: the namespace's nprobe
-  bool exact = false;        ///< scan everything instead of the approximate index
+  bool exact = false;        ///< miss nothing, whatever the kind of index
   bool explain = false;      ///< say how it was answered: search_result::explanation
   field_set fields;
 };
@@ -51,7 +51,13 @@ struct search_explanation {
   index_kind kind = index_kind::hnsw;              ///< likewise
   std::uint32_t ef = 0;
   std::uint32_t nprobe = 0;
-  std::uint32_t rounds = 1;          ///< more if candidates were gone and others had to be found
+  std::uint32_t rounds = 1;  ///< more if candidates were gone and others had to be found
+  /// Every vector was compared, or proven to be farther. `walk_us` and `exact_us` are what one
+  /// query was expected to take in the index by the one way and by the other; 0: there was no
+  /// choice.
+  bool exact = false;
+  double walk_us = 0;
+  double exact_us = 0;
   std::uint64_t time_us = 0;         ///< from the first step to the last
   std::vector<search_stage> stages;  ///< only those that happened
 

@@ -37,6 +37,9 @@ result<search_explanation> read(schema::Explanation::Reader from) {
   to.nprobe = from.getNprobe();
   to.rounds = from.getRounds();
   to.time_us = from.getTimeUs();
+  to.exact = from.getExact();
+  to.walk_us = from.getWalkUs();
+  to.exact_us = from.getExactUs();
   for (const auto each : from.getStages()) {
     auto& stage = to.stages.emplace_back();
     HEARTH_TRY(stage.step, read_enum(each.getStep(), "step", search_step::records));
@@ -76,6 +79,9 @@ void write(schema::Explanation::Builder to, const search_explanation& from) {
   to.setNprobe(from.nprobe);
   to.setRounds(from.rounds);
   to.setTimeUs(from.time_us);
+  to.setExact(from.exact);
+  to.setWalkUs(from.walk_us);
+  to.setExactUs(from.exact_us);
   auto stages = to.initStages(static_cast<kj::uint>(from.stages.size()));
   for (kj::uint i = 0; i < stages.size(); ++i) {
     stages[i].setStep(static_cast<schema::Explanation::Step>(from.stages[i].step));

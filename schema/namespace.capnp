@@ -234,6 +234,12 @@ struct Explanation {
   timeUs @5 :UInt64;
   stages @6 :List(Stage);
   # Only those that happened.
+  exact @7 :Bool;
+  # Every vector was compared, or proven to be farther.
+  walkUs @8 :Float64;
+  exactUs @9 :Float64;
+  # What one query was expected to take in the index, by a walk through the graph and by comparing
+  # all; the less was chosen. 0: there was no choice.
 
   struct Stage {
     step @0 :Step;

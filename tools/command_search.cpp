@@ -109,15 +109,22 @@ json to_json(const search_explanation& said) {
           {"ef", said.ef},
           {"nprobe", said.nprobe},
           {"rounds", said.rounds},
+          {"exact", said.exact},
+          {"walk_us", said.walk_us},
+          {"exact_us", said.exact_us},
           {"time_us", said.time_us},
           {"stages", std::move(stages)}};
 }
 
 void print_explanation(invocation& call, const search_explanation& said) {
   using side = table::align;
-  call.out() << core::format("\n{}, {}, ef {}, {} {}, {} us in the daemon\n",
-                             core::to_string(said.kind), core::to_string(said.distance), said.ef,
+  call.out() << core::format("\n{}, {}, {}, {} {}, {} us in the daemon\n",
+                             core::to_string(said.kind), core::to_string(said.distance),
+                             said.exact ? "every vector compared" : core::format("ef {}", said.ef),
                              said.rounds, said.rounds == 1 ? "round" : "rounds", said.time_us);
+  if (said.walk_us > 0)
+    call.out() << core::format("a walk was expected to take {:.0f} us, comparing all {:.0f} us\n",
+                               said.walk_us, said.exact_us);
   table steps({{"step"}, {"rows", side::right}, {"candidates", side::right}, {"us", side::right}});
   for (const auto& stage : said.stages)
     steps.add({std::string(core::to_string(stage.step)), group_digits(stage.rows),

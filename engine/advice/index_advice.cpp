@@ -210,11 +210,11 @@ std::uint64_t predicted_memory(const index_params& params, std::uint64_t rows,
     return directory_bytes(rows) + rows * (vectors + codes);
   }
   auto per_row = coded ? walk_code_bytes(params, dimension) : 0;
-  // Vectors leave memory when there are codes to walk on.
+  // Codes that all vectors are compared by come with those to walk on, and then vectors may leave.
+  if (per_row > 0 && params.memory != memory_kind::lean)
+    per_row += scalar_code_bytes(dimension);
   if (params.memory == memory_kind::fast || per_row == 0)
     per_row += vectors;
-  else if (params.memory == memory_kind::balanced)
-    per_row += scalar_code_bytes(dimension);
   return directory_bytes(rows) + graph_bytes(rows, params.m) + rows * per_row;
 }
 

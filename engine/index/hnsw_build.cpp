@@ -61,6 +61,7 @@ result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vector
       train_codes(bound, team);
   }
   sweep_on(rows.size());
+  measure_walks();
   return {};
 }
 

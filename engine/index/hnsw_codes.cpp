@@ -96,7 +96,7 @@ void hnsw_index::train_codes(slot_id room, thread_team& team) {
 }
 
 void hnsw_index::train_ranking(std::span<const float> sampled, code_generation& next) const {
-  if (!stored_ || params_.memory != memory_kind::balanced || codes_are_exact())
+  if (params_.memory == memory_kind::lean || codes_are_exact())
     return;
   const matrix_view rows(sampled.data(), sampled.size() / dimension(), dimension());
   if (auto trained = scalar_codes::train(rows, vectors_.distance()))

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/index/codes/code_generation.hpp"
+#include "engine/index/exact_engine.hpp"
 #include "engine/index/graph_search.hpp"
 #include "engine/index/hnsw_graph.hpp"
 #include "engine/index/index_snapshot.hpp"
@@ -40,8 +41,9 @@ class thread_team;
 ///   2021). Their slots are used again once the searches that were running are done.
 /// - Rows enter in batches that all cores work on. The rows of a batch walk the graph as it was
 ///   before, and compare with each other directly.
-/// - Searches that the graph cannot answer well are answered by an exact scan: ef is near the
-///   number of rows, distances leave float32, or fewer than k rows came back.
+/// - Searches that the graph cannot answer well are answered exactly: those that would take longer
+///   than comparing all rows, by what both were measured to cost here (see plan()), those whose
+///   distances leave float32, and those that brought fewer than k rows back.
 ///
 /// With `params.memory` other than fast, and once there are codes, the vectors are left to storage.
 /// A search then reads the few from there that codes cannot rank. There are no codes of sums of
@@ -60,7 +62,14 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) override;
   std::size_t erase(std::span<const row_id> rows) override;
   [[nodiscard]] std::vector<neighbor> search(std::span<const float> query, std::size_t k,
-                                             std::size_t ef) const override;
+                                             const search_effort& effort) const override;
+  [[nodiscard]] std::vector<std::vector<neighbor>>
+  search_batch(matrix_view queries, std::size_t k, const search_effort& effort) const override;
+  [[nodiscard]] search_plan plan(std::size_t queries, std::size_t k,
+                                 const search_effort& effort) const override;
+  [[nodiscard]] bool vectors_in_memory() const noexcept override {
+    return codes_are_exact() || resident_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] bool contains(row_id row) const override;
   [[nodiscard]] std::size_t size() const noexcept override { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
@@ -88,8 +97,23 @@ class hnsw_index final : public vector_index {
   }
 
  private:
+  // Choosing between the graph and all rows (hnsw_plan.cpp).
+  /// Seconds of a walk with some ef: measured on the graph as it was when it had half of its rows
+  /// at least. All 0 before that.
+  struct walk_cost {
+    float fixed = 0;
+    float per_candidate = 0;
+  };
+  void measure_walks();
+  [[nodiscard]] double seconds_exact(std::size_t queries) const;
+
   // Searching (hnsw_search.cpp).
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
+  /// scan() of bits; nothing before there are codes. Pinned.
+  [[nodiscard]] std::optional<std::vector<neighbor>> scan_bits(const float* query,
+                                                               std::size_t k) const;
+  /// Codes by which all rows are compared; nothing where only the vectors can serve. Pinned.
+  [[nodiscard]] std::optional<exact_view> compared_by_codes() const noexcept;
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
                                   std::size_t ef, search_scratch& scratch) const;
   void rank_by_codes(const scalar_store& codes, const float* query,
@@ -215,6 +239,8 @@ class hnsw_index final : public vector_index {
   slot_id swept_ = 0;  // the sweep has looked at slots [0, swept_) of [0, sweep_end_)
   slot_id sweep_end_ = 0;
   mutable std::atomic<std::uint64_t> scans_{0};
+  std::atomic<walk_cost> walk_cost_{walk_cost{}};
+  std::size_t next_measurement_ = 4096;  // rows
 };
 
 }  // namespace hearth::engine::index

@@ -3,19 +3,13 @@
 #include "engine/index/code_error.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/nearest_hits.hpp"
 #include "engine/index/stored_scan.hpp"
 
 namespace hearth::engine::index {
-namespace {
-
-// A graph search computes several distances, at random places, per candidate kept; a scan reads in
-// order. Below this many rows per candidate the scan is the faster of the two, and exact.
-constexpr std::size_t rows_per_candidate = 4;
-
-}  // namespace
 
 std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size_t k,
-                                         std::size_t ef) const {
+                                         const search_effort& effort) const {
   assert(query.size() == dimension());
   auto& scratch = search_scratch::of_this_thread();
   const float* values = query.data();
@@ -27,11 +21,10 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   const query_distance distance(vectors_, values);
 
   const auto pin = rows_.pin();
-  const std::size_t live = size();
-  if (k == 0 || live == 0)
+  if (k == 0 || size() == 0)
     return {};
-  ef = std::max(ef, k);
-  if (ef > live / rows_per_candidate || !search_graph(distance, values, k, ef, scratch))
+  if (plan(1, k, effort).exact ||
+      !search_graph(distance, values, k, std::max(effort.ef, k), scratch))
     return scan(distance, k);
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
@@ -39,6 +32,24 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   if (found.size() < std::min(k, size()))
     return scan(distance, k);
   return found;
+}
+
+std::vector<std::vector<neighbor>> hnsw_index::search_batch(matrix_view queries, std::size_t k,
+                                                            const search_effort& effort) const {
+  assert(queries.empty() || queries.dimension() == dimension());
+  const auto pin = rows_.pin();
+  const auto view = compared_by_codes();
+  if (queries.rows() < 2 || !view || !plan(queries.rows(), k, effort).exact)
+    return vector_index::search_batch(queries, k, effort);
+  scans_.fetch_add(queries.rows(), std::memory_order_relaxed);
+  thread_local std::vector<float> normalized;
+  if (vectors_.distance() == distance_kind::cosine) {
+    normalized.resize(queries.values().size());
+    for (std::size_t query = 0; query < queries.rows(); ++query)
+      normalize(queries.row(query), normalized.data() + query * dimension());
+    queries = {normalized.data(), queries.rows(), dimension()};
+  }
+  return search_exact(*view, queries, k);
 }
 
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.
@@ -65,7 +76,7 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   if (vectors_.distance() != distance_kind::l2)
     for (auto& each : scratch.best)
       each.distance *= 0.5F;
-  if (codes->rank)
+  if (codes->rank && !resident_.load(std::memory_order_acquire))
     rank_by_codes(*codes->rank, query, scratch.best);
   return rank_by_vectors(distance, k, scratch);
 }
@@ -175,9 +186,43 @@ std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std:
 
 std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
   scans_.fetch_add(1, std::memory_order_relaxed);
+  if (codes_are_exact())
+    if (auto found = scan_bits(distance.query(), k))
+      return *std::move(found);
+  if (const auto view = compared_by_codes())
+    return std::move(search_exact(*view, {distance.query(), 1, dimension()}, k).front());
   if (resident_.load(std::memory_order_acquire))
     return scan_exact(rows_, distance, k);
   return scan_stored(rows_, distance, vectors_.distance(), dimension(), stored_, k);
+}
+
+// Bits are compared where they are, whether or not the vectors are in memory, too.
+std::optional<std::vector<neighbor>> hnsw_index::scan_bits(const float* query,
+                                                           std::size_t k) const {
+  const slot_id bound = rows_.bound();  // before the codes: as below
+  const auto* const codes = codes_.load(std::memory_order_acquire);
+  if (codes == nullptr)
+    return std::nullopt;
+  const auto& bits = codes->walk;
+  std::byte* const coded =
+      search_scratch::of_this_thread().coded_query.of(bits.codes().row_bytes());
+  bits.codes().encode(query, coded);
+  const code_distance distance(bits, coded);
+  thread_local nearest_hits<float> nearest;
+  nearest.start(k);
+  for (slot_id slot = 0; slot < bound; ++slot)
+    if (const auto row = rows_.row_at(slot))
+      nearest.offer({distance(slot), *row});
+  return reported(nearest, [](float each) { return each; });
+}
+
+// In this order: every visible slot below the bound is in codes that are read later.
+std::optional<exact_view> hnsw_index::compared_by_codes() const noexcept {
+  const slot_id bound = rows_.bound();
+  const auto* const codes = codes_.load(std::memory_order_acquire);
+  if (codes == nullptr || !codes->rank || !resident_.load(std::memory_order_acquire))
+    return std::nullopt;
+  return exact_view{rows_, vectors_, *codes->rank, nullptr, bound};
 }
 
 bool hnsw_index::contains(row_id row) const {

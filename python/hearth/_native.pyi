@@ -26,8 +26,10 @@ Columns: TypeAlias = tuple[
 ]
 # (step, rows, candidates, seconds)
 StageTuple: TypeAlias = tuple[str, int, int, float]
-# (distance, index, ef, nprobe, rounds, seconds, stages)
-ExplanationTuple: TypeAlias = tuple[str, str, int, int, int, float, list[StageTuple]]
+# (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds, stages)
+ExplanationTuple: TypeAlias = tuple[
+    str, str, int, int, int, bool, float, float, float, list[StageTuple]
+]
 # (offsets, ids, distances, metadata, texts, vectors, explanation); a single query has no offsets
 HitColumns: TypeAlias = tuple[
     Any, IdColumn, NDArray[np.float32], Metadata, Texts, Vectors, ExplanationTuple | None

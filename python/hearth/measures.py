@@ -34,6 +34,9 @@ class Explanation:
         index: its kind.
         ef, nprobe: the effort; it applies where the kind of index takes it.
         rounds: more than 1 if candidates were gone and others had to be found.
+        exact: every vector was compared, or proven to be farther: nothing is missed.
+        walk_seconds, exact_seconds: what one query was expected to take in the index, by a walk
+            through its graph and by comparing all vectors; the less was chosen. 0: no choice.
         seconds: from the first step to the last.
         stages: the steps that happened.
     """
@@ -43,6 +46,9 @@ class Explanation:
     ef: int
     nprobe: int
     rounds: int
+    exact: bool
+    walk_seconds: float
+    exact_seconds: float
     seconds: float
     stages: tuple[Stage, ...]
 

@@ -169,7 +169,8 @@ py::object columns_tuple(record_columns columns, const field_set& fields) {
                         fields.vectors ? array_from(columns.has_vector) : absent);
 }
 
-// None, or (distance, index, ef, nprobe, rounds, seconds, [(step, rows, candidates, seconds)]).
+// None, or (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds,
+// [(step, rows, candidates, seconds)]).
 py::object explanation_from(const std::optional<search_explanation>& said) {
   if (!said)
     return py::none();
@@ -179,7 +180,8 @@ py::object explanation_from(const std::optional<search_explanation>& said) {
     stages.append(py::make_tuple(std::string(to_string(stage.step)), stage.rows, stage.candidates,
                                  seconds(stage.time_us)));
   return py::make_tuple(std::string(to_string(said->distance)), std::string(to_string(said->kind)),
-                        said->ef, said->nprobe, said->rounds, seconds(said->time_us), stages);
+                        said->ef, said->nprobe, said->rounds, said->exact, said->walk_us / 1e6,
+                        said->exact_us / 1e6, seconds(said->time_us), stages);
 }
 
 // (offsets, ids, distances, metadata, texts, vectors, explanation); a single query has no offsets.

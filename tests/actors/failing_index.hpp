@@ -42,16 +42,25 @@ class failing_index final : public engine::index::vector_index {
     return inner_->erase(rows);
   }
   [[nodiscard]] std::vector<engine::index::neighbor>
-  search(std::span<const float> query, std::size_t k, std::size_t ef) const override {
+  search(std::span<const float> query, std::size_t k,
+         const engine::index::search_effort& effort) const override {
     ++faults_->searches;
     if (faults_->search_throws)
       throw std::runtime_error("injected: search threw");
     faults_->search_blocks.wait(true);
-    if (!faults_->hides_nearest)
-      return inner_->search(query, k, ef);
-    auto found = inner_->search(query, k + 1, ef);
+    if (!faults_->hides_nearest || effort.exact)
+      return inner_->search(query, k, effort);
+    auto found = inner_->search(query, k + 1, effort);
     found.erase(found.begin());
     return found;
+  }
+  [[nodiscard]] engine::index::search_plan
+  plan(std::size_t queries, std::size_t k,
+       const engine::index::search_effort& effort) const override {
+    return inner_->plan(queries, k, effort);
+  }
+  [[nodiscard]] bool vectors_in_memory() const noexcept override {
+    return inner_->vectors_in_memory();
   }
   [[nodiscard]] bool contains(engine::index::row_id row) const override {
     return inner_->contains(row);

@@ -117,8 +117,9 @@ TEST_CASE("a search explains which path it took, and what that cost") {
 
   query.exact = true;
   said = explain(query);
-  REQUIRE(stage(said, search_step::index).rows == 0);
-  REQUIRE(stage(said, search_step::storage).rows == 30);
+  REQUIRE(said.exact);
+  REQUIRE(stage(said, search_step::index).rows >= 20);
+  REQUIRE(stage(said, search_step::tail).rows >= 5);
   query.explain = false;
   search_run run(space, query);
   must(run.collect(0, 1));

@@ -54,7 +54,8 @@ def test_a_search_explains_itself(make_namespace: MakeNamespace) -> None:
 
     batch = ns.search_batch(rows[:3], k=2, exact=True, nprobe=5, explain=True).explanation
     assert batch is not None
-    assert {stage.step: stage.rows for stage in batch.stages} == {"storage": 1500, "records": 6}
+    assert {stage.step: stage.rows for stage in batch.stages} == {"index": 1500, "records": 6}
+    assert batch.exact and not said.exact
     assert batch.nprobe == 5
 
 

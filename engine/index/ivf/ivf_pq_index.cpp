@@ -248,7 +248,7 @@ std::unique_ptr<ivf_index::structure> ivf_pq_index::learn(matrix_view sample, st
 }
 
 std::optional<std::vector<neighbor>> ivf_pq_index::find(const structure& in, const float* query,
-                                                        const effort& spent) const {
+                                                        const share& spent) const {
   const auto& of = static_cast<const coded_lists&>(in);
   auto& memory = search_memory::of_this_thread();
   of.prepare(query, memory);

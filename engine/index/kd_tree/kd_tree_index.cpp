@@ -162,7 +162,7 @@ void kd_tree_index::reclaim() {
 }
 
 std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::size_t k,
-                                            std::size_t /*ef*/) const {
+                                            const search_effort& /*all of it*/) const {
   assert(query.size() == dimension());
   thread_local std::vector<float> normalized;
   const float* values = query.data();

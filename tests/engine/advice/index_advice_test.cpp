@@ -41,8 +41,10 @@ TEST_CASE("predicted memory is what the structures take") {
         const double guess = kind == index_kind::hnsw && dimension >= 64 && rows > 4'096
                                  ? static_cast<double>(rows) * 64
                                  : 0;
+        // The table of row numbers is up to three quarters full, and at least three eighths.
+        const double table = static_cast<double>(rows) * 8;
         CHECK(predicted >= measured - guess - 0.02 * measured);
-        CHECK(predicted <= measured + guess + 0.02 * measured);
+        CHECK(predicted <= measured + guess + table + 0.02 * measured);
       }
     }
   }
