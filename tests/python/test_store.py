@@ -13,6 +13,7 @@ import pytest
 
 import hearth
 from hearth._daemon import find_daemon
+from stores import wait_until
 
 
 def test_the_first_example_of_the_manual_works(store_path: Path) -> None:
