@@ -8,6 +8,7 @@
 
 #include "core/matrix_view.hpp"
 #include "core/namespace_config.hpp"
+#include "engine/index/codes/byte_projection.hpp"
 #include "engine/index/kernels/kernels.hpp"
 
 namespace hearth::engine::index {
@@ -87,6 +88,7 @@ class short_codes {
   std::size_t components_;
   std::size_t row_bytes_;
   float squared_step_;
+  std::optional<byte_projection> projection_;  // where there are components
   const kernel_table& kernel_;
   const short_code_kernels& code_kernels_;
 };
