@@ -12,6 +12,13 @@ namespace {
 /// How often a call looks for a namespace that closes each time before the call gets in.
 constexpr int most_attempts = 8;
 
+/// Refuses what the index that answers has no distance for. While another one replaces it, that
+/// still is this one, whatever the configuration says. The other way round nothing is missed, since
+/// no other distance becomes hamming.
+result<void> fits_index(matrix_view vectors, const open_namespace& space) {
+  return validate_values(vectors, space.index()->distance());
+}
+
 class embedded_store final : public store_handle {
  public:
   explicit embedded_store(std::shared_ptr<store_core> core) : core_(std::move(core)) {}
@@ -102,6 +109,8 @@ void embedded_namespace::write(write_batch batch, completion<write_result> done)
   with_port(call<write_result>(store_->runtime().calls(), std::move(done)),
             [batch = std::move(batch)](const namespace_port& port, namespace_lease lease,
                                        call<write_result> answer) mutable {
+              if (auto valid = fits_index(batch.vectors.view(), *lease); !valid)
+                return answer.settle(std::unexpected(std::move(valid).error()));
               const auto bytes = batch_size(batch);
               if (auto room = lease->reserve(bytes); !room)
                 return answer.settle(std::unexpected(std::move(room).error()));
@@ -149,6 +158,8 @@ void embedded_namespace::search(search_query query, completion<search_result> do
   with_port(call<search_result>(store_->runtime().calls(), std::move(done)),
             [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
                                              call<search_result> answer) mutable {
+              if (auto valid = fits_index(query.vectors.view(), *lease); !valid)
+                return answer.settle(std::unexpected(std::move(valid).error()));
               const auto job = std::make_shared<search_job>(std::move(lease), std::move(query),
                                                             std::move(answer),
                                                             store_->runtime().workers().size());

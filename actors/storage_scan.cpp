@@ -50,6 +50,10 @@ float storage_scan::distance(std::size_t query, std::span<const float> vector,
   switch (distance_) {
   case distance_kind::l2:
     return std::sqrt(kernels_.l2_squared(asked, vector.data(), vector.size()));
+  case distance_kind::hamming:
+    return kernels_.l2_squared(asked, vector.data(), vector.size());
+  case distance_kind::manhattan:
+    return kernels_.manhattan(asked, vector.data(), vector.size());
   case distance_kind::dot:
     return -kernels_.dot(asked, vector.data(), vector.size());
   case distance_kind::cosine:

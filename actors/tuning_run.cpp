@@ -58,6 +58,7 @@ class tuning {
   [[nodiscard]] result<std::vector<float>> way_to_company(std::size_t drawn);
   [[nodiscard]] std::vector<float> way_in_sample(std::size_t drawn) const;
   void copy_scaled(std::span<const float> vector, float* to) const;
+  void move_along(std::span<const float> way, std::span<float> query);
   [[nodiscard]] result<void> draw_queries();
   [[nodiscard]] result<void> find_truth();
   [[nodiscard]] result<void> find_effort();
@@ -231,10 +232,21 @@ result<void> tuning::draw_queries() {
   for (std::size_t drawn = 0; drawn < request_.sample; ++drawn) {
     // The way of the next one: the own one leads to a neighbour.
     const auto& way = ways[(drawn + 1) % ways.size()];
-    for (std::size_t i = 0; i < dimension_; ++i)
-      queries_[drawn * dimension_ + i] += way_share * way[i];
+    move_along(way, std::span(queries_).subspan(drawn * dimension_, dimension_));
   }
   return {};
+}
+
+// Bits are turned over or not: on the average, so many of those that differ.
+void tuning::move_along(std::span<const float> way, std::span<float> query) {
+  const bool bits = index_->distance() == distance_kind::hamming;
+  std::bernoulli_distribution turns(way_share);
+  for (std::size_t i = 0; i < dimension_; ++i) {
+    if (!bits)
+      query[i] += way_share * way[i];
+    else if (way[i] != 0 && turns(random_))
+      query[i] = 1 - query[i];
+  }
 }
 
 result<void> tuning::find_truth() {

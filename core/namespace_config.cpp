@@ -15,6 +15,34 @@ constexpr std::uint64_t ef_maximum = 65'536;
 
 constexpr std::uint64_t nlist_maximum = 65'536;
 
+// What an index of this kind can be under this distance.
+result<void> validate_distance(distance_kind distance, const index_params& params) {
+  if (auto known = distance_from_string(to_string(distance)); !known)
+    return std::unexpected(std::move(known).error());
+  const auto refuse = [&](std::string_view field, std::string_view value,
+                          std::string_view possible) {
+    return fail(
+        errc::invalid_argument,
+        core::format("{} '{}' does not go with distance '{}'", field, value, to_string(distance)),
+        core::format("use {}, or another distance", possible));
+  };
+  using enum quantization_kind;
+  const bool graph = params.kind == index_kind::hnsw;
+  const auto codes = params.quantization;
+  if (distance == distance_kind::manhattan) {
+    if (params.kind == index_kind::ivf_flat || params.kind == index_kind::ivf_pq)
+      return refuse("index", to_string(params.kind), "flat, hnsw or kd_tree");
+    if (graph && codes != automatic && codes != none)
+      return refuse("quantization", to_string(codes), "auto or none");
+    if (graph && params.memory != memory_kind::fast)
+      return refuse("memory", to_string(params.memory), "fast");
+  }
+  if (distance == distance_kind::hamming && graph && codes != automatic && codes != none &&
+      codes != binary)
+    return refuse("quantization", to_string(codes), "auto, binary or none");
+  return {};
+}
+
 result<void> validate_index(const index_params& params, std::uint32_t dimension) {
   // Kinds also come as numbers, from other programs.
   if (auto known = index_kind_from_string(to_string(params.kind)); !known)
@@ -71,16 +99,34 @@ std::string_view to_string(distance_kind kind) noexcept {
     return "cosine";
   case distance_kind::dot:
     return "dot";
+  case distance_kind::manhattan:
+    return "manhattan";
+  case distance_kind::hamming:
+    return "hamming";
   }
   return "unknown";
 }
 
 result<distance_kind> distance_from_string(std::string_view name) {
-  for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
+  using enum distance_kind;
+  for (const auto kind : {l2, cosine, dot, manhattan, hamming})
     if (name == to_string(kind))
       return kind;
   return fail(errc::invalid_argument, core::format("distance '{}' is unknown", printable(name)),
-              "use l2, cosine or dot");
+              "use l2, cosine, dot, manhattan or hamming");
+}
+
+result<void> validate_values(matrix_view vectors, distance_kind kind) {
+  const auto is_bit = [](float value) { return value == 0 || value == 1; };
+  if (kind != distance_kind::hamming || std::ranges::all_of(vectors.values(), is_bit))
+    return {};
+  const auto values = vectors.values();
+  const auto at =
+      static_cast<std::size_t>(std::ranges::find_if_not(values, is_bit) - values.begin());
+  return fail(errc::invalid_argument,
+              core::format("vectors[{}] holds {} at position {}; with distance 'hamming' every "
+                           "value is 0 or 1",
+                           at / vectors.dimension(), values[at], at % vectors.dimension()));
 }
 
 std::string_view to_string(index_kind kind) noexcept {
@@ -209,6 +255,7 @@ result<namespace_config> make_config(const namespace_request& request) {
   config.shards = request.shards.value_or(config.shards);
   config.embedder = request.embedder.value_or(std::string());
   HEARTH_CHECK(validate_index(config.index, config.dimension));
+  HEARTH_CHECK(validate_distance(config.distance, config.index));
   HEARTH_CHECK(validation::in_range("shards", config.shards, 1, limits::shards));
   if (config.embedder.size() > limits::embedder_bytes)
     return validation::too_large("embedder is", config.embedder.size(), limits::embedder_bytes);
@@ -232,10 +279,17 @@ result<namespace_config> alter(const namespace_config& existing, const namespace
       must_agree(errc::dimension_mismatch, "dimension", existing.dimension, request.dimension));
   HEARTH_CHECK(must_agree(errc::config_mismatch, "shards", existing.shards, request.shards));
   HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
+  if (request.distance == distance_kind::hamming && existing.distance != distance_kind::hamming)
+    return fail(errc::config_mismatch,
+                core::format("distance is '{}' in this namespace and cannot become 'hamming', "
+                             "which takes vectors of 0 and 1 only",
+                             to_string(existing.distance)),
+                "make a new namespace with distance hamming and write the vectors to it");
   auto config = existing;
   config.distance = request.distance.value_or(existing.distance);
   config.index = apply(existing.index, request);
   HEARTH_CHECK(validate_index(config.index, config.dimension));
+  HEARTH_CHECK(validate_distance(config.distance, config.index));
   return config;
 }
 

@@ -7,18 +7,25 @@
 
 #include "error.hpp"
 #include "limits.hpp"
+#include "matrix_view.hpp"
 
 namespace hearth::inline core {
 
 /// How far apart two vectors are; smaller is nearer for all of them.
 enum class distance_kind : std::uint8_t {
-  l2 = 1,      ///< true Euclidean: sqrt(sum((a-b)^2))
-  cosine = 2,  ///< 1 - a.b / (|a||b|), in [0, 2]; 1 if either vector is zero
-  dot = 3,     ///< -a.b, so that the largest inner product is nearest
+  l2 = 1,         ///< true Euclidean: sqrt(sum((a-b)^2))
+  cosine = 2,     ///< 1 - a.b / (|a||b|), in [0, 2]; 1 if either vector is zero
+  dot = 3,        ///< -a.b, so that the largest inner product is nearest
+  manhattan = 4,  ///< sum(|a-b|)
+  hamming = 5,    ///< how many positions differ; every value of a vector is 0 or 1
 };
 
 [[nodiscard]] std::string_view to_string(distance_kind kind) noexcept;
 [[nodiscard]] result<distance_kind> distance_from_string(std::string_view name);
+
+/// Refuses vectors that have no distance of this kind: those of hamming that hold anything but 0
+/// and 1. invalid_argument names the first such value. Precondition: all values are finite.
+[[nodiscard]] result<void> validate_values(matrix_view vectors, distance_kind kind);
 
 /// Which structure answers searches. `flat` and `kd_tree` are exact, the latter fast up to some
 /// twenty dimensions; the others find what they find with an effort that the caller sets (ef,
@@ -130,7 +137,8 @@ enum class open_mode : std::uint8_t { open = 1, create = 2, open_or_create = 3 }
                                                  const namespace_request& request);
 
 /// The same after it is altered by `request`: the distance is taken over as well. Nobody does that
-/// by accident, as one might when opening.
+/// by accident, as one might when opening. No other distance becomes hamming (config_mismatch),
+/// because vectors that are there may hold more than 0 and 1.
 [[nodiscard]] result<namespace_config> alter(const namespace_config& existing,
                                              const namespace_request& request);
 

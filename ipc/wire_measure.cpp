@@ -31,7 +31,7 @@ result<tune_result> read(schema::Tuning::Reader from) {
 
 result<search_explanation> read(schema::Explanation::Reader from) {
   search_explanation to;
-  HEARTH_TRY(to.distance, read_enum(from.getDistance(), "distance", distance_kind::dot));
+  HEARTH_TRY(to.distance, read_enum(from.getDistance(), "distance", distance_kind::hamming));
   HEARTH_TRY(to.kind, read_enum(from.getKind(), "kind", index_kind::kd_tree));
   to.ef = from.getEf();
   to.nprobe = from.getNprobe();

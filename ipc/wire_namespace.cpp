@@ -47,7 +47,7 @@ void write_index(schema::NamespaceConfig::Builder to, const index_params& from) 
 result<namespace_config> read(schema::NamespaceConfig::Reader from) {
   namespace_config to;
   to.dimension = from.getDimension();
-  HEARTH_TRY(to.distance, read_enum(from.getDistance(), "distance", distance_kind::dot));
+  HEARTH_TRY(to.distance, read_enum(from.getDistance(), "distance", distance_kind::hamming));
   HEARTH_TRY(to.index, read_index(from));
   to.shards = from.getShards();
   HEARTH_TRY(to.embedder, read_text(from.getEmbedder(), "embedder", limits::embedder_bytes));
@@ -71,7 +71,7 @@ result<namespace_request> read(schema::NamespaceRequest::Reader from) {
   number(from.getShards(), to.shards);
   if (from.getDistance().isStated()) {
     HEARTH_TRY(to.distance,
-               read_enum(from.getDistance().getStated(), "distance", distance_kind::dot));
+               read_enum(from.getDistance().getStated(), "distance", distance_kind::hamming));
   }
   if (from.getKind().isStated()) {
     HEARTH_TRY(to.kind, read_enum(from.getKind().getStated(), "kind", index_kind::kd_tree));
@@ -93,7 +93,7 @@ result<namespace_request> read(schema::NamespaceRequest::Reader from) {
 result<index_rebuild> read(schema::IndexRebuild::Reader from) {
   index_rebuild to;
   HEARTH_TRY(to.distance,
-             read_enum(from.getConfig().getDistance(), "distance", distance_kind::dot));
+             read_enum(from.getConfig().getDistance(), "distance", distance_kind::hamming));
   HEARTH_TRY(to.params, read_index(from.getConfig()));
   to.rows_done = from.getRowsDone();
   to.rows_total = from.getRowsTotal();

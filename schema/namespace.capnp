@@ -15,6 +15,11 @@ enum Distance {
   # 1 - a.b / (|a| |b|), in [0, 2]
   dot @3;
   # -a.b
+  manhattan @4;
+  # sum(|a - b|). Not with ivfFlat and ivfPq; hnsw without codes and with memory fast.
+  hamming @5;
+  # How many positions differ. Every value of a vector and of a query is 0 or 1. hnsw with its own
+  # bits as codes (auto, binary) or with none. No other distance can be altered to this one.
 }
 
 enum IndexKind {

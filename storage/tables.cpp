@@ -101,7 +101,7 @@ result<namespace_config> read_config(const lmdb::transaction& in, const tables& 
   };
   namespace_config config;
   config.dimension = small();
-  config.distance = one_of(distance_kind::dot);
+  config.distance = one_of(distance_kind::hamming);
   config.index.kind = one_of(index_kind::kd_tree);
   config.index.m = small();
   config.index.ef_construction = small();

@@ -80,12 +80,14 @@ bench_data synthetic(const bench_options& options) {
   const std::size_t clusters = std::max<std::uint64_t>(1, options.rows / 100);
   std::vector<float> centers(clusters * data.dimension);
   std::ranges::generate(centers, [&] { return normal(random); });
+  const bool bits = options.config.distance == core::to_string(distance_kind::hamming);
+  const auto value_of = [bits](float drawn) { return bits ? (drawn > 0 ? 1.0F : 0.0F) : drawn; };
   const auto fill = [&](std::vector<float>& into, std::size_t count) {
     into.reserve(count * data.dimension);
     for (std::size_t i = 0; i < count; ++i) {
       const float* center = centers.data() + random() % clusters * data.dimension;
       for (std::uint32_t d = 0; d < data.dimension; ++d)
-        into.push_back(center[d] + 0.5F * normal(random));
+        into.push_back(value_of(center[d] + 0.5F * normal(random)));
     }
   };
   fill(data.rows, options.rows);

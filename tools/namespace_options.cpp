@@ -28,7 +28,7 @@ CLI::Option* add(CLI::App& command, const char* name, Target& target, const char
 
 void add_index_options(CLI::App& command, namespace_options& options) {
   add(command, "--distance", options.distance, "How vectors are compared (default: cosine)")
-      ->check(CLI::IsMember({"cosine", "l2", "dot"}));
+      ->check(CLI::IsMember({"cosine", "l2", "dot", "manhattan", "hamming"}));
   add(command, "--index", options.index,
       "hnsw is fast, flat and kd_tree exact, ivf_* search lists (default: hnsw)")
       ->check(CLI::IsMember(index_names()));

@@ -54,11 +54,12 @@ void exact_codes::learn_if_due() {
 std::unique_ptr<exact_codes::generation> exact_codes::learn() const {
   const auto values = sample();
   const matrix_view rows(values.data(), values.size() / vectors_.dimension(), vectors_.dimension());
-  auto trained = scalar_codes::train(rows, vectors_.distance());
+  const auto distance = computed_as(vectors_.distance());
+  auto trained = scalar_codes::train(rows, distance);
   if (!trained)
     return nullptr;
   auto next = std::make_unique<generation>(*std::move(trained));
-  auto reduced = reduced_codes::train(rows, vectors_.distance(), next->full.codes().row_bytes());
+  auto reduced = reduced_codes::train(rows, distance, next->full.codes().row_bytes());
   if (reduced)
     next->reduced.emplace(*std::move(reduced));
   const slot_id bound = rows_.bound();

@@ -25,7 +25,8 @@ result<void> check_insert(const row_directory& directory, std::uint32_t dimensio
 
 flat_index::flat_index(std::uint32_t dimension, distance_kind distance, flat_codes codes)
     : vectors_(dimension, distance) {
-  if (codes == flat_codes::learned)
+  // What codes prove of differences and products says nothing about sums of absolute values.
+  if (codes == flat_codes::learned && distance != distance_kind::manhattan)
     codes_.emplace(rows_, vectors_);
 }
 

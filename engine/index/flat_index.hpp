@@ -12,7 +12,8 @@ namespace hearth::engine::index {
 
 enum class flat_codes {
   none,     ///< nothing but the vectors: insertion is a copy
-  learned,  ///< from 4,096 rows on, scalar codes beside the vectors: see exact_codes, search_exact
+  learned,  ///< from 4,096 rows on, scalar codes beside the vectors: see exact_codes,
+            ///< search_exact; none for manhattan
 };
 
 /// Without codes, insert and erase cost one copy and one hash operation per row. With them

@@ -33,7 +33,7 @@ hnsw_index::hnsw_index(std::uint32_t dimension, distance_kind distance, const in
     : params_(params),
       stored_(params.memory == memory_kind::fast ? fetch_vectors() : std::move(stored)),
       vectors_(dimension, distance), pairs_(vectors_), graph_(params.m),
-      next_training_(first_training(dimension, params.quantization)) {}
+      next_training_(first_training(dimension, distance, params.quantization)) {}
 
 result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vectors) {
   HEARTH_CHECK(check_insert(rows_, dimension(), rows, vectors));
@@ -59,7 +59,7 @@ result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vector
     link_batch(rows.subspan(first, count), vectors, first, team);
     first += count;
     if (size() >= next_training_) {
-      next_training_ *= training_growth;
+      train_later();
       train_codes(bound, team);
     }
     follow_drift(bound, team);

@@ -16,9 +16,12 @@ constexpr std::uint32_t least_dimension = 64;
 
 }  // namespace
 
-std::size_t hnsw_index::first_training(std::uint32_t dimension, quantization_kind kind) noexcept {
-  const bool codes = kind == quantization_kind::automatic ? dimension >= least_dimension
-                                                          : kind != quantization_kind::none;
+std::size_t hnsw_index::first_training(std::uint32_t dimension, distance_kind distance,
+                                       quantization_kind kind) noexcept {
+  const bool automatic = distance == distance_kind::hamming || dimension >= least_dimension;
+  const bool codes =
+      distance != distance_kind::manhattan &&
+      (kind == quantization_kind::automatic ? automatic : kind != quantization_kind::none);
   return codes ? sample_rows : std::numeric_limits<std::size_t>::max();
 }
 
@@ -66,12 +69,22 @@ std::vector<float> hnsw_index::sample() const {
   return values;
 }
 
+std::optional<short_codes> hnsw_index::trained_codes(matrix_view sampled) const {
+  return codes_are_exact() ? short_codes::of_bits(dimension())
+                           : short_codes::train(sampled, code_plan());
+}
+
+void hnsw_index::train_later() noexcept {
+  next_training_ = codes_are_exact() ? std::numeric_limits<std::size_t>::max()
+                                     : next_training_ * training_growth;
+}
+
 // Codes all vectors before searches see the new codes. Links keep: what was near by fitting codes
 // is near by better ones.
 void hnsw_index::train_codes(slot_id room, thread_team& team) {
   const auto values = sample();
-  auto trained = short_codes::train(
-      matrix_view(values.data(), values.size() / dimension(), dimension()), code_plan());
+  auto trained =
+      trained_codes(matrix_view(values.data(), values.size() / dimension(), dimension()));
   if (!trained)
     return;  // values beyond what float32 can square: the vectors themselves serve
   auto next = std::make_unique<code_generation>(*std::move(trained));
@@ -95,7 +108,7 @@ void hnsw_index::train_codes(slot_id room, thread_team& team) {
 }
 
 void hnsw_index::train_ranking(std::span<const float> sampled, code_generation& next) const {
-  if (params_.memory == memory_kind::lean)
+  if (params_.memory == memory_kind::lean || codes_are_exact())
     return;
   const matrix_view rows(sampled.data(), sampled.size() / dimension(), dimension());
   if (auto trained = scalar_codes::train(rows, vectors_.distance()))

@@ -48,7 +48,9 @@ class thread_team;
 ///   distances leave float32, and those that brought fewer than k rows back.
 ///
 /// With `params.memory` other than fast, and once there are codes, the vectors are left to storage.
-/// A search then reads the few from there that codes cannot rank.
+/// A search then reads the few from there that codes cannot rank. There are no codes of sums of
+/// absolute differences: manhattan keeps its vectors in memory. Those of bits are exact: hamming
+/// reads no vectors at all.
 ///
 /// Levels depend on the seed and the row only; the same calls in the same order make the same
 /// graph, on any number of cores. insert() throws std::bad_alloc if memory ends in the middle of
@@ -68,14 +70,14 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] search_plan plan(std::size_t queries, std::size_t k,
                                  const search_effort& effort) const override;
   [[nodiscard]] bool vectors_in_memory() const noexcept override {
-    return resident_.load(std::memory_order_acquire);
+    return codes_are_exact() || resident_.load(std::memory_order_acquire);
   }
   [[nodiscard]] bool contains(row_id row) const override;
   [[nodiscard]] std::size_t size() const noexcept override { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept override;
   /// How many rows train the codes of vectors of this dimension first.
-  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension,
+  [[nodiscard]] static std::size_t first_training(std::uint32_t dimension, distance_kind distance,
                                                   quantization_kind kind) noexcept;
   void save(section_writer& sections) const override;
 
@@ -109,6 +111,9 @@ class hnsw_index final : public vector_index {
 
   // Searching (hnsw_search.cpp).
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
+  /// scan() of bits; nothing before there are codes. Pinned.
+  [[nodiscard]] std::optional<std::vector<neighbor>> scan_bits(const float* query,
+                                                               std::size_t k) const;
   /// Codes by which all rows are compared; nothing where only the vectors can serve. Pinned.
   [[nodiscard]] std::optional<exact_view> compared_by_codes() const noexcept;
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
@@ -162,6 +167,12 @@ class hnsw_index final : public vector_index {
   // Short codes (hnsw_codes.cpp).
   [[nodiscard]] std::vector<float> sample() const;
   [[nodiscard]] short_codes::plan code_plan() const noexcept;
+  /// Vectors of bits are their own codes, which leave nothing open and nothing to be learned again.
+  [[nodiscard]] bool codes_are_exact() const noexcept {
+    return vectors_.distance() == distance_kind::hamming;
+  }
+  [[nodiscard]] std::optional<short_codes> trained_codes(matrix_view sampled) const;
+  void train_later() noexcept;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
   void publish_codes(std::unique_ptr<code_generation> codes);

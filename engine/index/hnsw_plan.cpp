@@ -36,6 +36,9 @@ search_plan hnsw_index::plan(std::size_t queries, std::size_t k,
 double hnsw_index::seconds_exact(std::size_t queries) const {
   const auto& cost = exact_cost::here();
   const auto* const codes = codes_.load(std::memory_order_acquire);
+  if (codes != nullptr && codes_are_exact())
+    return exact_overhead *
+           cost.alone(size(), static_cast<std::uint32_t>(codes->walk.codes().row_bytes()));
   if (codes == nullptr || !codes->rank)  // float32 is four times as long
     return exact_overhead * cost.alone(size(), dimension() * sizeof(float));
   const double alone = cost.alone(size(), dimension());

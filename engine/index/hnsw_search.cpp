@@ -3,6 +3,7 @@
 #include "engine/index/code_error.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/hnsw_index.hpp"
+#include "engine/index/nearest_hits.hpp"
 #include "engine/index/stored_scan.hpp"
 
 namespace hearth::engine::index {
@@ -69,6 +70,8 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   const code_distance coded(codes->walk, row);
   if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
     return false;
+  if (codes_are_exact())
+    return true;
   // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
   if (vectors_.distance() != distance_kind::l2)
     for (auto& each : scratch.best)
@@ -183,11 +186,34 @@ std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std:
 
 std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
   scans_.fetch_add(1, std::memory_order_relaxed);
+  if (codes_are_exact())
+    if (auto found = scan_bits(distance.query(), k))
+      return *std::move(found);
   if (const auto view = compared_by_codes())
     return std::move(search_exact(*view, {distance.query(), 1, dimension()}, k).front());
   if (resident_.load(std::memory_order_acquire))
     return scan_exact(rows_, distance, k);
   return scan_stored(rows_, distance, vectors_.distance(), dimension(), stored_, k);
+}
+
+// Bits are compared where they are, whether or not the vectors are in memory, too.
+std::optional<std::vector<neighbor>> hnsw_index::scan_bits(const float* query,
+                                                           std::size_t k) const {
+  const slot_id bound = rows_.bound();  // before the codes: as below
+  const auto* const codes = codes_.load(std::memory_order_acquire);
+  if (codes == nullptr)
+    return std::nullopt;
+  const auto& bits = codes->walk;
+  std::byte* const coded =
+      search_scratch::of_this_thread().coded_query.of(bits.codes().row_bytes());
+  bits.codes().encode(query, coded);
+  const code_distance distance(bits, coded);
+  thread_local nearest_hits<float> nearest;
+  nearest.start(k);
+  for (slot_id slot = 0; slot < bound; ++slot)
+    if (const auto row = rows_.row_at(slot))
+      nearest.offer({distance(slot), *row});
+  return reported(nearest, [](float each) { return each; });
 }
 
 // In this order: every visible slot below the bound is in codes that are read later.

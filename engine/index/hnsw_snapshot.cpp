@@ -232,7 +232,7 @@ void hnsw_index::save_links(std::span<const slot_id> slots, std::span<const slot
 // Codes that rank candidates are as large as the vectors of a snapshot may be: they are made anew.
 result<void> hnsw_index::retrain_ranking(std::span<const row_id> rows, const fetch_vectors& fetch,
                                          code_generation& codes) const {
-  if (params_.memory == memory_kind::lean)
+  if (params_.memory == memory_kind::lean || codes_are_exact())
     return {};
   const std::size_t stride = std::max<std::size_t>(rows.size() / sample_rows, 1);
   std::vector<row_id> chosen;
@@ -314,7 +314,7 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
     return true;
   });
   while (loaded->next_training_ <= count)
-    loaded->next_training_ *= training_growth;
+    loaded->train_later();
   if (count > 0)
     loaded->graph_.set_entry({read.entry, read.levels[read.entry]});
   for (slot_id slot = 0; slot < count; ++slot)

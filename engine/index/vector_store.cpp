@@ -19,13 +19,20 @@ double dot_in_float64(const float* a, const float* b, std::size_t n) noexcept {
   return sum;
 }
 
-double l2_in_float64(const float* a, const float* b, std::size_t n) noexcept {
+double l2_squared_in_float64(const float* a, const float* b, std::size_t n) noexcept {
   double sum = 0;
   for (std::size_t i = 0; i < n; ++i) {
     const double difference = static_cast<double>(a[i]) - static_cast<double>(b[i]);
     sum += difference * difference;
   }
-  return std::sqrt(sum);
+  return sum;
+}
+
+double manhattan_in_float64(const float* a, const float* b, std::size_t n) noexcept {
+  double sum = 0;
+  for (std::size_t i = 0; i < n; ++i)
+    sum += std::abs(static_cast<double>(a[i]) - static_cast<double>(b[i]));
+  return sum;
 }
 
 }  // namespace
@@ -56,17 +63,26 @@ void vector_store::write(std::span<const float> values, float* out) const noexce
 
 query_distance::query_distance(const vector_store& vectors, const float* query) noexcept
     : vectors_(vectors), query_(query), sum_(vectors.kernel().l2_squared) {
-  if (vectors.distance() == distance_kind::l2)
+  const auto kind = computed_as(vectors.distance());
+  if (kind == distance_kind::l2)
     return;
+  if (kind == distance_kind::manhattan) {
+    sum_ = vectors.kernel().manhattan;
+    return;
+  }
   sum_ = vectors.kernel().dot;
   scale_ = -1;
-  offset_ = vectors.distance() == distance_kind::cosine ? 1.0f : 0.0f;
+  offset_ = kind == distance_kind::cosine ? 1.0f : 0.0f;
 }
 
 double query_distance::exact_of(const float* stored) const noexcept {
   switch (vectors_.distance()) {
   case distance_kind::l2:
-    return l2_in_float64(query_, stored, vectors_.dimension());
+    return std::sqrt(l2_squared_in_float64(query_, stored, vectors_.dimension()));
+  case distance_kind::hamming:
+    return l2_squared_in_float64(query_, stored, vectors_.dimension());
+  case distance_kind::manhattan:
+    return manhattan_in_float64(query_, stored, vectors_.dimension());
   case distance_kind::cosine:
     return std::clamp(1 - dot_in_float64(query_, stored, vectors_.dimension()), 0.0, 2.0);
   case distance_kind::dot:
@@ -82,6 +98,8 @@ float query_distance::reported(float distance) const noexcept {
   case distance_kind::cosine:
     return std::clamp(distance, 0.0f, 2.0f);
   case distance_kind::dot:
+  case distance_kind::manhattan:
+  case distance_kind::hamming:
     break;
   }
   return distance;

@@ -15,6 +15,12 @@ namespace hearth::engine::index {
 /// input: lengths that float32 cannot square are computed in float64.
 void normalize(std::span<const float> values, float* out) noexcept;
 
+/// The distance that is computed for one of this kind. Between vectors of zeros and ones, the
+/// squared l2 distance counts the positions that differ.
+[[nodiscard]] constexpr distance_kind computed_as(distance_kind kind) noexcept {
+  return kind == distance_kind::hamming ? distance_kind::l2 : kind;
+}
+
 /// Thread rule: as slot_segments; put() only to a slot that no reader can be in.
 /// With cosine the stored copies have length 1 (zero vectors excepted), so that the distance of two
 /// vectors is one inner product.

@@ -65,7 +65,9 @@ class Store:
         Args:
             name: 1 to 64 of a-z, 0-9, `_` and `-`.
             dimension: values per vector, up to 65,536. Needed to create.
-            distance: "cosine" (default), "l2" (Euclidean) or "dot".
+            distance: "cosine" (default), "l2" (Euclidean), "dot", "manhattan" (not with ivf_flat
+                and ivf_pq; hnsw without codes) or "hamming" (how many positions differ; every
+                value of a vector is 0 or 1, in any dtype).
             index: "hnsw" (default), "flat" (exact), "ivf_flat" or "ivf_pq" (inverted lists), or
                 "kd_tree" (exact, for few dimensions).
             m, ef_construction, ef_search: of hnsw: links per node (16), candidates while building

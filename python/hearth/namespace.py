@@ -196,6 +196,9 @@ class Namespace:
         in its distance, and no write is missed; then all change over at the same moment.
         `info().rebuild` tells how far that is. Another `alter` meanwhile replaces this one.
 
+        Any distance can become any other but "hamming" (`ConfigMismatch`): the vectors that are
+        there may hold more than bits.
+
         Both indexes are in memory while one is built. If the daemon ends before, it is built when
         the namespace is opened again, and searches are exact, in the new distance, meanwhile.
         """

@@ -275,6 +275,50 @@ TEST_CASE("an index that replaced another is saved, and loaded at the next openi
   REQUIRE(log->count(302) == 0);  // built
 }
 
+TEST_CASE("an index of bits gets bits only, for as long as it answers") {
+  served_namespace served;
+  auto request = request_of(dimension, 2);
+  request.distance = distance_kind::hamming;
+  const auto store = must(served.host->open(served.directory.path()));
+  const auto space = must(store->open_namespace("bits", open_mode::create, request));
+  const auto other = must(store->open_namespace("bits"));
+  const auto batch_of = [](std::vector<float> vector) {
+    write_batch batch;
+    batch.ids = {record_id(std::uint64_t{1})};
+    batch.vectors = matrix(std::move(vector), 1, dimension);
+    return batch;
+  };
+  const std::vector<float> bits(dimension, 1);
+  const std::vector<float> numbers(dimension, 0.5F);
+  must(space->write(batch_of(bits)));
+  const auto takes_numbers = [&] {
+    const auto written = space->write(batch_of(numbers));
+    const auto found = other->search(query_of(numbers, 1));
+    const auto scanned = other->search(query_of(numbers, 1, true));
+    for (const auto code : {code_of(found), code_of(scanned)})
+      REQUIRE(code == code_of(written));
+    REQUIRE(written.has_value() != (code_of(written) == errc::invalid_argument));
+    return written.has_value();
+  };
+  REQUIRE_FALSE(takes_numbers());
+  REQUIRE(code_of(served.space->alter({.distance = distance_kind::hamming})) ==
+          errc::config_mismatch);
+  REQUIRE(must(served.space->info()).config.distance == distance_kind::l2);
+
+  REQUIRE(eventually([&] { return index_ready(*space); }));
+  road_block building(served.faults->insert_blocks);
+  REQUIRE(must(space->alter({.distance = distance_kind::l2})).distance == distance_kind::l2);
+  REQUIRE(must(space->info()).rebuild);
+  REQUIRE_FALSE(takes_numbers());
+  must(space->write(batch_of(bits)));
+  REQUIRE(must(other->search(query_of(bits, 1))).distances[0] == 0);
+  building.lift();
+  REQUIRE(eventually([&] { return !must(space->info()).rebuild; }));
+  REQUIRE(takes_numbers());
+  REQUIRE(must(other->search(query_of(bits, 1))).distances[0] ==
+          Approx(0.5 * std::sqrt(dimension)));
+}
+
 TEST_CASE("altering refuses what cannot change, and a namespace that is gone") {
   served_namespace served(2, 10);
   auto& space = *served.space;

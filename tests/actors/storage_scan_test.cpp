@@ -1,6 +1,8 @@
 // The scan of storage gives the distances that the flat index gives, also where float32 ends.
 #include "actors/storage_scan.hpp"
 
+#include <numeric>
+
 #include "tests/actors/support.hpp"
 
 namespace {
@@ -44,12 +46,39 @@ matrix scaled(const matrix& source, float factor) {
 }
 
 TEST_CASE("a scan agrees with the flat index on ordinary vectors") {
-  const auto distance = GENERATE(distance_kind::l2, distance_kind::cosine, distance_kind::dot);
+  const auto distance = GENERATE(distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                 distance_kind::manhattan);
   compare_with_flat(distance, random_vectors(300, 24, 1), random_vectors(5, 24, 2), 10);
 }
 
+TEST_CASE("a scan counts the bits that differ, exactly") {
+  const auto bits = [](std::uint64_t seed) {
+    const auto normal = random_vectors(300, 70, seed);
+    std::vector<float> values;
+    for (const float value : normal.view().values())
+      values.push_back(value > 0 ? 1 : 0);
+    return matrix(std::move(values), 300, 70);
+  };
+  const auto vectors = bits(1);
+  const auto queries = bits(2);
+  const std::vector<std::size_t> bounds(300, 300);
+  storage_scan scan(queries.view(), bounds, distance_kind::hamming);
+  std::vector<row_id> rows(300);
+  std::iota(rows.begin(), rows.end(), row_id{0});
+  scan.offer(rows, vectors.view(), {});
+  for (const auto& each : scan.take(5)) {
+    const auto one = queries.view().row(5);
+    const auto other = vectors.view().row(each.row);
+    float differing = 0;
+    for (std::size_t i = 0; i < one.size(); ++i)
+      differing += one[i] != other[i] ? 1.0F : 0.0F;
+    REQUIRE(each.distance == differing);
+  }
+}
+
 TEST_CASE("a scan agrees with the flat index where float32 ends") {
-  const auto distance = GENERATE(distance_kind::l2, distance_kind::cosine, distance_kind::dot);
+  const auto distance = GENERATE(distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                 distance_kind::manhattan);
   const auto factor = GENERATE(1e25F, 1e-30F);
   compare_with_flat(distance, scaled(random_vectors(40, 8, 3), factor),
                     scaled(random_vectors(3, 8, 4), factor), 40);

@@ -59,7 +59,8 @@ bool same_but_for_time(const tune_result& a, const tune_result& b) {
 }
 
 TEST_CASE("tuning finds the least ef for a recall, remembers it and rebuilds nothing") {
-  const auto distance = GENERATE(distance_kind::l2, distance_kind::cosine, distance_kind::dot);
+  const auto distance = GENERATE(distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                 distance_kind::manhattan);
   sparse_graph graph(distance);
   const int made = graph.faults->made;
   const tune_request request{.recall = 0.9, .sample = 200, .seed = 5};

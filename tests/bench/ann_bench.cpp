@@ -32,7 +32,7 @@ using namespace hearth;
 using namespace hearth::engine::index;
 
 constexpr const char* usage =
-    "usage: ann_bench --data DIRECTORY --dimension D --found FILE [--distance l2|cosine|dot]\n"
+    "usage: ann_bench --data DIRECTORY --dimension D --found FILE [--distance NAME]\n"
     "                 [--index flat|hnsw|...] [--m N] [--ef-construction N] [--seed N]\n"
     "                 [--quantization NAME] [--memory NAME] [--nlist N] [--nprobe N] [--nbits N]\n"
     "                 [--effort 10,20,...] [--k 10] [--repeats 3] [--threads 1] [--batch 1]\n"

@@ -28,15 +28,16 @@ error mismatch(const namespace_request& request) {
 }  // namespace
 
 TEST_CASE("names of distances and indexes round-trip") {
-  for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
+  for (const auto kind : {distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                          distance_kind::manhattan, distance_kind::hamming})
     CHECK(distance_from_string(to_string(kind)) == kind);
   for (const auto kind : {index_kind::flat, index_kind::hnsw, index_kind::ivf_flat,
                           index_kind::ivf_pq, index_kind::kd_tree})
     CHECK(index_kind_from_string(to_string(kind)) == kind);
   const auto unknown = distance_from_string("euclid");
   REQUIRE_FALSE(unknown.has_value());
-  CHECK(unknown.error() ==
-        error{errc::invalid_argument, "distance 'euclid' is unknown", "use l2, cosine or dot", 0});
+  CHECK(unknown.error() == error{errc::invalid_argument, "distance 'euclid' is unknown",
+                                 "use l2, cosine, dot, manhattan or hamming", 0});
   CHECK_FALSE(index_kind_from_string("HNSW").has_value());
   CHECK(to_string(static_cast<distance_kind>(99)) == "unknown");
 }
@@ -203,6 +204,93 @@ TEST_CASE("altering takes over the distance, and nothing that is fixed") {
   CHECK(alter(existing(), {.shards = 3}).error().code == errc::config_mismatch);
   CHECK(alter(existing(), {.embedder = "x"}).error().code == errc::config_mismatch);
   CHECK(alter(existing(), {.m = 1}).error().code == errc::invalid_argument);
+}
+
+TEST_CASE("what does not go with a distance is refused by its name, with what does") {
+  const auto manhattan = [](namespace_request request) {
+    request.dimension = 8;
+    request.distance = distance_kind::manhattan;
+    return request;
+  };
+  const auto hamming = [&](const namespace_request& request) {
+    auto same = manhattan(request);
+    same.distance = distance_kind::hamming;
+    return same;
+  };
+  for (const auto kind : {index_kind::ivf_flat, index_kind::ivf_pq}) {
+    CHECK(make_config(hamming({.kind = kind, .m = 4})).has_value());
+    const auto why = refused(manhattan({.kind = kind, .m = 4}));
+    CHECK(why.code == errc::invalid_argument);
+    CHECK(why.message ==
+          "index '" + std::string(to_string(kind)) + "' does not go with distance 'manhattan'");
+    CHECK(why.hint == "use flat, hnsw or kd_tree, or another distance");
+  }
+  using enum quantization_kind;
+  for (const auto codes : {sq8, pca, rabitq, binary}) {
+    CHECK(refused(manhattan({.quantization = codes})).hint ==
+          "use auto or none, or another distance");
+    CHECK(make_config(hamming({.quantization = codes})).has_value() == (codes == binary));
+    // Of no use to other indexes, so in nobody's way.
+    for (const auto kind : {index_kind::flat, index_kind::kd_tree}) {
+      CHECK(make_config(manhattan({.kind = kind, .quantization = codes})).has_value());
+      CHECK(make_config(hamming({.kind = kind, .quantization = codes})).has_value());
+    }
+  }
+  CHECK(refused(hamming({.quantization = pca})).message ==
+        "quantization 'pca' does not go with distance 'hamming'");
+  for (const auto memory : {memory_kind::balanced, memory_kind::lean}) {
+    CHECK(refused(manhattan({.memory = memory})).hint == "use fast, or another distance");
+    CHECK(make_config(hamming({.memory = memory})).has_value());
+  }
+  for (const auto codes : {automatic, none}) {
+    CHECK(make_config(manhattan({.quantization = codes})).has_value());
+    CHECK(make_config(hamming({.quantization = codes})).has_value());
+  }
+}
+
+TEST_CASE("a distance becomes any other but hamming, if the index goes with it") {
+  using enum distance_kind;
+  for (const auto from : {l2, cosine, dot, manhattan, hamming})
+    for (const auto to : {l2, cosine, dot, manhattan, hamming}) {
+      CAPTURE(to_string(from), to_string(to));
+      auto config = existing();
+      config.distance = from;
+      const auto altered = alter(config, {.distance = to});
+      if (to == hamming && from != hamming) {
+        REQUIRE_FALSE(altered.has_value());
+        CHECK(altered.error().code == errc::config_mismatch);
+        CHECK(altered.error().hint.find("new namespace") != std::string::npos);
+      } else {
+        REQUIRE(altered.has_value());
+        CHECK(altered->distance == to);
+      }
+    }
+  auto lists = existing();
+  lists.index.kind = index_kind::ivf_flat;
+  CHECK(alter(lists, {.distance = manhattan}).error().code == errc::invalid_argument);
+  CHECK(alter(lists, {.distance = manhattan, .kind = index_kind::hnsw}).has_value());
+  auto coded = existing();
+  coded.index.quantization = quantization_kind::pca;
+  CHECK_FALSE(alter(coded, {.distance = manhattan}).has_value());
+  coded.distance = manhattan;
+  coded.index.kind = index_kind::flat;
+  CHECK_FALSE(alter(coded, {.kind = index_kind::hnsw}).has_value());
+  CHECK(alter(coded, {.kind = index_kind::kd_tree}).has_value());
+}
+
+TEST_CASE("vectors of hamming hold 0 and 1 only, and the first that does not is named") {
+  const std::vector<float> bits{0, 1, -0.0F, 1, 1, 0};
+  const std::vector<float> other{0, 1, 0, 1, 0.5F, 2};
+  using enum distance_kind;
+  CHECK(validate_values({bits.data(), 2, 3}, hamming).has_value());
+  CHECK(validate_values({}, hamming).has_value());
+  const auto refused = validate_values({other.data(), 2, 3}, hamming);
+  REQUIRE_FALSE(refused.has_value());
+  CHECK(refused.error().code == errc::invalid_argument);
+  CHECK(refused.error().message ==
+        "vectors[1] holds 0.5 at position 1; with distance 'hamming' every value is 0 or 1");
+  for (const auto kind : {l2, cosine, dot, manhattan})
+    CHECK(validate_values({other.data(), 2, 3}, kind).has_value());
 }
 
 TEST_CASE("index parameters of a request are taken over") {

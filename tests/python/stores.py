@@ -35,6 +35,10 @@ def distances(kind: str, rows: Rows, query: Rows) -> NDArray[np.float64]:
         return np.asarray(np.linalg.norm(wide - target, axis=1))
     if kind == "dot":
         return np.asarray(-(wide @ target))
+    if kind == "manhattan":
+        return np.asarray(np.abs(wide - target).sum(axis=1))
+    if kind == "hamming":
+        return np.asarray((wide != target).sum(axis=1), dtype=np.float64)
     lengths = np.linalg.norm(wide, axis=1) * np.linalg.norm(target)
     return np.asarray(1 - wide @ target / lengths)
 

@@ -54,7 +54,7 @@ def test_what_is_stated_changes_and_the_rest_stays(make_namespace: MakeNamespace
 
 @pytest.mark.parametrize(
     "settings",
-    [{"distance": "manhattan"}, {"index": "tree"}, {"m": 1}, {"nbits": 5}, {"memory": "x"}],
+    [{"distance": "hamming!"}, {"index": "tree"}, {"m": 1}, {"nbits": 5}, {"memory": "x"}],
 )
 def test_what_cannot_be_is_refused_and_changes_nothing(
     ns: hearth.Namespace, settings: dict[str, object]

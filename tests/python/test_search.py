@@ -13,7 +13,7 @@ import hearth
 from stores import MakeNamespace, distances, metadata_column, nearest, rows_of
 
 
-@pytest.mark.parametrize("distance", ["l2", "cosine", "dot"])
+@pytest.mark.parametrize("distance", ["l2", "cosine", "dot", "manhattan"])
 @pytest.mark.parametrize("index", ["flat", "hnsw"])
 def test_exact_search_is_the_truth(
     make_namespace: MakeNamespace, distance: str, index: str

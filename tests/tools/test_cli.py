@@ -351,7 +351,7 @@ def test_bash_completes_commands_flags_and_choices(shell: Shell) -> None:
     assert complete("hearth", "namespace", "")[:5] == commands
     assert complete("hearth", "search", "docs", "--vec") == ["--vector", "--vector-file"]
     distances = complete("hearth", "import", "docs", "x", "--distance", "")
-    assert sorted(distances) == ["cosine", "dot", "l2"]
+    assert sorted(distances) == ["cosine", "dot", "hamming", "l2", "manhattan"]
     assert "--store" in complete("hearth", "count", "docs", "--")
 
 

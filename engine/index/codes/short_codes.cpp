@@ -95,6 +95,12 @@ std::optional<short_codes> short_codes::train(matrix_view sample, const plan& wa
   return ready;
 }
 
+short_codes short_codes::of_bits(std::uint32_t dimension) {
+  return {
+      {.mean = std::vector<float>(dimension), .components = {}, .lowest = 0, .step = 1, .bits = 1},
+      distance_kind::l2};
+}
+
 short_codes::short_codes(model trained, distance_kind distance)
     : model_(std::move(trained)), distance_(distance), dimension_(model_.mean.size()),
       components_(model_.components.empty() ? dimension_ : model_.components.size() / dimension_),

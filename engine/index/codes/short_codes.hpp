@@ -49,6 +49,10 @@ class short_codes {
   /// its values leave the range of float32.
   [[nodiscard]] static std::optional<short_codes> train(matrix_view sample, const plan& wanted);
 
+  /// Of vectors of zeros and ones, which are their own codes: each bit is one, and a distance is
+  /// the number of bits that differ, exactly.
+  [[nodiscard]] static short_codes of_bits(std::uint32_t dimension);
+
   short_codes(model trained, distance_kind distance);
 
   [[nodiscard]] std::size_t row_bytes() const noexcept { return row_bytes_; }

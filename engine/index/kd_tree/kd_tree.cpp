@@ -31,13 +31,15 @@ double box_walk::term(const side& of) const noexcept {
   if (distance_ == distance_kind::dot)
     return std::max(value * low, value * high);
   const double outside = value < low ? low - value : value > high ? value - high : 0.0;
-  return outside * outside;
+  return distance_ == distance_kind::manhattan ? outside : outside * outside;
 }
 
 double box_walk::bound_of(double sum) const noexcept {
   const double error = relative_error(dimension_);
   switch (distance_) {
   case distance_kind::l2:
+  case distance_kind::hamming:
+  case distance_kind::manhattan:
     // Sides that get narrower add up what they add in float64: far less than this error.
     return sum * (1 - error) - absolute_error(dimension_);
   case distance_kind::cosine:
@@ -55,6 +57,7 @@ void box_walk::start(const float* low, const float* high) {
   sum_ = 0;
   magnitude_ = 0;
   double farthest = 0;
+  const bool manhattan = distance_ == distance_kind::manhattan;
   for (std::uint32_t d = 0; d < dimension_; ++d) {
     const auto value = static_cast<double>(values_[d]);
     const auto ends = {static_cast<double>(low[d]), static_cast<double>(high[d])};
@@ -66,11 +69,11 @@ void box_walk::start(const float* low, const float* high) {
       difference = std::max(difference, std::abs(value - end));
     }
     magnitude_ += product;
-    farthest += difference * difference;
+    farthest += manhattan ? difference : difference * difference;
   }
-  const double largest = distance_ == distance_kind::l2    ? farthest
-                         : distance_ == distance_kind::dot ? magnitude_
-                                                           : 1;
+  const double largest = distance_ == distance_kind::cosine ? 1
+                         : distance_ == distance_kind::dot  ? magnitude_
+                                                            : farthest;
   fits_float32_ = largest < static_cast<double>(std::numeric_limits<float>::max()) / 2;
 }
 
@@ -82,6 +85,11 @@ float box_walk::bound_to(const float* vector) const noexcept {
   if (distance_ == distance_kind::l2) {
     for (std::uint32_t d = 0; d < dimension_; ++d)
       sum += (values_[d] - vector[d]) * (values_[d] - vector[d]);
+    return sum - sum * error - underflow;
+  }
+  if (distance_ == distance_kind::manhattan) {
+    for (std::uint32_t d = 0; d < dimension_; ++d)
+      sum += std::abs(values_[d] - vector[d]);
     return sum - sum * error - underflow;
   }
   for (std::uint32_t d = 0; d < dimension_; ++d)

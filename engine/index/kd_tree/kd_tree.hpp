@@ -21,7 +21,7 @@ class box_walk {
  public:
   /// The values are those that query_distance was made with; they outlive this.
   box_walk(const float* values, std::uint32_t dimension, distance_kind distance) noexcept
-      : values_(values), dimension_(dimension), distance_(distance) {}
+      : values_(values), dimension_(dimension), distance_(computed_as(distance)) {}
 
   /// Begins with the box between `low` and `high`, dimension values each.
   void start(const float* low, const float* high);
@@ -76,7 +76,7 @@ class box_walk {
   distance_kind distance_;
   std::vector<float> low_;
   std::vector<float> high_;
-  double sum_ = 0;        // over all sides: of squares, or the greatest products
+  double sum_ = 0;        // over all sides: of squares or distances, or the greatest products
   double magnitude_ = 0;  // of the terms in the first box
   bool fits_float32_ = false;
 };

@@ -64,6 +64,7 @@ class amx_tiles {
 const kernel_table amx_kernels{
     .name = "amx",
     .l2_squared = l2_squared<avx512_lanes>,
+    .manhattan = manhattan<avx512_lanes>,
     .dot = dot<avx512_lanes>,
     .squared_norm = squared_norm<avx512_lanes>,
     .products = products<avx512_lanes>,

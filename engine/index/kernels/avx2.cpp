@@ -27,6 +27,7 @@ struct avx2_lanes {
   static void store(float* to, values from) noexcept { _mm256_storeu_ps(to, from); }
   static values add(values a, values b) noexcept { return _mm256_add_ps(a, b); }
   static values subtract(values a, values b) noexcept { return _mm256_sub_ps(a, b); }
+  static values absolute(values a) noexcept { return _mm256_andnot_ps(_mm256_set1_ps(-0.0F), a); }
   static values multiply_add(values a, values b, values c) noexcept {
     return _mm256_fmadd_ps(a, b, c);
   }
@@ -43,6 +44,7 @@ struct avx2_lanes {
 const kernel_table avx2_kernels{
     .name = "avx2",
     .l2_squared = l2_squared<avx2_lanes>,
+    .manhattan = manhattan<avx2_lanes>,
     .dot = dot<avx2_lanes>,
     .squared_norm = squared_norm<avx2_lanes>,
     .products = products<avx2_lanes>,

@@ -23,6 +23,7 @@ struct avx512_lanes {
   static void store(float* to, values from) noexcept { _mm512_storeu_ps(to, from); }
   static values add(values a, values b) noexcept { return _mm512_add_ps(a, b); }
   static values subtract(values a, values b) noexcept { return _mm512_sub_ps(a, b); }
+  static values absolute(values a) noexcept { return _mm512_abs_ps(a); }
   static values multiply_add(values a, values b, values c) noexcept {
     return _mm512_fmadd_ps(a, b, c);
   }

@@ -13,6 +13,7 @@ namespace hearth::engine::index {
 const kernel_table avx512vbmi_kernels{
     .name = "avx512vbmi",
     .l2_squared = l2_squared<avx512_lanes>,
+    .manhattan = manhattan<avx512_lanes>,
     .dot = dot<avx512_lanes>,
     .squared_norm = squared_norm<avx512_lanes>,
     .products = products<avx512_lanes>,

@@ -16,6 +16,14 @@ struct squared_difference {
   }
 };
 
+struct absolute_difference {
+  template <class Lanes>
+  static typename Lanes::values add(typename Lanes::values a, typename Lanes::values b,
+                                    typename Lanes::values sum) noexcept {
+    return Lanes::add(sum, Lanes::absolute(Lanes::subtract(a, b)));
+  }
+};
+
 struct product {
   template <class Lanes>
   static typename Lanes::values add(typename Lanes::values a, typename Lanes::values b,
@@ -55,6 +63,11 @@ float sum_of_pairs(const float* a, const float* b, std::size_t n) noexcept {
 template <class Lanes>
 float l2_squared(const float* a, const float* b, std::size_t n) noexcept {
   return sum_of_pairs<Lanes, squared_difference>(a, b, n);
+}
+
+template <class Lanes>
+float manhattan(const float* a, const float* b, std::size_t n) noexcept {
+  return sum_of_pairs<Lanes, absolute_difference>(a, b, n);
 }
 
 template <class Lanes>

@@ -92,6 +92,8 @@ struct kernel_table {
   const char* name;
   /// sum((a - b)^2)
   float (*l2_squared)(const float* a, const float* b, std::size_t n) noexcept;
+  /// sum(|a - b|)
+  float (*manhattan)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a * b)
   float (*dot)(const float* a, const float* b, std::size_t n) noexcept;
   /// sum(a^2)

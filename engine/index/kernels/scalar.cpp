@@ -1,6 +1,7 @@
 // Portable kernels. Eight independent sums keep the additions from waiting for each other and let
 // the compiler use whatever vectors the baseline has.
 #include <bit>
+#include <cmath>
 
 #include "engine/index/kernels/block_loops.hpp"
 #include "engine/index/kernels/kernel_table.hpp"
@@ -27,6 +28,17 @@ float l2_squared(const float* a, const float* b, std::size_t n) noexcept {
     const float difference = a[i] - b[i];
     sums[lane] += difference * difference;
   }
+  return sum_of(sums);
+}
+
+float manhattan(const float* a, const float* b, std::size_t n) noexcept {
+  float sums[lanes] = {};
+  std::size_t i = 0;
+  for (; i + lanes <= n; i += lanes)
+    for (std::size_t lane = 0; lane < lanes; ++lane)
+      sums[lane] += std::abs(a[i + lane] - b[i + lane]);
+  for (std::size_t lane = 0; i < n; ++i, ++lane)
+    sums[lane] += std::abs(a[i] - b[i]);
   return sum_of(sums);
 }
 
@@ -185,6 +197,7 @@ struct scalar_code_lanes {
 const kernel_table scalar_kernels{
     .name = "scalar",
     .l2_squared = l2_squared,
+    .manhattan = manhattan,
     .dot = dot,
     .squared_norm = squared_norm,
     .products = products,

@@ -12,7 +12,8 @@ using namespace hearth;
 using namespace hearth::engine::index;
 using namespace hearth::test;
 
-constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot};
+constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                   distance_kind::manhattan, distance_kind::hamming};
 
 void check_same(distance_kind kind, const points& data, std::span<const float> query,
                 const std::vector<neighbor>& found, const std::vector<neighbor>& expected) {
@@ -31,8 +32,8 @@ void check_same(distance_kind kind, const points& data, std::span<const float> q
 TEST_CASE("flat: agrees with a float64 loop for every distance, odd dimension and k") {
   for (const auto kind : kinds)
     for (const std::uint32_t dimension : {1u, 3u, 17u, 65u, 128u}) {
-      const auto data = normal_points(300, dimension, dimension);
-      const auto queries = normal_points(10, dimension, dimension + 1);
+      const auto data = points_for(kind, 300, dimension, dimension);
+      const auto queries = points_for(kind, 10, dimension, dimension + 1);
       flat_index index(dimension, kind);
       REQUIRE(index.insert(row_range(0, data.rows()), data.view()));
       for (const std::size_t k : {1u, 10u, 299u, 300u, 301u, 5000u})

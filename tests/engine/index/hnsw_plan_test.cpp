@@ -16,12 +16,13 @@ constexpr std::uint32_t dimension = 72;
 
 struct graph_and_truth {
   points data;
-  points queries = clustered_points(40, dimension, 2);
+  points queries;
   hnsw_index graph;
   flat_index truth;
 
   explicit graph_and_truth(distance_kind distance, index_params params = {})
-      : data(clustered_points(rows, dimension, 1)), graph(dimension, distance, params),
+      : data(points_for(distance, rows, dimension, 1)),
+        queries(points_for(distance, 40, dimension, 2)), graph(dimension, distance, params),
         truth(dimension, distance) {
     REQUIRE(graph.insert(row_range(0, rows), data.view()));
     REQUIRE(truth.insert(row_range(0, rows), data.view()));
@@ -29,7 +30,8 @@ struct graph_and_truth {
 };
 
 TEST_CASE("hnsw: an exact effort answers as a flat index, alone and in batches") {
-  for (const auto distance : {distance_kind::l2, distance_kind::cosine, distance_kind::dot})
+  for (const auto distance : {distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                              distance_kind::manhattan, distance_kind::hamming})
     for (const auto quantization :
          {quantization_kind::automatic, quantization_kind::none, quantization_kind::binary}) {
       CAPTURE(to_string(distance), to_string(quantization));

@@ -53,6 +53,32 @@ inline points clustered_points(std::size_t rows, std::uint32_t dimension, std::u
   return made;
 }
 
+/// `centres` random vectors of bits, each point = a centre with one bit in eight turned over. The
+/// centres depend on the dimension and their number only.
+inline points bit_points(std::size_t rows, std::uint32_t dimension, std::uint32_t seed,
+                         std::size_t centres = 100) {
+  std::mt19937 of_centres(dimension);
+  std::vector<float> bits(centres * dimension);
+  for (float& bit : bits)
+    bit = static_cast<float>(of_centres() % 2);
+  std::mt19937 generator(seed);
+  points made{{}, dimension};
+  for (std::size_t i = 0; i < rows; ++i) {
+    const std::size_t centre = generator() % centres;
+    for (std::uint32_t d = 0; d < dimension; ++d)
+      made.values.push_back(
+          std::abs(bits[centre * dimension + d] - (generator() % 8 == 0 ? 1 : 0)));
+  }
+  return made;
+}
+
+/// Points that `kind` is a distance of.
+inline points points_for(distance_kind kind, std::size_t rows, std::uint32_t dimension,
+                         std::uint32_t seed) {
+  return kind == distance_kind::hamming ? bit_points(rows, dimension, seed)
+                                        : clustered_points(rows, dimension, seed);
+}
+
 inline std::vector<row_id> row_range(row_id first, std::size_t count) {
   std::vector<row_id> rows(count);
   std::iota(rows.begin(), rows.end(), first);
@@ -62,17 +88,23 @@ inline std::vector<row_id> row_range(row_id first, std::size_t count) {
 /// The distance by its definition, in float64.
 inline double true_distance(distance_kind kind, std::span<const float> a,
                             std::span<const float> b) {
-  double dot = 0, aa = 0, bb = 0, l2 = 0;
+  double dot = 0, aa = 0, bb = 0, l2 = 0, manhattan = 0, differing = 0;
   for (std::size_t i = 0; i < a.size(); ++i) {
     const double x = a[i], y = b[i];
     dot += x * y;
     aa += x * x;
     bb += y * y;
     l2 += (x - y) * (x - y);
+    manhattan += std::abs(x - y);
+    differing += x != y ? 1 : 0;
   }
   switch (kind) {
   case distance_kind::l2:
     return std::sqrt(l2);
+  case distance_kind::manhattan:
+    return manhattan;
+  case distance_kind::hamming:
+    return differing;
   case distance_kind::cosine:
     return aa == 0 || bb == 0 ? 1.0 : 1 - dot / std::sqrt(aa * bb);
   case distance_kind::dot:
@@ -90,7 +122,11 @@ inline double distance_tolerance(distance_kind kind, std::span<const float> a,
     aa += static_cast<double>(a[i]) * static_cast<double>(a[i]);
     bb += static_cast<double>(b[i]) * static_cast<double>(b[i]);
   }
+  if (kind == distance_kind::hamming)
+    return 0;
   const double unit = 1e-6 * (1 + static_cast<double>(a.size()) / 64);
+  if (kind == distance_kind::manhattan)
+    return unit * true_distance(kind, a, b);
   return kind == distance_kind::cosine ? 4 * unit : unit * (std::sqrt(aa * bb) + aa + bb + 1);
 }
 

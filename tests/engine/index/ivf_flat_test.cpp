@@ -8,14 +8,15 @@ using namespace hearth;
 using namespace hearth::engine::index;
 using namespace hearth::test;
 
-constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot};
+constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                   distance_kind::hamming};
 constexpr std::size_t all_lists = 65'536;
 
 TEST_CASE("ivf_flat: before it has learned lists it answers as a flat index") {
   for (const auto kind : kinds)
     for (const std::uint32_t dimension : {1u, 7u, 65u}) {
-      const auto data = normal_points(700, dimension, dimension);
-      const auto queries = normal_points(10, dimension, dimension + 1);
+      const auto data = points_for(kind, 700, dimension, dimension);
+      const auto queries = points_for(kind, 10, dimension, dimension + 1);
       ivf_flat_index index(dimension, kind, {});
       flat_index oracle(dimension, kind);
       REQUIRE(index.insert(row_range(0, 700), data.view()));
@@ -29,8 +30,8 @@ TEST_CASE("ivf_flat: before it has learned lists it answers as a flat index") {
 
 TEST_CASE("ivf_flat: with all lists looked into it answers as a flat index") {
   for (const auto kind : kinds) {
-    const auto data = clustered_points(5000, 17, 2);
-    const auto queries = clustered_points(50, 17, 3);
+    const auto data = points_for(kind, 5000, 17, 2);
+    const auto queries = points_for(kind, 50, 17, 3);
     ivf_flat_index index(17, kind, {});
     flat_index oracle(17, kind);
     REQUIRE(index.insert(row_range(0, 5000), data.view()));
@@ -47,8 +48,8 @@ TEST_CASE("ivf_flat: with all lists looked into it answers as a flat index") {
 TEST_CASE("ivf_flat: more effort finds more, few lists find most") {
   for (const auto kind : kinds) {
     INFO(to_string(kind));
-    const auto data = clustered_points(10'000, 32, 4);
-    const auto queries = clustered_points(200, 32, 5);
+    const auto data = points_for(kind, 10'000, 32, 4);
+    const auto queries = points_for(kind, 200, 32, 5);
     ivf_flat_index index(32, kind, {});
     flat_index oracle(32, kind);
     REQUIRE(index.insert(row_range(0, 10'000), data.view()));
@@ -82,8 +83,8 @@ TEST_CASE("ivf_flat: nprobe is the number of lists, whatever ef is") {
 }
 
 TEST_CASE("ivf_flat: every answer has k rows at their true distances, also where k is large") {
-  const auto data = clustered_points(3000, 10, 8);
   for (const auto kind : kinds) {
+    const auto data = points_for(kind, 3000, 10, 8);
     ivf_flat_index index(10, kind, {});
     REQUIRE(index.insert(row_range(0, 3000), data.view()));
     for (const std::size_t k : {1u, 100u, 700u, 2999u, 5000u})

@@ -10,7 +10,8 @@ using namespace hearth;
 using namespace hearth::engine::index;
 using namespace hearth::test;
 
-constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot};
+constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                   distance_kind::hamming};
 
 TEST_CASE("projection: components are at right angles, and what they leave out is accounted for") {
   for (const std::uint32_t dimension : {1u, 5u, 40u, 1100u}) {
@@ -102,8 +103,8 @@ TEST_CASE("product codes: dimensions with much variance get finer codes") {
 
 TEST_CASE("ivf_pq: before it has learned lists it answers as a flat index") {
   for (const auto kind : kinds) {
-    const auto data = normal_points(900, 33, 4);
-    const auto queries = normal_points(10, 33, 5);
+    const auto data = points_for(kind, 900, 33, 4);
+    const auto queries = points_for(kind, 10, 33, 5);
     ivf_pq_index index(33, kind, {.m = 0});
     flat_index oracle(33, kind);
     REQUIRE(index.insert(row_range(0, 900), data.view()));
@@ -116,9 +117,9 @@ TEST_CASE("ivf_pq: before it has learned lists it answers as a flat index") {
 }
 
 TEST_CASE("ivf_pq: finds nearly all with lists and codes, at true distances") {
-  const auto data = clustered_points(8000, 48, 6);
-  const auto queries = clustered_points(100, 48, 7);
   for (const auto kind : kinds) {
+    const auto data = points_for(kind, 8000, 48, 6);
+    const auto queries = points_for(kind, 100, 48, 7);
     flat_index oracle(48, kind);
     REQUIRE(oracle.insert(row_range(0, 8000), data.view()));
     for (const std::uint32_t nbits : {4u, 8u}) {

@@ -13,7 +13,8 @@ using namespace hearth;
 using namespace hearth::engine::index;
 using namespace hearth::test;
 
-constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot};
+constexpr distance_kind kinds[] = {distance_kind::l2, distance_kind::cosine, distance_kind::dot,
+                                   distance_kind::manhattan, distance_kind::hamming};
 
 // The same calls on a tree and on a flat index.
 struct pair_of_indexes {

@@ -16,6 +16,7 @@ using namespace hearth::engine::index;
 
 struct expected_sums {
   double l2_squared = 0;
+  double manhattan = 0;
   double dot = 0;
   double absolute = 0;  ///< sum of |a*b|: what the rounding error of dot is relative to
   double norm = 0;
@@ -27,6 +28,7 @@ expected_sums naive(const float* a, const float* b, std::size_t n) {
     const double x = a[i];
     const double y = b[i];
     sums.l2_squared += (x - y) * (x - y);
+    sums.manhattan += std::abs(x - y);
     sums.dot += x * y;
     sums.absolute += std::abs(x * y);
     sums.norm += x * x;
@@ -46,6 +48,8 @@ void check_against_float64(const kernel_table& table, const float* a, const floa
   INFO(table.name << ", n = " << n);
   CHECK(std::abs(static_cast<double>(table.l2_squared(a, b, n)) - expected.l2_squared) <=
         allowed * expected.l2_squared);
+  CHECK(std::abs(static_cast<double>(table.manhattan(a, b, n)) - expected.manhattan) <=
+        allowed * expected.manhattan);
   CHECK(std::abs(static_cast<double>(table.dot(a, b, n)) - expected.dot) <=
         allowed * expected.absolute);
   CHECK(std::abs(static_cast<double>(table.squared_norm(a, n)) - expected.norm) <=
@@ -92,6 +96,7 @@ TEST_CASE("kernels: unaligned data gives the same bits as aligned data") {
   std::vector<std::byte> shifted_b(n * sizeof(float) + 64);
   for (const auto* table : usable_kernels()) {
     const float l2 = table->l2_squared(a.data(), b.data(), n);
+    const float manhattan = table->manhattan(a.data(), b.data(), n);
     const float dot = table->dot(a.data(), b.data(), n);
     // Whole floats only: a float must lie on its own alignment, a vector need not.
     for (std::size_t shift = 0; shift < 64; shift += sizeof(float)) {
@@ -100,6 +105,7 @@ TEST_CASE("kernels: unaligned data gives the same bits as aligned data") {
       const auto* x = reinterpret_cast<const float*>(shifted_a.data() + shift);
       const auto* y = reinterpret_cast<const float*>(shifted_b.data() + 60 - shift);
       CHECK(table->l2_squared(x, y, n) == l2);
+      CHECK(table->manhattan(x, y, n) == manhattan);
       CHECK(table->dot(x, y, n) == dot);
     }
   }
@@ -116,6 +122,8 @@ TEST_CASE("kernels: the tail is masked, so what lies behind the vector has no in
       INFO(table->name << ", n = " << n);
       CHECK(std::abs(static_cast<double>(table->l2_squared(a.data(), b.data(), n)) -
                      expected.l2_squared) <= tolerance(n) * expected.l2_squared);
+      CHECK(std::abs(static_cast<double>(table->manhattan(a.data(), b.data(), n)) -
+                     expected.manhattan) <= tolerance(n) * expected.manhattan);
       CHECK(std::abs(static_cast<double>(table->dot(a.data(), b.data(), n)) - expected.dot) <=
             tolerance(n) * expected.absolute);
     }
@@ -131,6 +139,10 @@ TEST_CASE("kernels: denormals are not flushed before they are used") {
     const auto expected = naive(tiny.data(), large.data(), n);
     CHECK(static_cast<double>(table->dot(tiny.data(), large.data(), n)) ==
           Approx(expected.dot).epsilon(1e-5));
+    // Sums and differences of denormals are exact.
+    CHECK(static_cast<double>(table->manhattan(tiny.data(), zero.data(), n)) ==
+          naive(tiny.data(), zero.data(), n).manhattan);
+    CHECK(table->manhattan(tiny.data(), tiny.data(), n) == 0.0f);
     CHECK(table->l2_squared(tiny.data(), tiny.data(), n) == 0.0f);
     CHECK(table->l2_squared(tiny.data(), zero.data(), n) == 0.0f);
   }
@@ -145,6 +157,9 @@ TEST_CASE("kernels: huge values stay exact up to the float32 range and become in
       check_against_float64(*table, a.data(), b.data(), n);
       CHECK(std::isinf(table->l2_squared(beyond.data(), b.data(), n)));
       CHECK(std::isinf(table->squared_norm(beyond.data(), n)));
+      const std::vector<float> opposite(n, -3e38f);
+      CHECK(table->manhattan(beyond.data(), opposite.data(), n) ==
+            std::numeric_limits<float>::infinity());
     }
   }
 }

@@ -43,6 +43,25 @@ unsigned squares(unsigned a, unsigned b, unsigned bits) {
   return sum;
 }
 
+TEST_CASE("codes: bits are their own codes, and distances between them exact") {
+  for (const std::uint32_t dimension : {1U, 8U, 63U, 64U, 479U, 480U, 481U, 2000U}) {
+    const auto data = bit_points(30, dimension, 1);
+    const auto codes = short_codes::of_bits(dimension);
+    CHECK(codes.row_bytes() == (4 + (dimension + 7) / 8 + 63) / 64 * 64);
+    aligned_row memory;
+    std::byte* const rows = memory.of(30 * codes.row_bytes());
+    for (std::size_t i = 0; i < 30; ++i) {
+      codes.encode(data.row(i).data(), rows + i * codes.row_bytes());
+      REQUIRE(codes.is_row(rows + i * codes.row_bytes()));
+    }
+    for (std::size_t i = 0; i < 30; ++i)
+      for (std::size_t j = 0; j < 30; ++j)
+        REQUIRE(static_cast<double>(
+                    codes.distance(rows + i * codes.row_bytes(), rows + j * codes.row_bytes())) ==
+                true_distance(distance_kind::hamming, data.row(i), data.row(j)));
+  }
+}
+
 TEST_CASE("codes: every kernel counts the codes behind the header, exactly") {
   const unsigned bits = GENERATE(7U, 4U, 1U);
   const unsigned values = bits == 7 ? 128 : 256;  // of a byte
