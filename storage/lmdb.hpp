@@ -40,6 +40,10 @@ class cursor;
 /// A key or value in place. Valid until the transaction's next write, or its end.
 using bytes = byte_span;
 
+/// Asks the system to read a part of the file, without waiting for it: without that, pages are read
+/// one by one when they are looked at.
+void will_need(bytes part) noexcept;
+
 /// What both kinds of transaction can do. One thread at a time.
 class transaction {
  public:

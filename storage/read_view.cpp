@@ -237,6 +237,8 @@ result<std::vector<bool>> lmdb_read_view::vectors(std::span<const row_id> rows, 
   std::vector<bool> there;
   there.reserve(rows.size());
   HEARTH_TRY(auto reader, open_vectors());
+  for (const row_id row : rows)
+    HEARTH_CHECK(reader.announce(row));
   for (std::size_t i = 0; i < rows.size(); ++i) {
     HEARTH_TRY(const bool found, reader.copy(rows[i], out + i * options_.dimension));
     there.push_back(found);

@@ -60,6 +60,18 @@ result<bool> vector_reader::copy(row_id row, float* out) {
   return true;
 }
 
+result<void> vector_reader::announce(row_id row) {
+  if (!chunk_ || row < chunk_->first_row() || row > chunk_->last_row()) {
+    HEARTH_TRY(const bool found, chunks_.at_or_before(encode_row(row)));
+    if (!found)
+      return {};
+    HEARTH_CHECK(load_chunk());
+  }
+  if (const auto index = chunk_->find(row))
+    lmdb::will_need(std::as_bytes(chunk_->vector(*index)));
+  return {};
+}
+
 result<vector_reader::block> vector_reader::next_block(row_id after) {
   for (;;) {
     HEARTH_TRY(auto found, chunk_block(after));
@@ -78,12 +90,12 @@ result<vector_reader::block> vector_reader::chunk_block(row_id after) {
   const auto key = encode_row(after + 1);
   HEARTH_TRY(bool found, chunks_.at_or_before(key));
   if (found)
-    HEARTH_CHECK(load_chunk());
+    HEARTH_CHECK(load_whole_chunk());
   if (!found || chunk_->last_row() <= after) {
     HEARTH_TRY(found, chunks_.lower_bound(key));
     if (!found)
       return block{};
-    HEARTH_CHECK(load_chunk());
+    HEARTH_CHECK(load_whole_chunk());
   }
 
   std::size_t begin = 0;

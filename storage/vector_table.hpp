@@ -21,6 +21,9 @@ class vector_reader {
 
   /// Copies the verified vector of `row` to `out`; false if there is no live one.
   [[nodiscard]] result<bool> copy(row_id row, float* out);
+  /// Has the vector of `row` read from the file, if it is there and sealed: copy() of many rows
+  /// waits less after they have all been announced.
+  [[nodiscard]] result<void> announce(row_id row);
 
   /// The next block of live rows after `after`: a chunk, or up to 64 rows of the tail. Empty at the
   /// end. Verified; valid until the next call.
@@ -37,6 +40,11 @@ class vector_reader {
         dimension_(dimension) {}
 
   [[nodiscard]] result<void> load_chunk();
+  /// The same, to look at all its vectors.
+  [[nodiscard]] result<void> load_whole_chunk() {
+    lmdb::will_need(chunks_.value());
+    return load_chunk();
+  }
   [[nodiscard]] result<block> chunk_block(row_id after);
   [[nodiscard]] result<block> tail_block(row_id after);
 

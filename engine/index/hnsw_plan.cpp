@@ -19,6 +19,7 @@ constexpr double exact_overhead = 1.5;
 
 search_plan hnsw_index::plan(std::size_t queries, std::size_t k,
                              const search_effort& effort) const {
+  const auto pin = rows_.pin();  // codes are looked at
   const std::size_t live = size();
   const std::size_t ef = std::max(effort.ef, k);
   const auto cost = walk_cost_.load(std::memory_order_relaxed);
