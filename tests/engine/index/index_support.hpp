@@ -1,6 +1,7 @@
 #pragma once
 // Data and oracles for the tests of indexes.
 #include <algorithm>
+#include <catch2/catch.hpp>
 #include <cmath>
 #include <cstdint>
 #include <numeric>
