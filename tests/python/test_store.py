@@ -144,7 +144,7 @@ def test_a_bad_name_is_refused(db: hearth.Store, bad: str) -> None:
         {"dimension": 65_537},
         {"dimension": 2**40},
         {"dimension": -1},
-        {"dimension": 4, "distance": "manhattan"},
+        {"dimension": 4, "distance": "chebyshev"},
         {"dimension": 4, "index": "tree"},
         {"dimension": 4, "m": 1},
         {"dimension": 4, "ef_construction": 0},
