@@ -107,7 +107,7 @@ const exact_cost& exact_cost::here() {
 }
 
 double exact_cost::alone(std::size_t rows, std::uint32_t dimension) const noexcept {
-  const std::size_t bytes = (scalar_codes::first_byte() + dimension + 63) / 64 * 64;
+  const std::size_t bytes = whole_lines(scalar_codes::first_byte() + dimension);
   return static_cast<double>(rows) *
          (alone_.per_row + alone_.per_byte * static_cast<double>(bytes));
 }

@@ -80,12 +80,7 @@ flat_index::search_batch(matrix_view queries, std::size_t k,
                          const search_effort& /*all of it*/) const {
   assert(queries.empty() || queries.dimension() == dimension());
   thread_local std::vector<float> normalized;
-  if (vectors_.distance() == distance_kind::cosine) {
-    normalized.resize(queries.values().size());
-    for (std::size_t query = 0; query < queries.rows(); ++query)
-      normalize(queries.row(query), normalized.data() + query * dimension());
-    queries = {normalized.data(), queries.rows(), dimension()};
-  }
+  queries = compared(queries, vectors_.distance(), normalized);
   const auto pin = rows_.pin();
   if (const auto view = codes_ ? codes_->view() : std::nullopt)
     return search_exact(*view, queries, k);

@@ -17,7 +17,7 @@ constexpr std::size_t looked_at = 16;  // of a batch
 }  // namespace
 
 bool hnsw_index::fits_codes(std::span<const newcomer> batch) const {
-  if (generations_.empty())
+  if (generations_.empty() || codes_are_exact())
     return true;
   const auto& codes = generations_.back()->walk.codes();
   const auto& model = codes.trained();

@@ -12,12 +12,8 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
                                          const search_effort& effort) const {
   assert(query.size() == dimension());
   auto& scratch = search_scratch::of_this_thread();
-  const float* values = query.data();
-  if (vectors_.distance() == distance_kind::cosine) {
-    scratch.query.resize(query.size());
-    normalize(query, scratch.query.data());
-    values = scratch.query.data();
-  }
+  const float* const values =
+      compared({query.data(), 1, dimension()}, vectors_.distance(), scratch.query).data();
   const query_distance distance(vectors_, values);
 
   const auto pin = rows_.pin();
@@ -43,13 +39,7 @@ std::vector<std::vector<neighbor>> hnsw_index::search_batch(matrix_view queries,
     return vector_index::search_batch(queries, k, effort);
   scans_.fetch_add(queries.rows(), std::memory_order_relaxed);
   thread_local std::vector<float> normalized;
-  if (vectors_.distance() == distance_kind::cosine) {
-    normalized.resize(queries.values().size());
-    for (std::size_t query = 0; query < queries.rows(); ++query)
-      normalize(queries.row(query), normalized.data() + query * dimension());
-    queries = {normalized.data(), queries.rows(), dimension()};
-  }
-  return search_exact(*view, queries, k);
+  return search_exact(*view, compared(queries, vectors_.distance(), normalized), k);
 }
 
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.

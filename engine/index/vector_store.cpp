@@ -49,6 +49,15 @@ void normalize(std::span<const float> values, float* out) noexcept {
     out[i] = static_cast<float>(static_cast<double>(values[i]) * scale);
 }
 
+matrix_view compared(matrix_view queries, distance_kind distance, std::vector<float>& room) {
+  if (distance != distance_kind::cosine)
+    return queries;
+  room.resize(queries.values().size());
+  for (std::size_t query = 0; query < queries.rows(); ++query)
+    normalize(queries.row(query), room.data() + query * queries.dimension());
+  return {room.data(), queries.rows(), queries.dimension()};
+}
+
 vector_store::vector_store(std::uint32_t dimension, distance_kind distance) noexcept
     : dimension_(dimension), distance_(distance), kernel_(kernels()),
       segments_(stride_for(dimension)),

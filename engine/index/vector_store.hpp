@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
+#include <vector>
 
+#include "core/matrix_view.hpp"
 #include "core/namespace_config.hpp"
 #include "engine/index/kernels/kernels.hpp"
 #include "engine/index/slot_segments.hpp"
@@ -14,6 +16,11 @@ namespace hearth::engine::index {
 /// Writes `values` scaled to length 1 to `out`; a zero vector stays zero. Right for every finite
 /// input: lengths that float32 cannot square are computed in float64.
 void normalize(std::span<const float> values, float* out) noexcept;
+
+/// Queries as they are compared: in `room` with length 1 where the distance is cosine, or as and
+/// where they are.
+[[nodiscard]] matrix_view compared(matrix_view queries, distance_kind distance,
+                                   std::vector<float>& room);
 
 /// The distance that is computed for one of this kind. Between vectors of zeros and ones, the
 /// squared l2 distance counts the positions that differ.

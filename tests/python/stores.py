@@ -24,6 +24,14 @@ ROOT = Path(__file__).resolve().parents[2]
 BUILD = ROOT / os.environ.get("HEARTH_BUILD_DIR", "build")
 
 
+def clustered(rows: int, dimension: int, seed: int) -> Rows:
+    """Around 60 centres, which are the same for every seed."""
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(1).standard_normal((60, dimension))
+    noise = 0.5 * random.standard_normal((rows, dimension))
+    return (centres[random.integers(0, len(centres), rows)] + noise).astype(np.float32)
+
+
 def rows_of(count: int, dimension: int, seed: int = 1) -> Rows:
     return np.random.default_rng(seed).standard_normal((count, dimension), dtype=np.float32)
 

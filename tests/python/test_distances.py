@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 import hearth
-from stores import MakeNamespace, Rows, distances, kill_daemon, wait_until
+from stores import MakeNamespace, Rows, clustered, distances, kill_daemon, wait_until
 
 ROWS = 5000
 K = 10
@@ -22,13 +22,6 @@ def settle(ns: hearth.Namespace) -> None:
         return info.index == "ready" and info.fresh == 0 and info.rebuild is None
 
     wait_until(settled, "the index")
-
-
-def clustered(rows: int, dimension: int, seed: int) -> Rows:
-    random = np.random.default_rng(seed)
-    centres = np.random.default_rng(1).standard_normal((60, dimension))
-    noise = 0.5 * random.standard_normal((rows, dimension))
-    return (centres[random.integers(0, len(centres), rows)] + noise).astype(np.float32)
 
 
 def bits(rows: int, dimension: int, seed: int) -> NDArray[np.bool_]:

@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 
 import hearth
-from stores import Rows, kill_daemon, wait_until
+from stores import Rows, clustered, kill_daemon, wait_until
 
 ROWS = 5000
 DIMENSION = 24
 K = 10
-
-
-def clustered(rows: int, seed: int) -> Rows:
-    random = np.random.default_rng(seed)
-    centres = np.random.default_rng(1).standard_normal((60, DIMENSION))
-    noise = 0.5 * random.standard_normal((rows, DIMENSION))
-    return (centres[random.integers(0, len(centres), rows)] + noise).astype(np.float32)
 
 
 def recall(ns: hearth.Namespace, queries: Rows, ef: int) -> float:
@@ -52,13 +45,13 @@ def recall(ns: hearth.Namespace, queries: Rows, ef: int) -> float:
 def test_each_index_finds_and_follows(
     store_path: Path, settings: dict[str, object], least: float
 ) -> None:
-    queries = clustered(20, 3)
+    queries = clustered(20, DIMENSION, 3)
     with hearth.connect(store_path) as db:
         ns = db.namespace("docs", dimension=DIMENSION, distance="l2", **settings)  # type: ignore[arg-type]
-        ns.add(range(ROWS), clustered(ROWS, 2))
+        ns.add(range(ROWS), clustered(ROWS, DIMENSION, 2))
         assert recall(ns, queries, 200) >= least
         ns.delete(range(0, 1000))
-        ns.upsert(range(1000, 1500), clustered(500, 4))
+        ns.upsert(range(1000, 1500), clustered(500, DIMENSION, 4))
         assert recall(ns, queries, 200) >= least
     kill_daemon(store_path)
     with hearth.connect(store_path) as db:

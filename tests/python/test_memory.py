@@ -8,18 +8,11 @@ import numpy as np
 import pytest
 
 import hearth
-from stores import Rows, kill_daemon, wait_until
+from stores import Rows, clustered, kill_daemon, wait_until
 
 ROWS = 6000  # codes are learned from 4,096 rows on
 DIMENSION = 96
 K = 10
-
-
-def clustered(rows: int, seed: int) -> Rows:
-    random = np.random.default_rng(seed)
-    centres = np.random.default_rng(1).standard_normal((60, DIMENSION))
-    noise = 0.5 * random.standard_normal((rows, DIMENSION))
-    return (centres[random.integers(0, len(centres), rows)] + noise).astype(np.float32)
 
 
 def settle(ns: hearth.Namespace) -> None:
@@ -43,15 +36,15 @@ def recall(ns: hearth.Namespace, queries: Rows) -> float:
 @pytest.mark.parametrize("memory", ["balanced", "lean"])
 @pytest.mark.parametrize("distance", ["l2", "cosine"])
 def test_vectors_on_disk_cost_no_recall(store_path: Path, memory: str, distance: str) -> None:
-    rows = clustered(ROWS, 2)
-    queries = clustered(20, 3)
+    rows = clustered(ROWS, DIMENSION, 2)
+    queries = clustered(20, DIMENSION, 3)
     with hearth.connect(store_path) as db:
         ns = db.namespace("docs", dimension=DIMENSION, distance=distance, memory=memory)
         ns.add(range(ROWS), rows)
         settle(ns)
         assert recall(ns, queries) >= 0.98
         ns.delete(range(0, 1500))
-        ns.upsert(range(1500, 2000), clustered(500, 4))
+        ns.upsert(range(1500, 2000), clustered(500, DIMENSION, 4))
         settle(ns)
         assert recall(ns, queries) >= 0.98
     kill_daemon(store_path)
@@ -63,8 +56,8 @@ def test_vectors_on_disk_cost_no_recall(store_path: Path, memory: str, distance:
 
 
 def test_memory_is_changed_on_a_live_namespace(store_path: Path) -> None:
-    rows = clustered(ROWS, 2)
-    queries = clustered(20, 3)
+    rows = clustered(ROWS, DIMENSION, 2)
+    queries = clustered(20, DIMENSION, 3)
     with hearth.connect(store_path) as db:
         ns = db.namespace("docs", dimension=DIMENSION, distance="l2")
         ns.add(range(ROWS), rows)

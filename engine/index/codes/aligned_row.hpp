@@ -5,6 +5,11 @@
 
 namespace hearth::engine::index {
 
+/// `bytes` in whole cache lines.
+[[nodiscard]] constexpr std::size_t whole_lines(std::size_t bytes) noexcept {
+  return (bytes + 63) / 64 * 64;
+}
+
 /// Grows, never shrinks; what of() gave before a larger call is gone.
 class aligned_row {
  public:

@@ -7,7 +7,6 @@
 namespace hearth::engine::index {
 namespace {
 
-constexpr std::size_t row_unit = 64;
 constexpr float largest = 127;
 constexpr std::int32_t zero = 128;  // bytes of rows are unsigned: what stands for 0
 // Vectors with a value that is so many times as large as the root mean square are left to floats.
@@ -23,8 +22,8 @@ float peak_of(const float* values, std::size_t count) noexcept {
 }  // namespace
 
 byte_projection::byte_projection(std::span<const float> rows, std::size_t dimension)
-    : dimension_(dimension), row_bytes_((dimension + row_unit - 1) / row_unit * row_unit),
-      scales_(rows.size() / dimension), kernel_(kernels()) {
+    : dimension_(dimension), row_bytes_(whole_lines(dimension)), scales_(rows.size() / dimension),
+      kernel_(kernels()) {
   std::byte* const bytes = bytes_.of(scales_.size() * row_bytes_);
   std::memset(bytes, 0, scales_.size() * row_bytes_);
   for (std::size_t row = 0; row < scales_.size(); ++row) {

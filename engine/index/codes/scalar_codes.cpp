@@ -11,7 +11,6 @@ namespace hearth::engine::index {
 namespace {
 
 constexpr std::size_t header_bytes = sizeof(scalar_codes::header);
-constexpr std::size_t row_unit = 64;
 constexpr double largest_code = 255;
 // The sample does not hold the extremes of what is to come.
 constexpr double margin = 1.05;
@@ -154,8 +153,8 @@ scalar_codes::scalar_codes(model trained, distance_kind distance)
 
 scalar_codes::scalar_codes(model trained, distance_kind distance, double float_error)
     : model_(std::move(trained)), distance_(distance), dimension_(model_.step.size()),
-      row_bytes_((header_bytes + dimension_ + row_unit - 1) / row_unit * row_unit),
-      float_error_(float_error), kernel_(kernels()) {
+      row_bytes_(whole_lines(header_bytes + dimension_)), float_error_(float_error),
+      kernel_(kernels()) {
   origin_.reserve(dimension_);
   per_step_.reserve(dimension_);
   for (std::size_t d = 0; d < dimension_; ++d)

@@ -11,14 +11,9 @@ namespace hearth::engine::index {
 namespace {
 
 constexpr std::size_t header_bytes = sizeof(float);
-constexpr std::size_t row_unit = 64;
 constexpr double wanted_energy = 0.92;
 // The sample does not hold the extremes of what is to come.
 constexpr float margin = 1.05F;
-
-std::size_t padded(std::size_t bytes) noexcept {
-  return (bytes + row_unit - 1) / row_unit * row_unit;
-}
 
 std::size_t code_bytes(std::size_t components, unsigned bits) noexcept {
   const std::size_t per_byte = bits == 7 ? 1 : 8 / bits;
@@ -32,7 +27,7 @@ std::size_t component_count(std::span<const double> energies, std::size_t most_b
   std::size_t needed = 0;
   while (needed < energies.size() && (needed == 0 || reached < wanted_energy * total))
     reached += energies[needed++];
-  std::size_t bytes = padded(needed + header_bytes);
+  std::size_t bytes = whole_lines(needed + header_bytes);
   if (most_bytes != 0)
     bytes = std::min(bytes, most_bytes);
   return std::min(energies.size(), bytes - header_bytes);
@@ -104,7 +99,7 @@ short_codes short_codes::of_bits(std::uint32_t dimension) {
 short_codes::short_codes(model trained, distance_kind distance)
     : model_(std::move(trained)), distance_(distance), dimension_(model_.mean.size()),
       components_(model_.components.empty() ? dimension_ : model_.components.size() / dimension_),
-      row_bytes_(padded(header_bytes + code_bytes(components_, model_.bits))),
+      row_bytes_(whole_lines(header_bytes + code_bytes(components_, model_.bits))),
       squared_step_(model_.step * model_.step), per_step_(1 / model_.step),
       largest_code_(static_cast<float>((1U << model_.bits) - 1)), kernel_(kernels()),
       code_kernels_(kernels_for(kernel_, model_.bits)) {

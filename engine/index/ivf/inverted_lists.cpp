@@ -1,5 +1,6 @@
 #include "engine/index/ivf/inverted_lists.hpp"
 
+#include "engine/index/codes/aligned_row.hpp"
 #include <algorithm>
 #include <cassert>
 #include <cstring>
@@ -13,10 +14,6 @@ std::size_t row_bytes_of(const list_layout& layout) noexcept {
   for (const auto& part : layout.row)
     bytes += part.bytes * part.count;
   return bytes;
-}
-
-std::size_t whole_lines(std::size_t bytes) noexcept {
-  return (bytes + 63) / 64 * 64;
 }
 
 // Enough to hide the way to the next block; what follows streams by itself.

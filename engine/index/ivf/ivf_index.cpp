@@ -253,12 +253,7 @@ std::vector<neighbor> ivf_index::search(std::span<const float> query, std::size_
                                         const search_effort& effort) const {
   assert(query.size() == dimension_);
   thread_local std::vector<float> normalized;
-  const float* values = query.data();
-  if (distance_ == distance_kind::cosine) {
-    normalized.resize(query.size());
-    normalize(query, normalized.data());
-    values = normalized.data();
-  }
+  const float* const values = compared({query.data(), 1, dimension_}, distance_, normalized).data();
   const auto pin = rows_.pin();
   if (k == 0 || size() == 0)
     return {};

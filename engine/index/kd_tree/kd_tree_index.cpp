@@ -165,12 +165,8 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
                                             const search_effort& /*all of it*/) const {
   assert(query.size() == dimension());
   thread_local std::vector<float> normalized;
-  const float* values = query.data();
-  if (vectors_.distance() == distance_kind::cosine) {
-    normalized.resize(query.size());
-    normalize(query, normalized.data());
-    values = normalized.data();
-  }
+  const float* const values =
+      compared({query.data(), 1, dimension()}, vectors_.distance(), normalized).data();
   const query_distance distance(vectors_, values);
   box_walk walk(values, dimension(), vectors_.distance());
   const auto pin = rows_.pin();
