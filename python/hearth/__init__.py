@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearth import _native, aio
+from hearth._values import GeoPoint
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async
 from hearth.client import Store, connect
@@ -72,6 +73,7 @@ __all__ = [
     "Corruption",
     "DaemonUnavailable",
     "DimensionMismatch",
+    "GeoPoint",
     "HearthError",
     "Hit",
     "Hits",

@@ -9,6 +9,7 @@
 #include "core/limits.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/errors.hpp"
+#include "python/native/typed_values.hpp"
 
 namespace hearth::python {
 
@@ -153,13 +154,18 @@ value value_from(py::handle object, const key_path& path) {
     return list_value_from(object, path);
   if (PyDict_Check(raw) != 0)
     return map_from(object, path);
-  if (is_numpy_scalar(object)) {
+  if (is_datetime(object))
+    return timestamp_from(object, path.spelled());
+  if (is_geo_point(object))
+    return geo_point_from(object);
+  if (is_numpy_scalar(object) && !is_numpy_time(object)) {
     const auto plain = object.attr("item")();
     if (!is_numpy_scalar(plain))  // a longdouble stays one
       return value_from(plain, path);
   }
-  throw py::type_error(path.spelled() + " is " + type_name(object) +
-                       "; metadata holds None, bool, int, float, str, list and dict");
+  throw py::type_error(
+      path.spelled() + " is " + type_name(object) +
+      "; metadata holds None, bool, int, float, str, datetime, GeoPoint, list and dict");
 }
 
 py::object object_from(const value& item);
@@ -180,6 +186,8 @@ py::object object_from(const value& item) {
     py::object operator()(const std::string& text) const { return text_of(text); }
     py::object operator()(const value_list& items) const { return list_object_from(items); }
     py::object operator()(const value_map& items) const { return dict_from(items); }
+    py::object operator()(timestamp moment) const { return datetime_from(moment); }
+    py::object operator()(geo_point point) const { return python::object_from(point); }
   };
   return std::visit(converter{}, item.data());
 }
