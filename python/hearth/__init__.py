@@ -45,6 +45,7 @@ from hearth.errors import (
     Timeout,
     Unsupported,
 )
+from hearth.filters import Filter, K
 from hearth.namespace import Namespace
 from hearth.results import (
     BatchHits,
@@ -73,6 +74,7 @@ __all__ = [
     "Corruption",
     "DaemonUnavailable",
     "DimensionMismatch",
+    "Filter",
     "GeoPoint",
     "HearthError",
     "Hit",
@@ -80,6 +82,7 @@ __all__ = [
     "InternalError",
     "InvalidArgument",
     "IoError",
+    "K",
     "LimitExceeded",
     "Namespace",
     "NamespaceConfig",

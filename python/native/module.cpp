@@ -10,6 +10,7 @@
 #include "python/native/buffers.hpp"
 #include "python/native/completion_queue.hpp"
 #include "python/native/errors.hpp"
+#include "python/native/filters.hpp"
 #include "python/native/handles.hpp"
 #include "python/native/typed_values.hpp"
 #include "python/native/values.hpp"
@@ -49,6 +50,7 @@ PYBIND11_MODULE(_native, module) {
   bind_completion_queue(module);
   bind_write_job(module);
   bind_handles(module);
+  bind_filters(module);
   module.def("embed_lexical", &embed_lexical, py::arg("texts"), py::arg("dimension"));
 }
 
