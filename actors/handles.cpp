@@ -131,6 +131,18 @@ void embedded_namespace::alter(namespace_request request, completion<namespace_c
             });
 }
 
+void embedded_namespace::tune(tune_request request, completion<tune_result> done) {
+  if (auto valid = validate(request); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<tune_result>(store_->runtime().calls(), std::move(done)),
+            [request](const namespace_port& port, namespace_lease lease, call<tune_result> answer) {
+              const auto owner = caf::actor_cast<namespace_actor>(port.owner.lock());
+              if (owner)
+                caf::anon_send(owner, namespace_tune{std::make_shared<const tune_job>(
+                                          std::move(lease), request, std::move(answer))});
+            });
+}
+
 void embedded_namespace::search(search_query query, completion<search_result> done) {
   if (auto valid = validate(query, config_); !valid)
     return refuse(std::move(done), std::move(valid).error());

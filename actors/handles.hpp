@@ -29,6 +29,7 @@ class embedded_namespace final : public namespace_handle,
   void info(completion<namespace_info> done) override;
   void flush(lsn_t lsn, completion<lsn_t> done) override;
   void alter(namespace_request request, completion<namespace_config> done) override;
+  void tune(tune_request request, completion<tune_result> done) override;
 
  private:
   using port_ptr = std::shared_ptr<namespace_port>;

@@ -7,6 +7,7 @@
 
 #include "actors/events.hpp"
 #include "actors/shard_group.hpp"
+#include "actors/tuner_actor.hpp"
 #include "core/format.hpp"
 
 namespace hearth::actors {
@@ -37,6 +38,8 @@ class namespace_state {
 
   caf::result<namespace_opened> open(const namespace_request& request);
   void alter(const std::shared_ptr<const alter_job>& job);
+  void tune(const std::shared_ptr<const tune_job>& job);
+  void tuned(const namespace_tuned& message);
   namespace_closing close(const namespace_close& message);
   void check_idle();
   void restart(const restart_shard& message);
@@ -83,6 +86,7 @@ class namespace_state {
   std::shared_ptr<namespace_port> port_;
   std::deque<wish> waiting_;
   bool configuring_ = false;
+  bool tuning_ = false;
   std::uint64_t last_group_ = 0;
   group_ptr serving_;               // what searches read
   group_ptr coming_;                // what is built to replace it; null if nothing is
@@ -111,6 +115,39 @@ void namespace_state::alter(const std::shared_ptr<const alter_job>& job) {
                           job->answer.settle(std::unexpected(*std::move(failure)));
                         else
                           job->answer.settle(*space().config());
+                      }});
+  serve_waiting();
+}
+
+void namespace_state::tune(const std::shared_ptr<const tune_job>& job) {
+  if (closing_)
+    return;  // the dropped job says so
+  if (std::exchange(tuning_, true))
+    return job->answer.settle(std::unexpected(
+        error{errc::busy, core::format("\"{}\" is being tuned already", options_.name),
+              "wait until that is done", 1'000}));
+  // Its answer has to come before the call times out.
+  spawn_tuner(self_->system(), {job, self(), timeout() * 3 / 4, options_.detached});
+}
+
+void namespace_state::tuned(const namespace_tuned& message) {
+  tuning_ = false;
+  const auto& [job, found] = message;
+  if (!found || found->effort == 0)
+    return job->answer.settle(found);
+  const auto remember = [kind = found->kind, effort = found->effort](
+                            const namespace_config& existing) -> result<namespace_config> {
+    if (existing.index.kind != kind)
+      return fail(errc::conflict, "the index was replaced while it was tuned", "tune it again");
+    namespace_request request;
+    (searches_lists(kind) ? request.nprobe : request.ef_search) = effort;
+    return core::alter(existing, request);
+  };
+  waiting_.push_back({remember, [job = job, found = found](std::optional<error> failure) {
+                        if (failure)
+                          job->answer.settle(std::unexpected(*std::move(failure)));
+                        else
+                          job->answer.settle(found);
                       }});
   serve_waiting();
 }
@@ -382,6 +419,8 @@ namespace_behavior(namespace_actor::stateful_pointer<namespace_state> self,
   return {
       [self](const namespace_open& message) { return self->state.open(message.request); },
       [self](const namespace_alter& message) { self->state.alter(message.job); },
+      [self](const namespace_tune& message) { self->state.tune(message.job); },
+      [self](const namespace_tuned& message) { self->state.tuned(message); },
       [self](const namespace_close& message) { return self->state.close(message); },
       [self](const idle_check&) { self->state.check_idle(); },
       [self](const restart_shard& message) { self->state.restart(message); },

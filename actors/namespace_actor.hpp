@@ -32,6 +32,21 @@ struct namespace_alter {
   std::shared_ptr<const alter_job> job;
 };
 
+/// A tuning on its way.
+struct tune_job {
+  namespace_lease space;
+  tune_request request;  ///< validated
+  call<tune_result> answer;
+};
+struct namespace_tune {
+  std::shared_ptr<const tune_job> job;
+};
+/// From the tuner. What it found is to be remembered, and answered.
+struct namespace_tuned {
+  std::shared_ptr<const tune_job> job;
+  result<tune_result> found;
+};
+
 /// Opens the namespace if it is not, and reconciles its configuration with the request.
 struct namespace_open {
   namespace_request request;
@@ -68,6 +83,8 @@ struct index_unused {
 }  // namespace hearth::actors
 
 HEARTH_MESSAGE(hearth::actors::namespace_alter)
+HEARTH_MESSAGE(hearth::actors::namespace_tune)
+HEARTH_MESSAGE(hearth::actors::namespace_tuned)
 HEARTH_MESSAGE(hearth::actors::namespace_open)
 HEARTH_MESSAGE(hearth::actors::namespace_opened)
 HEARTH_MESSAGE(hearth::actors::namespace_close)
@@ -81,6 +98,7 @@ namespace hearth::actors {
 
 using namespace_actor = caf::typed_actor<
     caf::replies_to<namespace_open>::with<namespace_opened>, caf::reacts_to<namespace_alter>,
+    caf::reacts_to<namespace_tune>, caf::reacts_to<namespace_tuned>,
     caf::replies_to<namespace_close>::with<namespace_closing>, caf::reacts_to<idle_check>,
     caf::reacts_to<restart_shard>, caf::reacts_to<index_ready>, caf::reacts_to<index_unused>>;
 

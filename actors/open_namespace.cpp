@@ -102,6 +102,10 @@ result<namespace_info> open_namespace::info() const {
     answer.rebuild = index_rebuild{serving->distance(), serving->params(), done, answer.vectors,
                                    coming->failure()};
   }
+  {
+    const std::lock_guard lock(tuning_guard_);
+    answer.tuning = tuning_;
+  }
   answer.file_bytes = store_->usage().used_bytes;
   if (const auto reason = store_->read_only_reason()) {
     answer.read_only = true;

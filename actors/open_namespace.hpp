@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -91,6 +93,12 @@ class open_namespace {
   [[nodiscard]] result<void> reserve(std::size_t bytes);
   void release(std::size_t bytes) noexcept { queued_bytes_.fetch_sub(bytes); }
 
+  /// How far a tuning is; nothing when none is under way.
+  void note_tuning(std::optional<tune_progress> progress) {
+    const std::lock_guard lock(tuning_guard_);
+    tuning_ = progress;
+  }
+
   [[nodiscard]] result<namespace_info> info() const;
 
  private:
@@ -106,6 +114,8 @@ class open_namespace {
   const std::size_t write_queue_bytes_;
   std::atomic<std::size_t> queued_bytes_ = 0;
   std::atomic<errc> abandoned_{};
+  mutable std::mutex tuning_guard_;
+  std::optional<tune_progress> tuning_;
 };
 
 /// A call's hold on an open namespace: it cannot close as idle while this lives. Move-only; empty

@@ -33,8 +33,9 @@ std::vector<std::size_t> numbers(std::size_t first, std::size_t last) {
 
 search_run::search_run(const open_namespace& space, const search_query& query)
     : space_(space), query_(query), config_(space.config()), index_(space.index()),
-      ef_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k)),
-      found_(query.vectors.rows()), extra_(query.vectors.rows()) {
+      effort_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k),
+              query.nprobe != 0 ? query.nprobe : config_->index.nprobe, query.exact),
+      found_(query.vectors.rows()), extra_(query.vectors.rows()), tally_(query.explain) {
   // Rows that are gone but still in a graph take places among the nearest.
   std::size_t stale = 0;
   for (std::size_t shard = 0; shard < index_->shards(); ++shard)
@@ -57,12 +58,10 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
   for (const auto query : queries)
     found_[query].clear();
   scan_plan plan(index_->shards(), row_id{0});
-  if (!query_.exact) {
-    const auto vectors = vectors_of(queries);
-    const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
-    for (std::size_t shard = 0; shard < index_->shards(); ++shard)
-      search_shard(shard, queries, asked, plan);
-  }
+  const auto vectors = vectors_of(queries);
+  const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
+  for (std::size_t shard = 0; shard < index_->shards(); ++shard)
+    search_shard(shard, queries, asked, plan);
   if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
     return view_ptr{};
   HEARTH_TRY(auto view, space_.store().read());
@@ -84,20 +83,29 @@ std::vector<float> search_run::vectors_of(const query_numbers& queries) const {
 void search_run::search_shard(std::size_t shard, const query_numbers& queries, matrix_view vectors,
                               scan_plan& plan) {
   const auto view = index_->shard(shard).view();
+  // An index that would read all vectors from storage does it for each query; scan() does it once.
+  if (query_.exact && view->main && !view->main->vectors_in_memory())
+    return;
   plan[shard] = view->exact_after;
   std::size_t bound = 0;
   for (const auto query : queries)
     bound = std::max(bound, wanted(query));
-  const auto search = [&](const engine::index::vector_index* index) {
+  const auto search = [&](const engine::index::vector_index* index, search_step which) {
     if (index == nullptr || index->size() == 0)
       return;
-    const auto found = index->search_batch(vectors, bound, std::max(ef_, bound));
-    for (std::size_t i = 0; i < queries.size(); ++i)
+    search_tally::step step(tally_, which);
+    step.rows = index->size() * queries.size();
+    if (which == search_step::index && tally_.wanted())
+      tally_.note(index->plan(queries.size(), bound, effort_));
+    const auto found = index->search_batch(vectors, bound, effort_);
+    for (std::size_t i = 0; i < queries.size(); ++i) {
+      step.candidates += found[i].size();
       merge_nearest(found_[queries[i]], found[i], wanted(queries[i]));
+    }
   };
   try {
-    search(view->tail.get());
-    search(view->main.get());
+    search(view->tail.get(), search_step::tail);
+    search(view->main.get(), search_step::index);
   } catch (const std::exception& reason) {
     // What was found so far stays: the scan offers the same rows again, and each is taken once.
     plan[shard] = 0;
@@ -110,6 +118,7 @@ void search_run::search_shard(std::size_t shard, const query_numbers& queries, m
 // on after the last row, and rows only ever rise, so the new row of a record is not missed.
 result<search_run::view_ptr> search_run::scan(const query_numbers& queries, const scan_plan& plan,
                                               view_ptr view) {
+  search_tally::step step(tally_, search_step::storage);
   const auto vectors = vectors_of(queries);
   std::vector<std::size_t> bounds;
   for (const auto query : queries)
@@ -135,12 +144,30 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
       HEARTH_TRY(view, space_.store().read());
     }
   }
-  for (std::size_t index = 0; index < queries.size(); ++index)
-    merge_nearest(found_[queries[index]], nearest.take(index), bounds[index]);
+  step.rows = nearest.compared() * queries.size();
+  for (std::size_t index = 0; index < queries.size(); ++index) {
+    const auto more = nearest.take(index);
+    step.candidates += more.size();
+    merge_nearest(found_[queries[index]], more, bounds[index]);
+  }
   return view;
 }
 
 result<search_result> search_run::finish() {
+  auto answer = settle();
+  if (answer && tally_.wanted()) {
+    auto& said = answer->explanation.emplace();
+    said.distance = index_->distance();
+    said.kind = index_->params().kind;
+    said.ef = static_cast<std::uint32_t>(std::min<std::size_t>(effort_.ef, UINT32_MAX));
+    said.nprobe = static_cast<std::uint32_t>(effort_.nprobe);
+    said.rounds = rounds_;
+    tally_.explain(said);
+  }
+  return answer;
+}
+
+result<search_result> search_run::settle() {
   auto view = std::move(view_);
   for (int round = 1;; ++round) {
     if (!view) {
@@ -168,6 +195,7 @@ result<search_result> search_run::finish() {
     for (const auto query : missing)
       extra_[query] = std::max<std::size_t>(16, 4 * (extra_[query] + query_.k));
     view.reset();
+    ++rounds_;
     if (round < index_rounds) {
       HEARTH_TRY(view, find(missing));
     } else {
@@ -193,7 +221,7 @@ std::vector<std::size_t> search_run::falling_short(const storage::read_view& vie
 
 // True, with the answer, if every candidate is live and nothing has to be cut off or asked for.
 result<bool> search_run::resolve(storage::read_view& view, std::size_t need,
-                                 search_result& answer) const {
+                                 search_result& answer) {
   answer.offsets.reserve(found_.size() + 1);
   answer.offsets.push_back(0);
   std::vector<row_id> rows;
@@ -206,8 +234,11 @@ result<bool> search_run::resolve(storage::read_view& view, std::size_t need,
     }
     answer.offsets.push_back(rows.size());
   }
+  search_tally::step step(tally_, search_step::records);
+  step.rows = rows.size();
   HEARTH_TRY(const auto there,
              view.resolve(rows, query_.fields, limits::message_bytes, answer.hits));
+  step.candidates = answer.hits.size();
   return std::ranges::find(there, false) == there.end();
 }
 
@@ -218,8 +249,11 @@ result<void> search_run::keep_live(storage::read_view& view) {
     for (const auto& candidate : candidates)
       rows.push_back(candidate.row);
   }
+  search_tally::step step(tally_, search_step::records);
+  step.rows = rows.size();
   record_columns only_ids;
   HEARTH_TRY(const auto there, view.resolve(rows, field_set{}, candidate_bytes, only_ids));
+  step.candidates = only_ids.size();
   std::size_t next = 0;
   for (auto& candidates : found_)
     std::erase_if(candidates, [&](const neighbor&) { return !there[next++]; });
@@ -243,6 +277,8 @@ result<void> search_run::add_late_rows(storage::read_view& view) {
   }
   if (late.empty())
     return {};
+  search_tally::step step(tally_, search_step::late);
+  step.rows = late.size() * found_.size();
   std::vector<std::size_t> bounds(found_.size());
   for (std::size_t query = 0; query < found_.size(); ++query)
     bounds[query] = wanted(query);
@@ -256,8 +292,11 @@ result<void> search_run::add_late_rows(storage::read_view& view) {
     nearest.offer(rows, matrix_view(vectors.data(), rows.size(), config_->dimension),
                   [&, index = std::size_t{0}](row_id) mutable { return there[index++]; });
   }
-  for (std::size_t query = 0; query < found_.size(); ++query)
-    merge_nearest(found_[query], nearest.take(query), bounds[query]);
+  for (std::size_t query = 0; query < found_.size(); ++query) {
+    const auto more = nearest.take(query);
+    step.candidates += more.size();
+    merge_nearest(found_[query], more, bounds[query]);
+  }
   return {};
 }
 

@@ -9,6 +9,7 @@
 
 #include "actors/nearest_rows.hpp"
 #include "actors/open_namespace.hpp"
+#include "actors/search_tally.hpp"
 #include "core/query.hpp"
 
 namespace hearth::actors {
@@ -32,6 +33,7 @@ class search_run {
   [[nodiscard]] result<search_result> finish();
 
  private:
+  [[nodiscard]] result<search_result> settle();
   using view_ptr = std::unique_ptr<storage::read_view>;
   using query_numbers = std::vector<std::size_t>;
 
@@ -48,7 +50,7 @@ class search_run {
   [[nodiscard]] result<void> keep_live(storage::read_view& view);
   [[nodiscard]] result<void> add_late_rows(storage::read_view& view);
   [[nodiscard]] result<bool> resolve(storage::read_view& view, std::size_t need,
-                                     search_result& answer) const;
+                                     search_result& answer);
   [[nodiscard]] std::size_t needed(const storage::read_view& view) const;
   [[nodiscard]] query_numbers falling_short(const storage::read_view& view) const;
   [[nodiscard]] std::size_t wanted(std::size_t query) const noexcept {
@@ -59,12 +61,14 @@ class search_run {
   const search_query& query_;
   const std::shared_ptr<const namespace_config> config_;
   const std::shared_ptr<const index_set> index_;  // the one index, and distance, of this search
-  const std::size_t ef_;
+  const engine::index::search_effort effort_;
   std::vector<std::vector<neighbor>> found_;  // per query, nearest first
   std::vector<std::size_t> extra_;            // per query: candidates asked for beyond k
   std::atomic<lsn_t> as_of_ =
       std::numeric_limits<lsn_t>::max();  // every candidate list is at least this new
   view_ptr view_;                         // of a scan that collected for all queries
+  search_tally tally_;
+  std::uint32_t rounds_ = 1;
 };
 
 }  // namespace hearth::actors

@@ -32,6 +32,7 @@ void storage_scan::offer(std::span<const row_id> rows, matrix_view vectors,
 }
 
 void storage_scan::offer_row(row_id row, std::span<const float> vector) {
+  ++compared_;
   const float norm = distance_ == distance_kind::cosine
                          ? std::sqrt(kernels_.squared_norm(vector.data(), vector.size()))
                          : 0.0F;

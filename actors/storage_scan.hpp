@@ -26,6 +26,8 @@ class storage_scan {
   void offer(std::span<const row_id> rows, matrix_view vectors,
              const std::function<bool(row_id)>& wanted);
 
+  /// Rows that were offered and wanted.
+  [[nodiscard]] std::uint64_t compared() const noexcept { return compared_; }
   [[nodiscard]] std::vector<neighbor> take(std::size_t query) { return nearest_[query].take(); }
 
  private:
@@ -39,6 +41,7 @@ class storage_scan {
   const engine::index::kernel_table& kernels_;
   std::vector<float> norms_;  // of the queries; cosine only
   std::vector<nearest_rows> nearest_;
+  std::uint64_t compared_ = 0;
 };
 
 }  // namespace hearth::actors

@@ -54,6 +54,10 @@ class namespace_handle {
   /// until it is ready the index before answers, in its distance, and takes part in every write.
   /// info().rebuild tells how far that is. A change while another is being built replaces it.
   virtual void alter(namespace_request request, completion<namespace_config> done) = 0;
+  /// Finds the least ef_search (nprobe of an ivf) that reaches a recall on a sample of the vectors,
+  /// and makes it the namespace's. Nothing is rebuilt. Takes up to request.time_limit_ms;
+  /// info().tuning tells how far it is. errc::busy while an index is built or another tuning runs.
+  virtual void tune(tune_request request, completion<tune_result> done) = 0;
 
   // The same calls, blocking.
   [[nodiscard]] result<write_result> write(write_batch batch) {
@@ -77,6 +81,9 @@ class namespace_handle {
   [[nodiscard]] result<namespace_config> alter(namespace_request request) {
     return wait_for<namespace_config>(
         [&](auto done) { alter(std::move(request), std::move(done)); });
+  }
+  [[nodiscard]] result<tune_result> tune(tune_request request = {}) {
+    return wait_for<tune_result>([&](auto done) { tune(request, std::move(done)); });
   }
 };
 

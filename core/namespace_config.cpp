@@ -157,7 +157,7 @@ result<memory_kind> memory_from_string(std::string_view name) {
 
 index_params structure_of(const index_params& params) noexcept {
   const auto kind = params.kind;
-  const bool lists = kind == index_kind::ivf_flat || kind == index_kind::ivf_pq;
+  const bool lists = searches_lists(kind);
   index_params shape;
   shape.kind = kind;
   if (kind == index_kind::hnsw || kind == index_kind::ivf_pq)

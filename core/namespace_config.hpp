@@ -20,12 +20,18 @@ enum class distance_kind : std::uint8_t {
 [[nodiscard]] std::string_view to_string(distance_kind kind) noexcept;
 [[nodiscard]] result<distance_kind> distance_from_string(std::string_view name);
 
-/// Which structure answers searches. `flat` and `kd_tree` are exact; the others find what they find
-/// with an effort that the caller sets (ef, nprobe).
+/// Which structure answers searches. `flat` and `kd_tree` are exact, the latter fast up to some
+/// twenty dimensions; the others find what they find with an effort that the caller sets (ef,
+/// nprobe).
 enum class index_kind : std::uint8_t { flat = 1, hnsw = 2, ivf_flat = 3, ivf_pq = 4, kd_tree = 5 };
 
 [[nodiscard]] std::string_view to_string(index_kind kind) noexcept;
 [[nodiscard]] result<index_kind> index_kind_from_string(std::string_view name);
+
+/// Is the effort of a search the lists that it visits (nprobe), not the candidates it keeps (ef)?
+[[nodiscard]] constexpr bool searches_lists(index_kind kind) noexcept {
+  return kind == index_kind::ivf_flat || kind == index_kind::ivf_pq;
+}
 
 /// The codes on which an hnsw graph is walked and built. Answers are ranked by true distances in
 /// any case. `automatic` chooses by dimension and by what a sample shows.
@@ -64,7 +70,7 @@ struct index_params {
   quantization_kind quantization = quantization_kind::automatic;  ///< hnsw
   memory_kind memory = memory_kind::fast;                         ///< hnsw
   std::uint32_t nlist = 0;   ///< ivf: lists, at most 65536; 0 chooses by the number of rows
-  std::uint32_t nprobe = 0;  ///< ivf: default lists to search, at most 65536; 0 chooses by nlist
+  std::uint32_t nprobe = 0;  ///< ivf: lists to search, at most 65536; 0 chooses by nlist and ef
   std::uint32_t nbits = 4;   ///< ivf_pq: bits of a part's code, 4 or 8
 
   friend bool operator==(const index_params&, const index_params&) = default;

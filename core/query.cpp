@@ -11,6 +11,22 @@ constexpr std::size_t cursor_bytes = 2 * limits::id_bytes;
 
 }  // namespace
 
+std::string_view to_string(search_step step) noexcept {
+  switch (step) {
+  case search_step::tail:
+    return "tail";
+  case search_step::index:
+    return "index";
+  case search_step::storage:
+    return "storage";
+  case search_step::late:
+    return "late";
+  case search_step::records:
+    return "records";
+  }
+  return "unknown";
+}
+
 result<void> validate(const search_query& query, const namespace_config& config) {
   const auto rows = query.vectors.rows();
   if (rows == 0)

@@ -3,20 +3,65 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "limits.hpp"
 #include "namespace_config.hpp"
 #include "record.hpp"
+#include "tuning.hpp"
 
 namespace hearth::inline core {
 
 struct search_query {
-  matrix vectors;        ///< one row per query
-  std::uint32_t k = 10;  ///< hits per query, at least 1; no cap but limits::search_results
-  std::uint32_t ef = 0;  ///< 0: the namespace's ef_search; never below k
-  bool exact = false;    ///< scan everything instead of the approximate index
+  matrix vectors;            ///< one row per query
+  std::uint32_t k = 10;      ///< hits per query, at least 1; no cap but limits::search_results
+  std::uint32_t ef = 0;      ///< 0: the namespace's ef_search; never below k
+  std::uint32_t nprobe = 0;  ///< of an ivf; 0: the namespace's nprobe
+  bool exact = false;        ///< miss nothing, whatever the kind of index
+  bool explain = false;      ///< say how it was answered: search_result::explanation
   field_set fields;
+};
+
+/// What a search does, in the order of a round.
+enum class search_step : std::uint8_t {
+  tail = 1,     ///< compares with the fresh vectors that are not in the index yet
+  index = 2,    ///< asks the index
+  storage = 3,  ///< compares with vectors as they are stored: all, or those that no index has
+  late = 4,     ///< compares with vectors that were written while indexes were asked
+  records = 5,  ///< looks the candidates up
+};
+
+[[nodiscard]] std::string_view to_string(search_step step) noexcept;
+
+/// One step of a search: sums over its queries, shards and rounds.
+struct search_stage {
+  search_step step = search_step::index;
+  /// Vectors compared with, or candidates looked up; of an index, the vectors that it holds.
+  std::uint64_t rows = 0;
+  std::uint64_t candidates = 0;  ///< found, or live
+  std::uint64_t time_us = 0;     ///< of all threads together
+
+  friend bool operator==(const search_stage&, const search_stage&) = default;
+};
+
+/// How a search was answered.
+struct search_explanation {
+  distance_kind distance = distance_kind::cosine;  ///< of the index that was asked
+  index_kind kind = index_kind::hnsw;              ///< likewise
+  std::uint32_t ef = 0;
+  std::uint32_t nprobe = 0;
+  std::uint32_t rounds = 1;  ///< more if candidates were gone and others had to be found
+  /// Every vector was compared, or proven to be farther. `walk_us` and `exact_us` are what one
+  /// query was expected to take in the index by the one way and by the other; 0: there was no
+  /// choice.
+  bool exact = false;
+  double walk_us = 0;
+  double exact_us = 0;
+  std::uint64_t time_us = 0;         ///< from the first step to the last
+  std::vector<search_stage> stages;  ///< only those that happened
+
+  friend bool operator==(const search_explanation&, const search_explanation&) = default;
 };
 
 /// Hits of all queries, nearest first, flat: query q owns [offsets[q], offsets[q + 1]).
@@ -25,6 +70,7 @@ struct search_result {
   std::vector<std::uint64_t> offsets;  ///< queries + 1 entries
   std::vector<float> distances;
   record_columns hits;  ///< ids and versions always, the other columns as asked
+  std::optional<search_explanation> explanation;  ///< if it was asked for
 };
 
 struct get_query {
@@ -82,6 +128,7 @@ struct namespace_info {
   /// If there is one: `config` says what comes, `index`, `indexed` and `fresh` how the index is
   /// that still answers, `index_bytes` counts both.
   std::optional<index_rebuild> rebuild;
+  std::optional<tune_progress> tuning;  ///< if one is under way
 };
 
 /// Checks k, dimension, finiteness and result bounds.

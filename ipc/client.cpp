@@ -101,6 +101,16 @@ class client_namespace final : public namespace_handle {
         },
         read_value);
   }
+  void tune(tune_request wish, completion<tune_result> done) override {
+    connection_->call<tune_result>(
+        link_, std::move(done),
+        [link = link_, wish](live_session&) {
+          auto message = link->capability.tuneRequest();
+          wire::write(message, wish);
+          return sent(message.send());
+        },
+        read_value);
+  }
 
  private:
   template <class Answer, class Request, class Make>

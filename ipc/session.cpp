@@ -196,6 +196,14 @@ class namespace_server final : public schema::Namespace::Server {
         write_value);
   }
 
+  kj::Promise<void> tune(TuneContext context) override {
+    const auto request = wire::read(context.getParams());
+    return run<tune_result>(
+        session_, context, small_reply_bytes,
+        [handle = handle_, request](auto done) { handle->tune(request, std::move(done)); },
+        write_value);
+  }
+
  private:
   [[nodiscard]] std::uint32_t dimension() const { return handle_->config().dimension; }
 

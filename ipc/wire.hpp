@@ -42,6 +42,9 @@ template <class Read>
 [[nodiscard]] result<namespace_request> read(schema::NamespaceRequest::Reader from);
 [[nodiscard]] result<index_rebuild> read(schema::IndexRebuild::Reader from);
 [[nodiscard]] result<namespace_info> read(schema::NamespaceInfo::Reader from);
+[[nodiscard]] tune_request read(schema::Namespace::TuneParams::Reader from);
+[[nodiscard]] result<tune_result> read(schema::Tuning::Reader from);
+[[nodiscard]] result<search_explanation> read(schema::Explanation::Reader from);
 [[nodiscard]] store_info read(schema::StoreInfo::Reader from);
 [[nodiscard]] result<open_mode> read(schema::OpenMode from);
 
@@ -58,6 +61,9 @@ void write(schema::NamespaceConfig::Builder to, const namespace_config& from);
 void write(schema::NamespaceRequest::Builder to, const namespace_request& from);
 void write(schema::IndexRebuild::Builder to, const index_rebuild& from);
 void write(schema::NamespaceInfo::Builder to, const namespace_info& from);
+void write(schema::Namespace::TuneParams::Builder to, const tune_request& from);
+void write(schema::Tuning::Builder to, const tune_result& from);
+void write(schema::Explanation::Builder to, const search_explanation& from);
 void write(schema::StoreInfo::Builder to, const store_info& from);
 [[nodiscard]] schema::OpenMode to_wire(open_mode mode);
 
@@ -73,6 +79,7 @@ void write(schema::StoreInfo::Builder to, const store_info& from);
 [[nodiscard]] std::size_t words(const scan_query& value);
 [[nodiscard]] std::size_t words(const scan_page& value);
 [[nodiscard]] std::size_t words(const namespace_config& value);
+[[nodiscard]] std::size_t words(const tune_result& value);
 [[nodiscard]] std::size_t words(const namespace_info& value);
 [[nodiscard]] std::size_t words(const store_info& value);
 [[nodiscard]] std::size_t words(const namespace_request& value);

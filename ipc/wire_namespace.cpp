@@ -119,6 +119,8 @@ result<namespace_info> read(schema::NamespaceInfo::Reader from) {
   if (from.hasRebuild()) {
     HEARTH_TRY(to.rebuild, read(from.getRebuild()));
   }
+  if (from.getTuneMost() > 0)
+    to.tuning = tune_progress{from.getTuneDone(), from.getTuneMost()};
   return to;
 }
 
@@ -181,6 +183,10 @@ void write(schema::NamespaceInfo::Builder to, const namespace_info& from) {
   to.setReadOnlyReason(to_text(from.read_only_reason));
   if (from.rebuild)
     write(to.initRebuild(), *from.rebuild);
+  if (from.tuning) {
+    to.setTuneDone(from.tuning->done);
+    to.setTuneMost(from.tuning->most);
+  }
 }
 
 std::size_t words(const namespace_info& value) {

@@ -316,7 +316,9 @@ result<search_query> read(schema::SearchQuery::Reader from) {
     return over_limit("the answer", rows * to.k, limits::search_results, "hits (rows times k)");
   HEARTH_TRY(to.vectors, read_matrix(vectors, "vectors"));
   to.ef = from.getEf();
+  to.nprobe = from.getNprobe();
   to.exact = from.getExact();
+  to.explain = from.getExplain();
   to.fields = read_fields(from.getFields());
   return to;
 }
@@ -335,6 +337,9 @@ result<search_result> read(schema::SearchResult::Reader from) {
   }
   if (to.offsets.empty() || to.offsets.front() != 0 || last != to.hits.size())
     return fail(errc::invalid_argument, "offsets do not cover the hits");
+  if (from.hasExplanation()) {
+    HEARTH_TRY(to.explanation, read(from.getExplanation()));
+  }
   return to;
 }
 

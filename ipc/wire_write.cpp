@@ -235,7 +235,9 @@ void write(schema::SearchQuery::Builder to, const search_query& from) {
   write_matrix(to.initVectors(), from.vectors);
   to.setK(from.k);
   to.setEf(from.ef);
+  to.setNprobe(from.nprobe);
   to.setExact(from.exact);
+  to.setExplain(from.explain);
   write_fields(to.initFields(), from.fields);
 }
 
@@ -243,6 +245,8 @@ void write(schema::SearchResult::Builder to, const search_result& from) {
   to.setOffsets(to_data(from.offsets.data(), from.offsets.size()));
   to.setDistances(to_data(from.distances.data(), from.distances.size()));
   write_records(to.initHits(), from.hits);
+  if (from.explanation)
+    write(to.initExplanation(), *from.explanation);
 }
 
 void write(schema::GetQuery::Builder to, const get_query& from) {
@@ -298,8 +302,9 @@ std::size_t words(const search_query& value) {
 }
 
 std::size_t words(const search_result& value) {
-  return fixed_words + value.offsets.size() + data_words(value.distances.size() * sizeof(float)) +
-         words_of_records(value.hits);
+  const std::size_t stages = value.explanation ? value.explanation->stages.size() : 0;
+  return fixed_words + 4 * stages + value.offsets.size() +
+         data_words(value.distances.size() * sizeof(float)) + words_of_records(value.hits);
 }
 
 std::size_t words(const get_query& value) {

@@ -202,6 +202,24 @@ interface Namespace {
   # searches are exact meanwhile, in the new distance.
   #
   # Errors: invalidArgument, dimensionMismatch, configMismatch (shards, embedder), noSpace, readOnly.
+
+  tune @7 (recall :Float64, k :UInt32, sample :UInt32, seed :UInt64, timeLimitMs :UInt32)
+      -> TuneReply;
+  # Finds the least efSearch (nprobe of an ivf) with which searches for k hits reach the recall, on a
+  # sample of the vectors, and makes it the namespace's. Nothing is rebuilt. NamespaceInfo.tuneDone
+  # tells how far it is; after timeLimitMs, the reply says what was found until then.
+  #
+  # recall: above 0 to 1. k: 1 to 1000. sample: 10 to 10000. timeLimitMs: 100 to 50000.
+  #
+  # Errors: invalidArgument (also: fewer than 100 vectors), unsupported (the index is exact), busy (it
+  # is being built, or tuned already), conflict (it was replaced meanwhile), noSpace, readOnly.
+}
+
+struct TuneReply {
+  union {
+    ok @0 :N.Tuning;
+    error @1 :R.Error;
+  }
 }
 
 struct AlterReply {
@@ -285,6 +303,10 @@ struct SearchQuery {
   exact @3 :Bool;
   # Compare with every vector instead of using the approximate index.
   fields @4 :R.Fields;
+  explain @5 :Bool;
+  # Say how it was answered: SearchResult.explanation.
+  nprobe @6 :UInt32;
+  # Lists of an ivf index to search; 0: the namespace's nprobe.
 }
 
 struct SearchReply {
@@ -303,6 +325,8 @@ struct SearchResult {
   distances @1 :Data;
   # float32 each, one per hit.
   hits @2 :R.Records;
+  explanation @3 :N.Explanation;
+  # Null unless it was asked for.
 }
 
 struct GetQuery {

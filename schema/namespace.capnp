@@ -180,6 +180,9 @@ struct NamespaceInfo {
   rebuild @13 :IndexRebuild;
   # Null unless an index is being built to replace the one that answers. `config` says what comes;
   # `index`, `indexed` and `fresh` how the one is that answers, `indexBytes` counts both.
+  tuneDone @14 :UInt64;
+  tuneMost @15 :UInt64;
+  # Queries that a tuning has run, of at most so many; 0 and 0: none is under way.
 }
 
 struct IndexRebuild {
@@ -189,4 +192,70 @@ struct IndexRebuild {
   rowsTotal @2 :UInt64;
   failure @3 :Text;
   # Why building had to start over, last; empty if it had not.
+}
+
+struct Tuning {
+  kind @0 :IndexKind;
+  # Says what the effort is: nprobe for ivfFlat and ivfPq, ef for the others.
+  effort @1 :UInt32;
+  # The namespace's from now on; 0: none reached the recall, and nothing has changed.
+  finished @2 :Bool;
+  # False: the time limit came before it was narrowed down.
+  queries @3 :UInt32;
+  # Measured with; fewer than asked for if time was short.
+  tried @4 :List(Point);
+  # In the order of trying.
+
+  struct Point {
+    effort @0 :UInt32;
+    recall @1 :Float64;
+    # Mean share of the true k nearest.
+    meanMs @2 :Float64;
+    p95Ms @3 :Float64;
+    # Of one search, inside the daemon.
+  }
+}
+
+struct Explanation {
+  # How a search was answered. Numbers are sums over its queries, shards and rounds.
+
+  distance @0 :Distance;
+  kind @1 :IndexKind;
+  # Of the index that was asked.
+  ef @2 :UInt32;
+  nprobe @3 :UInt32;
+  rounds @4 :UInt32;
+  # More than 1 if candidates were gone and others had to be found.
+  timeUs @5 :UInt64;
+  stages @6 :List(Stage);
+  # Only those that happened.
+  exact @7 :Bool;
+  # Every vector was compared, or proven to be farther.
+  walkUs @8 :Float64;
+  exactUs @9 :Float64;
+  # What one query was expected to take in the index, by a walk through the graph and by comparing
+  # all; the less was chosen. 0: there was no choice.
+
+  struct Stage {
+    step @0 :Step;
+    rows @1 :UInt64;
+    # Vectors compared with, or candidates looked up; of the index, the vectors that it holds.
+    candidates @2 :UInt64;
+    # Found, or live.
+    timeUs @3 :UInt64;
+    # Of all threads together.
+  }
+
+  enum Step {
+    unspecified @0;
+    tail @1;
+    # Fresh vectors that are not in the index yet, compared one by one.
+    index @2;
+    storage @3;
+    # Vectors as they are stored: all, or those that no index has.
+    late @4;
+    # Vectors that were written while indexes were asked.
+    records @5;
+    # Candidates looked up.
+  }
 }

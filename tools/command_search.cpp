@@ -21,7 +21,9 @@ struct search_options {
   bool by_text = false;
   std::uint32_t k = 10;
   std::uint32_t ef = 0;
+  std::uint32_t nprobe = 0;
   bool exact = false;
+  bool explain = false;
   std::string fields = "metadata,text";
 };
 
@@ -95,6 +97,41 @@ void print_hits(invocation& call, const search_result& found, std::chrono::nanos
   call.note(core::format("{} records in {}", ids.size(), format_duration(took)));
 }
 
+json to_json(const search_explanation& said) {
+  json stages = json::array();
+  for (const auto& stage : said.stages)
+    stages.push_back({{"step", core::to_string(stage.step)},
+                      {"rows", stage.rows},
+                      {"candidates", stage.candidates},
+                      {"time_us", stage.time_us}});
+  return {{"distance", core::to_string(said.distance)},
+          {"index", core::to_string(said.kind)},
+          {"ef", said.ef},
+          {"nprobe", said.nprobe},
+          {"rounds", said.rounds},
+          {"exact", said.exact},
+          {"walk_us", said.walk_us},
+          {"exact_us", said.exact_us},
+          {"time_us", said.time_us},
+          {"stages", std::move(stages)}};
+}
+
+void print_explanation(invocation& call, const search_explanation& said) {
+  using side = table::align;
+  call.out() << core::format("\n{}, {}, {}, {} {}, {} us in the daemon\n",
+                             core::to_string(said.kind), core::to_string(said.distance),
+                             said.exact ? "every vector compared" : core::format("ef {}", said.ef),
+                             said.rounds, said.rounds == 1 ? "round" : "rounds", said.time_us);
+  if (said.walk_us > 0)
+    call.out() << core::format("a walk was expected to take {:.0f} us, comparing all {:.0f} us\n",
+                               said.walk_us, said.exact_us);
+  table steps({{"step"}, {"rows", side::right}, {"candidates", side::right}, {"us", side::right}});
+  for (const auto& stage : said.stages)
+    steps.add({std::string(core::to_string(stage.step)), group_digits(stage.rows),
+               group_digits(stage.candidates), std::to_string(stage.time_us)});
+  steps.print(call.out());
+}
+
 result<int> search(invocation& call, const search_options& options) {
   HEARTH_TRY(const auto fields, parse_fields(options.fields));
   HEARTH_TRY(const auto target, call.open(options.name));
@@ -102,13 +139,17 @@ result<int> search(invocation& call, const search_options& options) {
   HEARTH_TRY(query.vectors, query_vector(call, options, target->config()));
   query.k = options.k;
   query.ef = options.ef;
+  query.nprobe = options.nprobe;
   query.exact = options.exact;
+  query.explain = options.explain;
   query.fields = fields;
   const auto start = std::chrono::steady_clock::now();
   HEARTH_TRY(const auto found, target->search(std::move(query)));
   const auto took = std::chrono::steady_clock::now() - start;
   if (!call.as_json()) {
     print_hits(call, found, took);
+    if (found.explanation)
+      print_explanation(call, *found.explanation);
     return exit_ok;
   }
   json hits = json::array();
@@ -122,6 +163,8 @@ result<int> search(invocation& call, const search_options& options) {
               {"exact", options.exact},
               {"took_ms", std::chrono::duration<double, std::milli>(took).count()},
               {"hits", std::move(hits)}};
+  if (found.explanation)
+    answer["explanation"] = to_json(*found.explanation);
   call.take_warnings(answer);
   call.print(answer);
   return exit_ok;
@@ -154,6 +197,9 @@ void add_search_command(CLI::App& app, action& chosen) {
   command->add_option("--ef", options->ef,
                       "Candidates the index looks at: higher finds more and takes longer "
                       "(0: as the namespace says)");
+  command->add_option("--nprobe", options->nprobe,
+                      "Lists that an ivf index searches (0: as the namespace says)");
+  command->add_flag("--explain", options->explain, "Say how the search was answered");
   command->add_flag("--exact", options->exact, "Compare with every vector instead of the index");
   add_fields_option(*command, options->fields);
   command->footer("Examples:\n"

@@ -46,8 +46,6 @@ std::string describe_index(const index_params& index) {
   return std::string(kind);
 }
 
-namespace {
-
 json to_json(const index_params& index) {
   return {{"kind", core::to_string(index.kind)},
           {"m", index.m},
@@ -60,6 +58,8 @@ json to_json(const index_params& index) {
           {"nprobe", index.nprobe},
           {"nbits", index.nbits}};
 }
+
+namespace {
 
 std::string share_of(const index_rebuild& rebuild) {
   if (rebuild.rows_total == 0)

@@ -13,6 +13,7 @@ namespace hearth::tools {
 /// The kind of index and those of its parameters that mean something to it.
 [[nodiscard]] std::string describe_index(const index_params& index);
 
+[[nodiscard]] json to_json(const index_params& index);
 [[nodiscard]] json to_json(const namespace_config& config);
 [[nodiscard]] json to_json(const namespace_info& info);
 [[nodiscard]] json to_json(const store_info& info);

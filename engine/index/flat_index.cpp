@@ -69,13 +69,14 @@ std::size_t flat_index::erase(std::span<const row_id> rows) {
 }
 
 std::vector<neighbor> flat_index::search(std::span<const float> query, std::size_t k,
-                                         std::size_t ef) const {
+                                         const search_effort& effort) const {
   assert(query.size() == dimension());
-  return std::move(search_batch({query.data(), 1, dimension()}, k, ef).front());
+  return std::move(search_batch({query.data(), 1, dimension()}, k, effort).front());
 }
 
-std::vector<std::vector<neighbor>> flat_index::search_batch(matrix_view queries, std::size_t k,
-                                                            std::size_t /*ef*/) const {
+std::vector<std::vector<neighbor>>
+flat_index::search_batch(matrix_view queries, std::size_t k,
+                         const search_effort& /*all of it*/) const {
   assert(queries.empty() || queries.dimension() == dimension());
   thread_local std::vector<float> normalized;
   if (vectors_.distance() == distance_kind::cosine) {

@@ -39,6 +39,7 @@ result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vector
   HEARTH_CHECK(check_insert(rows_, dimension(), rows, vectors));
   rows_.reclaim([this](slot_id slot) { graph_.release(slot); });
   release_vectors();
+  release_old_codes();
   HEARTH_TRY(const slot_id bound, rows_.bound_after(rows.size()));
   try {
     rows_.reserve(rows.size());
@@ -57,10 +58,14 @@ result<void> hnsw_index::insert(std::span<const row_id> rows, matrix_view vector
     const std::size_t count = std::min({most, untrained, rows.size() - first});
     link_batch(rows.subspan(first, count), vectors, first, team);
     first += count;
-    if (size() >= next_training_)
+    if (size() >= next_training_) {
+      next_training_ *= training_growth;
       train_codes(bound, team);
+    }
+    follow_drift(bound, team);
   }
   sweep_on(rows.size());
+  measure_walks();
   return {};
 }
 
@@ -115,6 +120,9 @@ void hnsw_index::link_batch(std::span<const row_id> rows, matrix_view vectors, s
   for (const newcomer& each : batch)
     if (each.level > graph_.entry().level)
       graph_.set_entry({each.slot, each.level});
+  if (!fits_codes(batch))
+    for (const newcomer& each : batch)
+      misfits_.push_back(each.slot);
 }
 
 // The candidates for links on each layer that the node shares with the graph, nearest first.
@@ -166,7 +174,11 @@ void hnsw_index::add_batch_neighbors(std::span<newcomer> batch, std::size_t numb
 std::vector<hnsw_index::new_link> hnsw_index::links_back(std::span<const newcomer> batch) {
   std::vector<new_link> back;
   for (const newcomer& node : batch) {
-    const slot_id parent = parent_for(node.neighbors[0]);
+    // Nothing leads on from the rows of this batch yet, which are hidden.
+    const auto linked = std::ranges::find_if(
+        node.neighbors[0], [&](const candidate& each) { return rows_.visible(each.slot); });
+    const slot_id parent = parent_for(
+        node.neighbors[0], linked == node.neighbors[0].end() ? graph_.entry().slot : linked->slot);
     graph_.set_parent(node.slot, parent);
     back.push_back({0, node.slot, parent});
     back.push_back({0, parent, node.slot});

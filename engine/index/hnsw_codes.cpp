@@ -32,32 +32,44 @@ short_codes::plan hnsw_index::code_plan() const noexcept {
           .seed = params_.seed};
 }
 
-std::vector<float> hnsw_index::sample(std::size_t count) const {
-  const std::size_t stride = std::max<std::size_t>(size() / count, 1);
+// The rows that do not fit the codes of the moment are a half of the sample: more like them are to
+// be expected.
+std::vector<float> hnsw_index::sample() const {
+  std::vector<slot_id> chosen;
+  const auto choose = [&](std::size_t from, std::size_t count, auto&& slot_of) {
+    const std::size_t stride = std::max<std::size_t>(from / count, 1);
+    for (std::size_t i = 0; i < from && chosen.size() < sample_rows; i += stride)
+      if (rows_.visible(slot_of(i)))
+        chosen.push_back(slot_of(i));
+  };
+  choose(misfits_.size(), sample_rows / 2, [&](std::size_t i) { return misfits_[i]; });
+  choose(rows_.bound(), sample_rows - chosen.size(),
+         [](std::size_t i) { return static_cast<slot_id>(i); });
+
   std::vector<float> values;
-  values.reserve(count * dimension());
+  values.reserve(chosen.size() * dimension());
+  const auto add = [&](const float* vector) {
+    values.insert(values.end(), vector, vector + dimension());
+  };
   if (resident_.load(std::memory_order_relaxed)) {
-    std::size_t seen = 0;
-    for (slot_id slot = 0; slot < rows_.bound() && values.size() < count * dimension(); ++slot)
-      if (rows_.visible(slot) && seen++ % stride == 0)
-        values.insert(values.end(), vectors_.at(slot), vectors_.at(slot) + dimension());
+    for (const slot_id slot : chosen)
+      add(vectors_.at(slot));
     return values;
   }
-  std::vector<row_id> chosen;
-  const auto rows = rows_.sorted_rows();
-  for (std::size_t i = 0; i < rows.size() && chosen.size() < count; i += stride)
-    chosen.push_back(rows[i]);
-  for_each_stored(chosen, stored_, vectors_.distance(), dimension(),
-                  [&](row_id, const float* vector) {
-                    values.insert(values.end(), vector, vector + dimension());
-                  });
+  std::vector<row_id> rows;
+  for (const slot_id slot : chosen)
+    rows.push_back(*rows_.row_at(slot));
+  std::ranges::sort(rows);
+  rows.erase(std::ranges::unique(rows).begin(), rows.end());
+  for_each_stored(rows, stored_, vectors_.distance(), dimension(),
+                  [&](row_id, const float* vector) { add(vector); });
   return values;
 }
 
-// Codes all vectors before searches see the new codes. Graph links keep: they are near either way.
+// Codes all vectors before searches see the new codes. Links keep: what was near by fitting codes
+// is near by better ones.
 void hnsw_index::train_codes(slot_id room, thread_team& team) {
-  next_training_ *= training_growth;
-  const auto values = sample(sample_rows);
+  const auto values = sample();
   auto trained = short_codes::train(
       matrix_view(values.data(), values.size() / dimension(), dimension()), code_plan());
   if (!trained)
@@ -83,7 +95,7 @@ void hnsw_index::train_codes(slot_id room, thread_team& team) {
 }
 
 void hnsw_index::train_ranking(std::span<const float> sampled, code_generation& next) const {
-  if (!stored_ || params_.memory != memory_kind::balanced)
+  if (params_.memory == memory_kind::lean)
     return;
   const matrix_view rows(sampled.data(), sampled.size() / dimension(), dimension());
   if (auto trained = scalar_codes::train(rows, vectors_.distance()))
@@ -96,6 +108,16 @@ void hnsw_index::publish_codes(std::unique_ptr<code_generation> codes) {
   code_row_bytes_ += newest->row_bytes();
   pairs_.use(&newest->walk);
   codes_.store(newest, std::memory_order_release);
+  if (generations_.size() > 1)
+    replacement_ = rows_.advance();
+}
+
+void hnsw_index::release_old_codes() {
+  if (!replacement_ || rows_.readers_before(*replacement_))
+    return;
+  replacement_.reset();
+  generations_.erase(generations_.begin(), generations_.end() - 1);
+  code_row_bytes_ = generations_.back()->row_bytes();
 }
 
 void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sections) const {
@@ -104,7 +126,7 @@ void hnsw_index::save_codes(std::span<const slot_id> slots, section_writer& sect
   if (!generations_.empty()) {
     const auto& store = generations_.back()->walk;
     const auto& trained = store.codes().trained();
-    model = {trained.lowest, trained.step, static_cast<float>(trained.bits)};
+    model = {trained.lowest, trained.step, static_cast<float>(trained.bits), trained.error};
     model.insert(model.end(), trained.mean.begin(), trained.mean.end());
     model.insert(model.end(), trained.components.begin(), trained.components.end());
     rows.reserve(slots.size() * store.codes().row_bytes());
@@ -123,19 +145,20 @@ result<std::unique_ptr<code_generation>> hnsw_index::read_codes(section_reader& 
     return nullptr;
   const auto wrong = fail(errc::corruption, "snapshot: codes that do not fit the vectors");
   const std::size_t dim = dimension();
-  const std::size_t fixed = 3 + dim;
+  const std::size_t fixed = 4 + dim;
   if (model.size() < fixed || (model.size() - fixed) % dim != 0 ||
       (model.size() - fixed) / dim > dim ||
       !std::ranges::all_of(model, [](float number) { return std::isfinite(number); }) ||
-      !(model[1] > 0) || (model[2] != 7 && model[2] != 4 && model[2] != 1))
+      !(model[1] > 0) || !(model[3] >= 0) || (model[2] != 7 && model[2] != 4 && model[2] != 1))
     return wrong;
-  const auto mean = model.begin() + 3;
+  const auto mean = model.begin() + 4;
   const auto components = mean + static_cast<std::ptrdiff_t>(dim);
   auto codes = std::make_unique<code_generation>(short_codes({{mean, components},
                                                               {components, model.end()},
                                                               model[0],
                                                               model[1],
-                                                              static_cast<unsigned>(model[2])},
+                                                              static_cast<unsigned>(model[2]),
+                                                              model[3]},
                                                              vectors_.distance()));
   code_store& store = codes->walk;
   const std::size_t row_bytes = store.codes().row_bytes();

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/index/codes/code_generation.hpp"
+#include "engine/index/exact_engine.hpp"
 #include "engine/index/graph_search.hpp"
 #include "engine/index/hnsw_graph.hpp"
 #include "engine/index/index_snapshot.hpp"
@@ -40,8 +41,11 @@ class thread_team;
 ///   2021). Their slots are used again once the searches that were running are done.
 /// - Rows enter in batches that all cores work on. The rows of a batch walk the graph as it was
 ///   before, and compare with each other directly.
-/// - Searches that the graph cannot answer well are answered by an exact scan: ef is near the
-///   number of rows, distances leave float32, or fewer than k rows came back.
+/// - Where rows come that the codes do not fit, because they are unlike those before, the codes are
+///   learned again, and those rows are linked anew.
+/// - Searches that the graph cannot answer well are answered exactly: those that would take longer
+///   than comparing all rows, by what both were measured to cost here (see plan()), those whose
+///   distances leave float32, and those that brought fewer than k rows back.
 ///
 /// With `params.memory` other than fast, and once there are codes, the vectors are left to storage.
 /// A search then reads the few from there that codes cannot rank.
@@ -58,7 +62,14 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) override;
   std::size_t erase(std::span<const row_id> rows) override;
   [[nodiscard]] std::vector<neighbor> search(std::span<const float> query, std::size_t k,
-                                             std::size_t ef) const override;
+                                             const search_effort& effort) const override;
+  [[nodiscard]] std::vector<std::vector<neighbor>>
+  search_batch(matrix_view queries, std::size_t k, const search_effort& effort) const override;
+  [[nodiscard]] search_plan plan(std::size_t queries, std::size_t k,
+                                 const search_effort& effort) const override;
+  [[nodiscard]] bool vectors_in_memory() const noexcept override {
+    return resident_.load(std::memory_order_acquire);
+  }
   [[nodiscard]] bool contains(row_id row) const override;
   [[nodiscard]] std::size_t size() const noexcept override { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }
@@ -86,8 +97,20 @@ class hnsw_index final : public vector_index {
   }
 
  private:
+  // Choosing between the graph and all rows (hnsw_plan.cpp).
+  /// Seconds of a walk with some ef: measured on the graph as it was when it had half of its rows
+  /// at least. All 0 before that.
+  struct walk_cost {
+    float fixed = 0;
+    float per_candidate = 0;
+  };
+  void measure_walks();
+  [[nodiscard]] double seconds_exact(std::size_t queries) const;
+
   // Searching (hnsw_search.cpp).
   [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
+  /// Codes by which all rows are compared; nothing where only the vectors can serve. Pinned.
+  [[nodiscard]] std::optional<exact_view> compared_by_codes() const noexcept;
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
                                   std::size_t ef, search_scratch& scratch) const;
   void rank_by_codes(const scalar_store& codes, const float* query,
@@ -137,18 +160,25 @@ class hnsw_index final : public vector_index {
                       float* out) const;
 
   // Short codes (hnsw_codes.cpp).
-  /// Every so-manieth row, `count` in all.
-  [[nodiscard]] std::vector<float> sample(std::size_t count) const;
+  [[nodiscard]] std::vector<float> sample() const;
   [[nodiscard]] short_codes::plan code_plan() const noexcept;
   /// With room for slots [0, room).
   void train_codes(slot_id room, thread_team& team);
   void publish_codes(std::unique_ptr<code_generation> codes);
+  /// Those that nobody reads any more.
+  void release_old_codes();
   /// Codes that rank candidates, where vectors leave memory and `params.memory` wants such codes.
   void train_ranking(std::span<const float> sampled, code_generation& next) const;
   void save_codes(std::span<const slot_id> slots, section_writer& sections) const;
   /// What save_codes() wrote, checked, with row i in slot i. Nothing if there were no codes.
   [[nodiscard]] result<std::unique_ptr<code_generation>> read_codes(section_reader& sections,
                                                                     std::size_t rows) const;
+
+  // Rows that are unlike those that the codes were learned from (hnsw_drift.cpp).
+  [[nodiscard]] bool fits_codes(std::span<const newcomer> batch) const;
+  /// Learns the codes again when many rows do not fit, and links these anew.
+  void follow_drift(slot_id room, thread_team& team);
+  void link_again(std::span<const slot_id> slots, thread_team& team);
 
   // Loading (hnsw_snapshot.cpp).
   [[nodiscard]] result<void> retrain_ranking(std::span<const row_id> rows,
@@ -161,8 +191,9 @@ class hnsw_index final : public vector_index {
   [[nodiscard]] std::size_t tree_limit() const noexcept { return graph_.capacity(0) * 3 / 4; }
   [[nodiscard]] std::vector<slot_id> tree_neighbors_of(slot_id node) const;
   [[nodiscard]] slot_id tree_node_with_room(slot_id start) const;
-  /// The nearest that may take one more child.
-  [[nodiscard]] slot_id parent_for(std::span<const candidate> nearest_first) const;
+  /// The nearest that may take one more child; if none may, one to which tree links lead from
+  /// `linked`.
+  [[nodiscard]] slot_id parent_for(std::span<const candidate> nearest_first, slot_id linked) const;
   void leave_tree(slot_id node);
 
   // Diagnosis (hnsw_check.cpp).
@@ -193,11 +224,12 @@ class hnsw_index final : public vector_index {
   // many times more.
   static constexpr std::size_t training_growth = 16;
   static constexpr std::size_t sample_rows = 4096;
-  std::vector<std::unique_ptr<code_generation>>
-      generations_;  // readers may still be in an older one
+  std::vector<std::unique_ptr<code_generation>> generations_;  // the last one is in use
+  std::optional<std::uint64_t> replacement_;  // readers from before may be in an older generation
   std::atomic<const code_generation*> codes_{nullptr};
   std::size_t next_training_;
   std::atomic<std::size_t> code_row_bytes_{0};  // of all generations
+  std::vector<slot_id> misfits_;                // linked by codes that they do not fit
   // Erased rows whose nodes are still linked: the number, those that a sweep is unlinking, also as
   // bits, and those that the next one will.
   std::atomic<std::size_t> leaving_{0};
@@ -207,6 +239,8 @@ class hnsw_index final : public vector_index {
   slot_id swept_ = 0;  // the sweep has looked at slots [0, swept_) of [0, sweep_end_)
   slot_id sweep_end_ = 0;
   mutable std::atomic<std::uint64_t> scans_{0};
+  std::atomic<walk_cost> walk_cost_{walk_cost{}};
+  std::size_t next_measurement_ = 4096;  // rows
 };
 
 }  // namespace hearth::engine::index

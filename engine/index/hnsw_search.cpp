@@ -1,40 +1,14 @@
 #include <cassert>
 
+#include "engine/index/code_error.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/hnsw_index.hpp"
 #include "engine/index/stored_scan.hpp"
 
 namespace hearth::engine::index {
-namespace {
-
-// A graph search computes several distances, at random places, per candidate kept; a scan reads in
-// order. Below this many rows per candidate the scan is the faster of the two, and exact.
-constexpr std::size_t rows_per_candidate = 4;
-
-// How far distances between codes are from those between vectors, as seen so far in one search.
-class code_error {
- public:
-  void add(double seen) noexcept {
-    const double change = seen - mean_;
-    mean_ += change / ++count_;
-    squares_ += change * (seen - mean_);
-  }
-  /// Errors are hardly ever less than this.
-  [[nodiscard]] double least() const noexcept {
-    constexpr double deviations = 4;
-    return mean_ - deviations * std::sqrt(squares_ / count_);
-  }
-
- private:
-  double count_ = 0;
-  double mean_ = 0;
-  double squares_ = 0;
-};
-
-}  // namespace
 
 std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size_t k,
-                                         std::size_t ef) const {
+                                         const search_effort& effort) const {
   assert(query.size() == dimension());
   auto& scratch = search_scratch::of_this_thread();
   const float* values = query.data();
@@ -46,11 +20,10 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   const query_distance distance(vectors_, values);
 
   const auto pin = rows_.pin();
-  const std::size_t live = size();
-  if (k == 0 || live == 0)
+  if (k == 0 || size() == 0)
     return {};
-  ef = std::max(ef, k);
-  if (ef > live / rows_per_candidate || !search_graph(distance, values, k, ef, scratch))
+  if (plan(1, k, effort).exact ||
+      !search_graph(distance, values, k, std::max(effort.ef, k), scratch))
     return scan(distance, k);
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
@@ -58,6 +31,24 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   if (found.size() < std::min(k, size()))
     return scan(distance, k);
   return found;
+}
+
+std::vector<std::vector<neighbor>> hnsw_index::search_batch(matrix_view queries, std::size_t k,
+                                                            const search_effort& effort) const {
+  assert(queries.empty() || queries.dimension() == dimension());
+  const auto pin = rows_.pin();
+  const auto view = compared_by_codes();
+  if (queries.rows() < 2 || !view || !plan(queries.rows(), k, effort).exact)
+    return vector_index::search_batch(queries, k, effort);
+  scans_.fetch_add(queries.rows(), std::memory_order_relaxed);
+  thread_local std::vector<float> normalized;
+  if (vectors_.distance() == distance_kind::cosine) {
+    normalized.resize(queries.values().size());
+    for (std::size_t query = 0; query < queries.rows(); ++query)
+      normalize(queries.row(query), normalized.data() + query * dimension());
+    queries = {normalized.data(), queries.rows(), dimension()};
+  }
+  return search_exact(*view, queries, k);
 }
 
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.
@@ -82,7 +73,7 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   if (vectors_.distance() != distance_kind::l2)
     for (auto& each : scratch.best)
       each.distance *= 0.5F;
-  if (codes->rank)
+  if (codes->rank && !resident_.load(std::memory_order_acquire))
     rank_by_codes(*codes->rank, query, scratch.best);
   return rank_by_vectors(distance, k, scratch);
 }
@@ -192,9 +183,20 @@ std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std:
 
 std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
   scans_.fetch_add(1, std::memory_order_relaxed);
+  if (const auto view = compared_by_codes())
+    return std::move(search_exact(*view, {distance.query(), 1, dimension()}, k).front());
   if (resident_.load(std::memory_order_acquire))
     return scan_exact(rows_, distance, k);
   return scan_stored(rows_, distance, vectors_.distance(), dimension(), stored_, k);
+}
+
+// In this order: every visible slot below the bound is in codes that are read later.
+std::optional<exact_view> hnsw_index::compared_by_codes() const noexcept {
+  const slot_id bound = rows_.bound();
+  const auto* const codes = codes_.load(std::memory_order_acquire);
+  if (codes == nullptr || !codes->rank || !resident_.load(std::memory_order_acquire))
+    return std::nullopt;
+  return exact_view{rows_, vectors_, *codes->rank, nullptr, bound};
 }
 
 bool hnsw_index::contains(row_id row) const {

@@ -191,7 +191,7 @@ std::vector<std::byte> hnsw_index::serialize() const {
 // Codes that rank candidates are as large as the vectors of a snapshot may be: they are made anew.
 result<void> hnsw_index::retrain_ranking(std::span<const row_id> rows, const fetch_vectors& fetch,
                                          code_generation& codes) const {
-  if (!stored_ || params_.memory != memory_kind::balanced)
+  if (params_.memory == memory_kind::lean)
     return {};
   const std::size_t stride = std::max<std::size_t>(rows.size() / sample_rows, 1);
   std::vector<row_id> chosen;
@@ -219,12 +219,10 @@ result<std::vector<row_id>> hnsw_index::load_vectors(std::span<const row_id> row
   const auto put = [&](std::size_t first, matrix_view vectors) -> result<void> {
     for (std::size_t i = 0; i < vectors.rows(); ++i) {
       const auto slot = static_cast<slot_id>(first + i);
-      if (resident_) {
-        vectors_.put(slot, vectors.row(i));
-      } else {
-        vectors_.write(vectors.row(i), unstored.data());
-        rank->put(slot, unstored.data());
-      }
+      float* const vector = resident_ ? vectors_.at(slot) : unstored.data();
+      vectors_.write(vectors.row(i), vector);
+      if (rank != nullptr)
+        rank->put(slot, vector);
     }
     return {};
   };
@@ -281,6 +279,7 @@ hnsw_index::load(section_reader& sections, std::uint32_t dimension, distance_kin
   for (slot_id slot = 0; slot < count; ++slot)
     loaded->rows_.show(slot, read.rows[slot]);
   loaded->erase(missing);
+  loaded->measure_walks();
   return loaded;
 }
 

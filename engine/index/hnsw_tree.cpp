@@ -15,7 +15,8 @@ std::vector<slot_id> hnsw_index::tree_neighbors_of(slot_id node) const {
 }
 
 // The nearest node by tree links, `start` included, that may take one more. There always is one:
-// a leaf has degree 1, and the limit is at least 3.
+// a leaf has degree 1, the limit is at least 3, and the rows of a batch, which count as children
+// before they are linked, are few.
 slot_id hnsw_index::tree_node_with_room(slot_id start) const {
   struct step {
     slot_id node;
@@ -34,12 +35,11 @@ slot_id hnsw_index::tree_node_with_room(slot_id start) const {
   return start;
 }
 
-slot_id hnsw_index::parent_for(std::span<const candidate> nearest_first) const {
+slot_id hnsw_index::parent_for(std::span<const candidate> nearest_first, slot_id linked) const {
   for (const candidate& each : nearest_first)
     if (graph_.tree_degree(each.slot) < tree_limit())
       return each.slot;
-  return tree_node_with_room(nearest_first.empty() ? graph_.entry().slot
-                                                   : nearest_first.front().slot);
+  return tree_node_with_room(linked);
 }
 
 // Takes `node` out and joins what falls apart: its tree neighbors are linked to each other, each to
@@ -63,7 +63,7 @@ void hnsw_index::leave_tree(slot_id node) {
     for (const slot_id other : joined)
       nearest.push_back({pairs_(slot, other), other});
     std::sort(nearest.begin(), nearest.end());
-    const slot_id target = parent_for(nearest);
+    const slot_id target = parent_for(nearest, nearest.front().slot);
     graph_.set_parent(slot, target);  // first: from now on no choice of links drops these two
     link_to(slot, 0, {&target, 1});
     link_to(target, 0, {&slot, 1});

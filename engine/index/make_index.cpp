@@ -7,11 +7,11 @@
 namespace hearth::engine::index {
 
 std::vector<std::vector<neighbor>> vector_index::search_batch(matrix_view queries, std::size_t k,
-                                                              std::size_t ef) const {
+                                                              const search_effort& effort) const {
   std::vector<std::vector<neighbor>> found;
   found.reserve(queries.rows());
   for (std::size_t query = 0; query < queries.rows(); ++query)
-    found.push_back(search(queries.row(query), k, ef));
+    found.push_back(search(queries.row(query), k, effort));
   return found;
 }
 

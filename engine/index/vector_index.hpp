@@ -28,6 +28,24 @@ struct neighbor {
   }
 };
 
+/// What a search may spend. An index ignores what it has no use for.
+struct search_effort {
+  search_effort(std::size_t candidates = 0, std::size_t lists = 0,  // NOLINT: a number is an ef
+                bool all = false) noexcept
+      : ef(candidates), nprobe(lists), exact(all) {}
+
+  std::size_t ef;      ///< candidates that are kept; raised to k where it is smaller
+  std::size_t nprobe;  ///< lists of an inverted file; 0: as it is configured
+  bool exact;          ///< miss nothing, whatever the kind of index
+};
+
+/// How an index goes about a search, and why.
+struct search_plan {
+  bool exact = true;         ///< every row is compared, or proven to be farther
+  double exact_seconds = 0;  ///< predicted for each query; 0: not known
+  double walk_seconds = 0;   ///< the same, of the other way: of a walk through a graph
+};
+
 /// Thread rule: one thread at a time calls the changing members (insert, erase); any number of
 /// threads call search, contains and the observers at the same time, without waiting for it or for
 /// each other. A search sees each row that was inserted before it began and not erased since.
@@ -43,15 +61,24 @@ class vector_index {
   /// connected, and the memory of erased rows is used again.
   virtual std::size_t erase(std::span<const row_id> rows) = 0;
 
-  /// The k nearest rows, nearest first; min(k, size()) of them, always. `ef` (candidates) is raised
-  /// to k where it is smaller; exact indexes ignore it. Precondition: query has dimension() values.
+  /// The k nearest rows, nearest first; min(k, size()) of them, always. Precondition: query has
+  /// dimension() values.
   [[nodiscard]] virtual std::vector<neighbor> search(std::span<const float> query, std::size_t k,
-                                                     std::size_t ef) const = 0;
+                                                     const search_effort& effort) const = 0;
 
   /// What search() answers for each of `queries`; some indexes are much faster at many queries than
   /// at one, the more so the more there are. Precondition: the dimension is right.
   [[nodiscard]] virtual std::vector<std::vector<neighbor>>
-  search_batch(matrix_view queries, std::size_t k, std::size_t ef) const;
+  search_batch(matrix_view queries, std::size_t k, const search_effort& effort) const;
+
+  /// How search_batch() would answer so many queries at the moment. Exact indexes have one way.
+  [[nodiscard]] virtual search_plan plan(std::size_t /*queries*/, std::size_t /*k*/,
+                                         const search_effort& /*effort*/) const {
+    return {};
+  }
+
+  /// Whether what an exact search compares is in memory, rather than read for every query anew.
+  [[nodiscard]] virtual bool vectors_in_memory() const noexcept { return true; }
 
   [[nodiscard]] virtual bool contains(row_id row) const = 0;
   [[nodiscard]] virtual std::size_t size() const noexcept = 0;

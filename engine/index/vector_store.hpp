@@ -61,6 +61,7 @@ class query_distance {
   /// `query` is normalized already if the distance is cosine, and outlives this.
   query_distance(const vector_store& vectors, const float* query) noexcept;
 
+  [[nodiscard]] const float* query() const noexcept { return query_; }
   [[nodiscard]] float operator()(slot_id slot) const noexcept { return of(vectors_.at(slot)); }
   /// The distance to a vector that is not in the store, of length 1 (or 0) if that is cosine.
   [[nodiscard]] float of(const float* vector) const noexcept {

@@ -46,6 +46,7 @@ from hearth.errors import (
     Unsupported,
 )
 from hearth.filters import Filter, K
+from hearth.measures import Advice, Explanation, Stage, Tried, Tuned
 from hearth.namespace import Namespace
 from hearth.results import (
     BatchHits,
@@ -63,6 +64,7 @@ from hearth.results import (
 __version__ = _native.version
 
 __all__ = [
+    "Advice",
     "AlreadyExists",
     "AsyncNamespace",
     "AsyncStore",
@@ -74,6 +76,7 @@ __all__ = [
     "Corruption",
     "DaemonUnavailable",
     "DimensionMismatch",
+    "Explanation",
     "Filter",
     "GeoPoint",
     "HearthError",
@@ -95,9 +98,12 @@ __all__ = [
     "Rebuild",
     "Record",
     "Records",
+    "Stage",
     "Store",
     "StoreInfo",
     "Timeout",
+    "Tried",
+    "Tuned",
     "Unsupported",
     "WriteResult",
     "__version__",
@@ -107,6 +113,7 @@ __all__ = [
     "embed_lexical",
     "shutdown_daemon",
     "socket_path",
+    "suggest_index",
 ]
 
 
@@ -122,6 +129,23 @@ def embed_lexical(
     if isinstance(texts, str):
         raise TypeError("texts must be a sequence of str, not one str")
     return _native.embed_lexical(list(texts), dimension)
+
+
+def suggest_index(
+    n: int, dimension: int, memory: int | None = None, recall: float = 0.95
+) -> Advice:
+    """Suggests an index for `n` vectors, and says what to expect of it. Needs no daemon.
+
+    Args:
+        n: vectors.
+        dimension: values per vector.
+        memory: bytes that the index may take. None: as much as it likes.
+        recall: share of the ten nearest that searches are to find; above 0 to 1.
+
+    Predictions come from measurements on one machine; `Namespace.tune` measures yours.
+    """
+    plain = _native.suggest_index(n, dimension, memory or 0, recall)
+    return Advice(*plain[:-1], tuple(plain[-1]))
 
 
 def shutdown_daemon(path: str | os.PathLike[str], *, timeout: float = 60.0) -> None:

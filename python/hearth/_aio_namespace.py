@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from hearth import _calls, _native
 from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
 from hearth.errors import make_error
+from hearth.measures import Tuned
 from hearth.results import (
     BatchHits,
     Hits,
@@ -223,6 +224,27 @@ class AsyncNamespace:
         self._config = _calls.config_from(await self._link.call(self._open().alter, settings))
         return self._config
 
+    async def tune(
+        self,
+        recall: float = 0.98,
+        k: int = 10,
+        *,
+        sample: int = 200,
+        seed: int = 1,
+        time_limit: float = 20.0,
+    ) -> Tuned:
+        """See `hearth.Namespace.tune`."""
+        return _calls.tuned_from(
+            await self._link.call(
+                self._open().tune,
+                recall,
+                _calls.count_argument("k", k),
+                _calls.count_argument("sample", sample),
+                _calls.count_argument("seed", seed, 0),
+                time_limit,
+            )
+        )
+
     # ---- reading -------------------------------------------------------------------------------
 
     @overload
@@ -282,21 +304,20 @@ class AsyncNamespace:
         *,
         text: str | None = None,
         ef: int | None = None,
+        nprobe: int | None = None,
         exact: bool = False,
+        explain: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
     ) -> Call[Hits]:
         """See `hearth.Namespace.search`."""
         vector = _calls.query_of(query, text, self._name, self._config)
         count = _calls.count_argument("k", k)
-        candidates = 0 if ef is None else _calls.count_argument("ef", ef)
-        columns = _calls.included(include)
-        return self._search(_calls.query_copy(vector), count, candidates, exact, columns)
+        how = (*_calls.search_effort(ef, nprobe), exact, explain, _calls.included(include))
+        return self._search(_calls.query_copy(vector), count, how)
 
-    async def _search(
-        self, query: ArrayLike, k: int, ef: int, exact: bool, include: Iterable[str]
-    ) -> Hits:
+    async def _search(self, query: ArrayLike, k: int, how: tuple[object, ...]) -> Hits:
         start = self._open().search
-        return _calls.hits_from(await self._link.call(start, query, k, ef, exact, include, False))
+        return _calls.hits_from(await self._link.call(start, query, k, *how, False))
 
     def search_batch(
         self,
@@ -304,22 +325,19 @@ class AsyncNamespace:
         k: int = 10,
         *,
         ef: int | None = None,
+        nprobe: int | None = None,
         exact: bool = False,
+        explain: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
     ) -> Call[BatchHits]:
         """See `hearth.Namespace.search_batch`."""
         count = _calls.count_argument("k", k)
-        candidates = 0 if ef is None else _calls.count_argument("ef", ef)
-        columns = _calls.included(include)
-        return self._search_batch(_calls.query_copy(queries), count, candidates, exact, columns)
+        how = (*_calls.search_effort(ef, nprobe), exact, explain, _calls.included(include))
+        return self._search_batch(_calls.query_copy(queries), count, how)
 
-    async def _search_batch(
-        self, queries: ArrayLike, k: int, ef: int, exact: bool, include: Iterable[str]
-    ) -> BatchHits:
+    async def _search_batch(self, queries: ArrayLike, k: int, how: tuple[object, ...]) -> BatchHits:
         start = self._open().search
-        return _calls.batch_hits_from(
-            await self._link.call(start, queries, k, ef, exact, include, True)
-        )
+        return _calls.batch_hits_from(await self._link.call(start, queries, k, *how, True))
 
     def __repr__(self) -> str:
         state = "" if self._native is not None else " closed"

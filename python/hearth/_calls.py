@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from hearth import _native
 from hearth._daemon import find_daemon
 from hearth.errors import HearthError, make_error
+from hearth.measures import Explanation, Stage, Tried, Tuned
 from hearth.results import (
     BatchHits,
     Hits,
@@ -231,12 +232,30 @@ def query_of(
     return embedded
 
 
+def explanation_from(plain: _native.ExplanationTuple | None) -> Explanation | None:
+    if plain is None:
+        return None
+    return Explanation(*plain[:-1], tuple(Stage(*stage) for stage in plain[-1]))
+
+
 def hits_from(columns: _native.HitColumns) -> Hits:
-    return Hits(*columns[1:])
+    return Hits(*columns[1:-1], explanation_from(columns[-1]))
 
 
 def batch_hits_from(columns: _native.HitColumns) -> BatchHits:
-    return BatchHits(*columns)
+    return BatchHits(*columns[:-1], explanation_from(columns[-1]))
+
+
+def tuned_from(plain: _native.TunedTuple) -> Tuned:
+    return Tuned(*plain[:-1], tuple(Tried(*point) for point in plain[-1]))
+
+
+def search_effort(ef: int | None, nprobe: int | None) -> tuple[int, int]:
+    """Efforts as the native module takes them: 0 is the namespace's own."""
+    return (
+        0 if ef is None else count_argument("ef", ef),
+        0 if nprobe is None else count_argument("nprobe", nprobe),
+    )
 
 
 def records_from(columns: _native.Columns, missing: Any = ()) -> Records:

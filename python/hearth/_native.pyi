@@ -24,8 +24,20 @@ Vectors: TypeAlias = NDArray[np.float32] | None
 Columns: TypeAlias = tuple[
     IdColumn, NDArray[np.uint64], Metadata, Texts, Vectors, NDArray[np.bool_] | None
 ]
-# (offsets, ids, distances, metadata, texts, vectors); a single query has no offsets
-HitColumns: TypeAlias = tuple[Any, IdColumn, NDArray[np.float32], Metadata, Texts, Vectors]
+# (step, rows, candidates, seconds)
+StageTuple: TypeAlias = tuple[str, int, int, float]
+# (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds, stages)
+ExplanationTuple: TypeAlias = tuple[
+    str, str, int, int, int, bool, float, float, float, list[StageTuple]
+]
+# (offsets, ids, distances, metadata, texts, vectors, explanation); a single query has no offsets
+HitColumns: TypeAlias = tuple[
+    Any, IdColumn, NDArray[np.float32], Metadata, Texts, Vectors, ExplanationTuple | None
+]
+# (parameter, value, finished, queries, [(value, recall, mean seconds, p95 seconds)])
+TunedTuple: TypeAlias = tuple[str, int | None, bool, int, list[tuple[int, float, float, float]]]
+# (settings, memory_bytes, recall, searches_per_second, build_seconds, fits, reasons)
+AdviceTuple: TypeAlias = tuple[dict[str, int | str], int, float, float, float, bool, list[str]]
 # (lsn, durable_lsn, affected, assigned ids)
 Written: TypeAlias = tuple[int, int, int, IdColumn | None]
 
@@ -66,6 +78,7 @@ class NamespaceInfoDict(TypedDict):
     read_only: bool
     read_only_reason: str
     rebuild: RebuildDict | None
+    tuning: tuple[int, int] | None
 
 class StoreInfoDict(TypedDict):
     path: str
@@ -119,7 +132,9 @@ class Namespace:
         vectors: object,
         k: int,
         ef: int,
+        nprobe: int,
         exact: bool,
+        explain: bool,
         include: object,
         many: bool,
     ) -> HitColumns: ...
@@ -129,7 +144,9 @@ class Namespace:
         vectors: object,
         k: int,
         ef: int,
+        nprobe: int,
         exact: bool,
+        explain: bool,
         include: object,
         many: bool,
         queue: CompletionQueue,
@@ -175,6 +192,21 @@ class Namespace:
         queue: CompletionQueue,
         future: asyncio.Future[ConfigDict],
     ) -> None: ...
+    @overload
+    def tune(
+        self, recall: float, k: int, sample: int, seed: int, time_limit: float
+    ) -> TunedTuple: ...
+    @overload
+    def tune(
+        self,
+        recall: float,
+        k: int,
+        sample: int,
+        seed: int,
+        time_limit: float,
+        queue: CompletionQueue,
+        future: asyncio.Future[TunedTuple],
+    ) -> None: ...
 
 class Store:
     @overload
@@ -217,6 +249,7 @@ def connect(
 ) -> Store: ...
 def shutdown_daemon(path: bytes, timeout: float) -> None: ...
 def socket_path(path: bytes) -> bytes: ...
+def suggest_index(n: int, dimension: int, memory: int, recall: float) -> AdviceTuple: ...
 def embed_lexical(texts: list[str], dimension: int) -> NDArray[np.float32]: ...
 def filter_text(filter: object) -> str: ...
 def filter_matches(filter: object, metadata: dict[str, Any]) -> bool: ...

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from hearth import _calls, _native
 from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
+from hearth.measures import Tuned
 from hearth.results import (
     BatchHits,
     Hits,
@@ -214,6 +215,39 @@ class Namespace:
         self._config = _calls.config_from(self._open().alter(settings))
         return self._config
 
+    def tune(
+        self,
+        recall: float = 0.98,
+        k: int = 10,
+        *,
+        sample: int = 200,
+        seed: int = 1,
+        time_limit: float = 20.0,
+    ) -> Tuned:
+        """Finds the least `ef_search` (`nprobe` of an ivf index) that reaches a recall.
+
+        Args:
+            recall: share of the true k nearest that searches are to find; above 0 to 1.
+            k: hits per search, up to 1000.
+            sample: queries to measure with, 10 to 10,000: vectors that the seed draws, moved by a
+                little. (A stored vector itself would be too easy.)
+            seed: the same seed and the same vectors give the same queries.
+            time_limit: seconds, 0.1 to 50; then what was found so far counts.
+
+        What it finds is the namespace's from now on; nothing is rebuilt. The daemon does the work,
+        and `info().tuning` tells how far it is. `Busy` while the index is built, or tuned by
+        somebody else.
+        """
+        return _calls.tuned_from(
+            self._open().tune(
+                recall,
+                _calls.count_argument("k", k),
+                _calls.count_argument("sample", sample),
+                _calls.count_argument("seed", seed, 0),
+                time_limit,
+            )
+        )
+
     # ---- reading -------------------------------------------------------------------------------
 
     @overload
@@ -269,7 +303,9 @@ class Namespace:
         *,
         text: str | None = None,
         ef: int | None = None,
+        nprobe: int | None = None,
         exact: bool = False,
+        explain: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
     ) -> Hits:
         """The k records nearest to a vector, or to the lexical embedding of `text`.
@@ -280,14 +316,16 @@ class Namespace:
             text: instead of `query`, if the namespace's embedder is "lexical".
             ef: candidates the index looks at; more finds more and takes longer. None: the
                 namespace's `ef_search`. Never less than k.
+            nprobe: lists that an ivf index searches. None: the namespace's `nprobe`.
             exact: compare with every vector instead of using the index.
+            explain: say in `Hits.explanation` how the search was answered.
             include: columns to bring along, of "metadata", "texts" and "vectors".
         """
         vector = _calls.query_of(query, text, self._name, self._config)
         count = _calls.count_argument("k", k)
-        candidates = 0 if ef is None else _calls.count_argument("ef", ef)
+        effort = _calls.search_effort(ef, nprobe)
         return _calls.hits_from(
-            self._open().search(vector, count, candidates, exact, include, False)
+            self._open().search(vector, count, *effort, exact, explain, include, False)
         )
 
     def search_batch(
@@ -296,14 +334,16 @@ class Namespace:
         k: int = 10,
         *,
         ef: int | None = None,
+        nprobe: int | None = None,
         exact: bool = False,
+        explain: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
     ) -> BatchHits:
         """`search` for every row of a (queries, dimension) matrix, in one call."""
         count = _calls.count_argument("k", k)
-        candidates = 0 if ef is None else _calls.count_argument("ef", ef)
+        effort = _calls.search_effort(ef, nprobe)
         return _calls.batch_hits_from(
-            self._open().search(queries, count, candidates, exact, include, True)
+            self._open().search(queries, count, *effort, exact, explain, include, True)
         )
 
     def __repr__(self) -> str:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearth._table import render
+from hearth.measures import Explanation
 
 #: The id of a record: the number 7 and the string "7" are different ids.
 Id: TypeAlias = int | str
@@ -68,6 +69,7 @@ class Hits:
         metadata: one dict per hit.
         texts: one str per hit, None where the record has no text.
         vectors: float32 array (hits, dimension).
+        explanation: how the search was answered, with `explain=True`.
     """
 
     ids: IdColumn
@@ -75,6 +77,7 @@ class Hits:
     metadata: list[Metadata] | None = None
     texts: list[str | None] | None = None
     vectors: NDArray[np.float32] | None = None
+    explanation: Explanation | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -112,7 +115,7 @@ class BatchHits:
 
     The columns hold the hits of all queries one after the other: those of query q are the rows
     `offsets[q]` to `offsets[q + 1]`. There are fewer than k only if fewer than k records have a
-    vector.
+    vector. `explanation` is of all queries together.
     """
 
     offsets: NDArray[np.uint64]
@@ -121,6 +124,7 @@ class BatchHits:
     metadata: list[Metadata] | None = None
     texts: list[str | None] | None = None
     vectors: NDArray[np.float32] | None = None
+    explanation: Explanation | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -302,6 +306,7 @@ class NamespaceInfo:
         file_bytes: on disk; `index_bytes` in memory.
         read_only: a commit failed, for `read_only_reason`.
         rebuild: how far the index is that will replace the one that answers, if there is one.
+        tuning: queries that a `tune` has run, and how many it may be at most, if there is one.
     """
 
     name: str
@@ -318,6 +323,7 @@ class NamespaceInfo:
     read_only: bool
     read_only_reason: str
     rebuild: Rebuild | None
+    tuning: tuple[int, int] | None
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

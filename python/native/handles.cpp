@@ -129,6 +129,9 @@ py::object info_dict(const namespace_info& info) {
   dict["index_bytes"] = info.index_bytes;
   dict["read_only"] = info.read_only;
   dict["read_only_reason"] = text_of(info.read_only_reason);
+  dict["tuning"] = py::none();
+  if (info.tuning)
+    dict["tuning"] = py::make_tuple(info.tuning->done, info.tuning->most);
   dict["rebuild"] = py::none();
   if (info.rebuild) {
     auto serving = info.config;
@@ -166,7 +169,22 @@ py::object columns_tuple(record_columns columns, const field_set& fields) {
                         fields.vectors ? array_from(columns.has_vector) : absent);
 }
 
-// (offsets, ids, distances, metadata, texts, vectors); a single query has no offsets.
+// None, or (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds,
+// [(step, rows, candidates, seconds)]).
+py::object explanation_from(const std::optional<search_explanation>& said) {
+  if (!said)
+    return py::none();
+  const auto seconds = [](std::uint64_t time_us) { return static_cast<double>(time_us) / 1e6; };
+  py::list stages;
+  for (const auto& stage : said->stages)
+    stages.append(py::make_tuple(std::string(to_string(stage.step)), stage.rows, stage.candidates,
+                                 seconds(stage.time_us)));
+  return py::make_tuple(std::string(to_string(said->distance)), std::string(to_string(said->kind)),
+                        said->ef, said->nprobe, said->rounds, said->exact, said->walk_us / 1e6,
+                        said->exact_us / 1e6, seconds(said->time_us), stages);
+}
+
+// (offsets, ids, distances, metadata, texts, vectors, explanation); a single query has no offsets.
 py::object hits_tuple(search_result found, const field_set& fields, bool many) {
   const py::object absent = py::none();
   auto& hits = found.hits;
@@ -174,7 +192,8 @@ py::object hits_tuple(search_result found, const field_set& fields, bool many) {
                         array_from(std::move(found.distances)),
                         fields.metadata ? py::object(list_from(hits.metadata)) : absent,
                         fields.texts ? py::object(list_from(hits.texts)) : absent,
-                        fields.vectors ? array_from(hits.vectors) : absent);
+                        fields.vectors ? array_from(hits.vectors) : absent,
+                        explanation_from(found.explanation));
 }
 
 // ---- settings --------------------------------------------------------------------------------
@@ -239,21 +258,24 @@ py::object write(const namespace_object& self, write_job& job, queue_ptr queue, 
 }
 
 py::object search(const namespace_object& self, const py::object& vectors, std::uint32_t k,
-                  std::uint32_t ef, bool exact, const py::object& include, bool many,
-                  queue_ptr queue, py::object future) {
+                  std::uint32_t ef, std::uint32_t nprobe, bool exact, bool explain,
+                  const py::object& include, bool many, queue_ptr queue, py::object future) {
   search_query query;
   query.vectors =
       matrix_from(vectors, many ? "queries" : "query",
                   many ? shape_rule::many_vectors : shape_rule::one_vector, ownership::copy);
   query.k = k;
   query.ef = ef;
+  query.nprobe = nprobe;
   query.exact = exact;
+  query.explain = explain;
   query.fields = fields_from(include);
   return perform<search_result>(
       queue, std::move(future),
       [&](completion<search_result> done) {
         if (query.vectors.empty())  // no queries have no hits; the daemon need not say so
-          return done(search_result{.offsets = {0}, .distances = {}, .hits = {}});
+          return done(
+              search_result{.offsets = {0}, .distances = {}, .hits = {}, .explanation = {}});
         self->search(std::move(query), std::move(done));
       },
       [fields = query.fields, many](search_result found) {
@@ -312,6 +334,27 @@ py::object alter(const namespace_object& self, const py::dict& settings, queue_p
       [](const namespace_config& config) -> py::object { return config_dict(config); });
 }
 
+// (parameter, value or None, finished, queries, [(value, recall, mean seconds, p95 seconds)])
+py::object tuned_tuple(const tune_result& found) {
+  py::list tried;
+  for (const auto& point : found.tried)
+    tried.append(
+        py::make_tuple(point.effort, point.recall, point.mean_ms / 1e3, point.p95_ms / 1e3));
+  const py::object value = found.effort == 0 ? py::object(py::none()) : py::int_(found.effort);
+  return py::make_tuple(searches_lists(found.kind) ? "nprobe" : "ef_search", value, found.finished,
+                        found.queries, tried);
+}
+
+py::object tune(const namespace_object& self, double recall, std::uint32_t k, std::uint32_t sample,
+                std::uint64_t seed, double time_limit, queue_ptr queue, py::object future) {
+  tune_request request{.recall = recall, .k = k, .sample = sample, .seed = seed};
+  request.time_limit_ms =
+      static_cast<std::uint32_t>(milliseconds_from(time_limit, "time_limit").count());
+  return perform<tune_result>(
+      queue, std::move(future),
+      [&](completion<tune_result> done) { self->tune(request, std::move(done)); }, tuned_tuple);
+}
+
 void bind_namespace(py::module_& module) {
   const auto queue = py::arg("queue") = py::none();
   const auto future = py::arg("future") = py::none();
@@ -320,13 +363,15 @@ void bind_namespace(py::module_& module) {
       .def_property_readonly(
           "config", [](const namespace_object& self) { return config_dict(self->config()); })
       .def("write", &write, py::arg("job"), queue, future)
-      .def("search", &search, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("exact"),
-           py::arg("include"), py::arg("many"), queue, future)
+      .def("search", &search, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("nprobe"),
+           py::arg("exact"), py::arg("explain"), py::arg("include"), py::arg("many"), queue, future)
       .def("get", &get, py::arg("ids"), py::arg("include"), queue, future)
       .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("include"), queue, future)
       .def("info", &namespace_information, queue, future)
       .def("flush", &flush, py::arg("lsn"), queue, future)
-      .def("alter", &alter, py::arg("settings"), queue, future);
+      .def("alter", &alter, py::arg("settings"), queue, future)
+      .def("tune", &tune, py::arg("recall"), py::arg("k"), py::arg("sample"), py::arg("seed"),
+           py::arg("time_limit"), queue, future);
 }
 
 // ---- store --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "core/limits.hpp"
+#include "engine/advice/index_advice.hpp"
 #include "engine/text/lexical_embedder.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/completion_queue.hpp"
@@ -37,6 +38,32 @@ py::object embed_lexical(const py::list& texts, std::uint32_t dimension) {
   return array_from(unwrap(std::move(embedded)));
 }
 
+// What makes a namespace have the index: arguments of Store.namespace.
+py::dict settings_from(const index_params& params) {
+  py::dict settings;
+  settings["index"] = std::string(to_string(params.kind));
+  if (params.kind == index_kind::hnsw) {
+    settings["m"] = params.m;
+    settings["ef_construction"] = params.ef_construction;
+    settings["ef_search"] = params.ef_search;
+    settings["quantization"] = std::string(to_string(params.quantization));
+    settings["memory"] = std::string(to_string(params.memory));
+  }
+  return settings;
+}
+
+// (settings, memory_bytes, recall, searches_per_second, build_seconds, fits, reasons)
+py::object suggest_index(std::uint64_t n, std::uint32_t dimension, std::uint64_t memory,
+                         double recall) {
+  const auto advice = unwrap(engine::advice::suggest_index(
+      {.rows = n, .dimension = dimension, .memory_bytes = memory, .recall = recall}));
+  py::list reasons;
+  for (const auto& reason : advice.reasons)
+    reasons.append(text_of(reason));
+  return py::make_tuple(settings_from(advice.params), advice.memory_bytes, advice.recall,
+                        advice.searches_per_second, advice.build_seconds, advice.fits, reasons);
+}
+
 }  // namespace
 
 PYBIND11_MODULE(_native, module) {
@@ -51,6 +78,8 @@ PYBIND11_MODULE(_native, module) {
   bind_write_job(module);
   bind_handles(module);
   bind_filters(module);
+  module.def("suggest_index", &suggest_index, py::arg("n"), py::arg("dimension"), py::arg("memory"),
+             py::arg("recall"));
   module.def("embed_lexical", &embed_lexical, py::arg("texts"), py::arg("dimension"));
 }
 

@@ -14,6 +14,8 @@ struct index_faults {
   std::atomic<bool> insert_refuses = false;
   std::atomic<bool> search_throws = false;
   std::atomic<bool> insert_blocks = false;
+  std::atomic<bool> search_blocks = false;
+  std::atomic<bool> hides_nearest = false;
   std::atomic<std::uint32_t> make_throws_for_m = 0;
   std::atomic<int> made = 0;
   std::atomic<std::uint32_t> last_made_m = 0;
@@ -40,11 +42,25 @@ class failing_index final : public engine::index::vector_index {
     return inner_->erase(rows);
   }
   [[nodiscard]] std::vector<engine::index::neighbor>
-  search(std::span<const float> query, std::size_t k, std::size_t ef) const override {
+  search(std::span<const float> query, std::size_t k,
+         const engine::index::search_effort& effort) const override {
     ++faults_->searches;
     if (faults_->search_throws)
       throw std::runtime_error("injected: search threw");
-    return inner_->search(query, k, ef);
+    faults_->search_blocks.wait(true);
+    if (!faults_->hides_nearest || effort.exact)
+      return inner_->search(query, k, effort);
+    auto found = inner_->search(query, k + 1, effort);
+    found.erase(found.begin());
+    return found;
+  }
+  [[nodiscard]] engine::index::search_plan
+  plan(std::size_t queries, std::size_t k,
+       const engine::index::search_effort& effort) const override {
+    return inner_->plan(queries, k, effort);
+  }
+  [[nodiscard]] bool vectors_in_memory() const noexcept override {
+    return inner_->vectors_in_memory();
   }
   [[nodiscard]] bool contains(engine::index::row_id row) const override {
     return inner_->contains(row);

@@ -35,16 +35,32 @@ constexpr const char* usage =
     "usage: ann_bench --data DIRECTORY --dimension D --found FILE [--distance l2|cosine|dot]\n"
     "                 [--index flat|hnsw|...] [--m N] [--ef-construction N] [--seed N]\n"
     "                 [--quantization NAME] [--memory NAME] [--nlist N] [--nprobe N] [--nbits N]\n"
-    "                 [--effort 10,20,...] [--k 10] [--repeats 3] [--threads 1]\n"
+    "                 [--effort 10,20,...] [--k 10] [--repeats 3] [--threads 1] [--batch 1]\n"
     "                 [--replace-rounds 0] [--replace-percent 50]\n"
-    "  An effort is EF, or EF:NPROBE for an index of lists.\n"
+    "  An effort is EF, or EF:NPROBE for an index of lists. A batch is searched at once.\n"
     "  DIRECTORY holds train.f32 and test.f32, float32 rows of D values.\n"
     "  FILE gets the answers: for each effort, k int32 rows for each row of test; -1 is none.\n";
 
-constexpr std::string_view names[] = {
-    "data", "dimension", "found",   "distance",       "index",          "m",      "ef-construction",
-    "seed", "memory",    "nlist",   "quantization",   "nbits",          "nprobe", "effort",
-    "k",    "repeats",   "threads", "replace-rounds", "replace-percent"};
+constexpr std::string_view names[] = {"data",
+                                      "dimension",
+                                      "found",
+                                      "distance",
+                                      "index",
+                                      "m",
+                                      "ef-construction",
+                                      "seed",
+                                      "memory",
+                                      "nlist",
+                                      "quantization",
+                                      "nbits",
+                                      "nprobe",
+                                      "effort",
+                                      "k",
+                                      "repeats",
+                                      "threads",
+                                      "replace-rounds",
+                                      "replace-percent",
+                                      "batch"};
 
 using options = std::map<std::string, std::string>;
 
@@ -211,13 +227,14 @@ struct plan {
   std::size_t k = 10;
   std::size_t repeats = 3;
   std::size_t threads = 1;
+  std::size_t batch = 1;  // queries that are given at once
   std::vector<effort> efforts;
 };
 
 class sweep {
  public:
   sweep(const vector_index& index, const plan& plan, std::ofstream& found)
-      : index_(index), lists_(dynamic_cast<const ivf_index*>(&index)), plan_(plan), found_(found) {}
+      : index_(index), plan_(plan), found_(found) {}
 
   // One JSON object for each effort.
   std::string run() {
@@ -228,24 +245,27 @@ class sweep {
   }
 
  private:
-  void search(std::size_t query, const effort& spent, std::span<std::int32_t> rows) const {
+  // One batch from query `first` on; answers how many queries it had.
+  std::size_t search(std::size_t first, const effort& spent, std::span<std::int32_t> rows) const {
+    const std::size_t count = std::min(plan_.batch, plan_.queries - first);
     const auto dimension = index_.dimension();
-    const std::span<const float> values(plan_.test.data() + query * dimension, dimension);
-    const auto hits = lists_ != nullptr
-                          ? lists_->search_lists(values, plan_.k, spent.ef, spent.nprobe)
-                          : index_.search(values, plan_.k, spent.ef);
+    const matrix_view queries(plan_.test.data() + first * dimension, count, dimension);
+    const search_effort effort(spent.ef, spent.nprobe);
+    const auto found = index_.search_batch(queries, plan_.k, effort);
     std::fill(rows.begin(), rows.end(), -1);
-    for (std::size_t i = 0; i < std::min(hits.size(), rows.size()); ++i)
-      rows[i] = static_cast<std::int32_t>(hits[i].row);
+    for (std::size_t query = 0; query < count; ++query)
+      for (std::size_t i = 0; i < std::min(found[query].size(), plan_.k); ++i)
+        rows[query * plan_.k + i] = static_cast<std::int32_t>(found[query][i].row);
+    return count;
   }
 
   // CPU seconds of one thread for all queries. What each took goes to took_us, by the wall clock.
   double search_alone(const effort& spent, std::vector<double>& took_us) {
     answers_.resize(plan_.queries * plan_.k);
     const double start = cpu_seconds(CLOCK_THREAD_CPUTIME_ID);
-    for (std::size_t query = 0; query < plan_.queries; ++query) {
+    for (std::size_t query = 0; query < plan_.queries;) {
       const double begin = wall_seconds();
-      search(query, spent, std::span(answers_).subspan(query * plan_.k, plan_.k));
+      query += search(query, spent, std::span(answers_).subspan(query * plan_.k));
       took_us.push_back((wall_seconds() - begin) * 1e6);
     }
     return cpu_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
@@ -259,9 +279,10 @@ class sweep {
       std::vector<std::jthread> threads;
       for (std::size_t i = 0; i < plan_.threads; ++i) {
         threads.emplace_back([&] {
-          std::vector<std::int32_t> rows(plan_.k);
-          for (auto query = next++; query < plan_.queries; query = next++)
-            search(query, spent, rows);
+          std::vector<std::int32_t> rows(plan_.k * plan_.batch);
+          for (auto query = next.fetch_add(plan_.batch); query < plan_.queries;
+               query = next.fetch_add(plan_.batch))
+            (void)search(query, spent, rows);
         });
       }
     }
@@ -295,7 +316,6 @@ class sweep {
   }
 
   const vector_index& index_;
-  const ivf_index* lists_;  // null: an index without lists
   const plan& plan_;
   std::ofstream& found_;
   std::vector<std::int32_t> answers_;
@@ -342,6 +362,9 @@ plan read_plan(const options& given, const std::filesystem::path& data, std::uin
   read.k = number(given, "k", 10);
   read.repeats = std::max(1U, number(given, "repeats", 3));
   read.threads = std::max(1U, number(given, "threads", 1));
+  // No thread goes without.
+  read.batch = std::clamp<std::size_t>(number(given, "batch", 1), 1,
+                                       std::max<std::size_t>(read.queries / read.threads, 1));
   read.efforts = read_efforts(text(given, "effort", "10,20,40,80,160,320"));
   return read;
 }

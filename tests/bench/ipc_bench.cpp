@@ -65,6 +65,7 @@ class instant_namespace final : public namespace_handle {
   /// The null call: answered without leaving the server's loop.
   void flush(lsn_t lsn, completion<lsn_t> done) override { done(lsn); }
   void alter(namespace_request, completion<namespace_config> done) override { done(config_); }
+  void tune(tune_request, completion<tune_result> done) override { done(tune_result()); }
   void write(write_batch, completion<write_result> done) override { done(write_result()); }
   void get(get_query, completion<get_result> done) override { done(get_result()); }
   void scan(scan_query, completion<scan_page> done) override { done(scan_page()); }

@@ -106,6 +106,9 @@ class fake_namespace final : public namespace_handle {
       return what->alter(std::move(request));
     });
   }
+  void tune(tune_request request, completion<tune_result> done) override {
+    answer(std::move(done), [what = what_, request] { return what->tune(request); });
+  }
 
  private:
   template <class T, class Make>
@@ -195,6 +198,7 @@ std::shared_ptr<behaviour> simple_behaviour() {
     return info;
   };
   what->flush = [](lsn_t lsn) { return lsn; };
+  what->tune = [](const tune_request&) { return tune_result(); };
   what->alter = [](const namespace_request&) { return namespace_config{.dimension = 4}; };
   what->open = [](const std::string&, open_mode, const namespace_request& request) {
     namespace_config config;

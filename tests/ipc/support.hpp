@@ -57,6 +57,7 @@ struct behaviour {
   std::function<result<namespace_info>()> info;
   std::function<result<lsn_t>(lsn_t)> flush;
   std::function<result<namespace_config>(namespace_request)> alter;
+  std::function<result<tune_result>(tune_request)> tune;
   std::function<result<namespace_config>(std::string, open_mode, namespace_request)> open;
   std::function<result<std::vector<std::string>>()> list;
   std::function<result<void>(std::string)> drop;

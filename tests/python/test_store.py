@@ -13,6 +13,7 @@ import pytest
 
 import hearth
 from hearth._daemon import find_daemon
+from stores import wait_until
 
 
 def test_the_first_example_of_the_manual_works(store_path: Path) -> None:
@@ -214,6 +215,7 @@ def test_info_of_a_store(db: hearth.Store, shared_path: Path, name: str) -> None
 def test_info_of_a_namespace(ns: hearth.Namespace) -> None:
     result = ns.add(vectors=np.eye(4, dtype=np.float32), texts=["a", "b", "c", "d"])
     ns.add(ids=["no vector"], texts=["only a text"])
+    wait_until(lambda: ns.info().index == "ready", "the index")
     info = ns.info()
     assert (info.name, info.count, info.vectors) == (ns.name, 5, 4)
     assert info.lsn == result.lsn + 1

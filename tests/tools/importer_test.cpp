@@ -76,6 +76,7 @@ class memory_namespace final : public namespace_handle {
     done(lsn);
   }
   void alter(namespace_request, completion<namespace_config> done) override { done(unused()); }
+  void tune(tune_request, completion<tune_result> done) override { done(unused()); }
   void search(search_query, completion<search_result> done) override { done(unused()); }
   void get(get_query, completion<get_result> done) override { done(unused()); }
   void scan(scan_query, completion<scan_page> done) override { done(unused()); }

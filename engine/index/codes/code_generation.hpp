@@ -10,7 +10,8 @@ namespace hearth::engine::index {
 /// Thread rule: as vector_store.
 struct code_generation {
   code_store walk;                     ///< a graph is walked and built on them
-  std::unique_ptr<scalar_store> rank;  ///< rank what a walk found; null: vectors do that
+  std::unique_ptr<scalar_store> rank;  ///< all rows are compared by them, and, where the
+                                       ///< vectors are not at hand, what a walk found is ranked
 
   explicit code_generation(short_codes trained) : walk(std::move(trained)) {}
 

@@ -87,15 +87,24 @@ std::optional<short_codes> short_codes::train(matrix_view sample, const plan& wa
   choose_range(projected, codes.model_);
   if (!std::isfinite(codes.model_.step * codes.model_.step * static_cast<float>(dimension)))
     return std::nullopt;
-  return short_codes(std::move(codes.model_), wanted.distance);
+  short_codes ready(std::move(codes.model_), wanted.distance);
+  double errors = 0;
+  for (std::size_t i = 0; i < sample.rows(); ++i)
+    errors += static_cast<double>(ready.error_of(sample.row(i).data()));
+  ready.model_.error = static_cast<float>(errors / static_cast<double>(sample.rows()));
+  return ready;
 }
 
 short_codes::short_codes(model trained, distance_kind distance)
     : model_(std::move(trained)), distance_(distance), dimension_(model_.mean.size()),
       components_(model_.components.empty() ? dimension_ : model_.components.size() / dimension_),
       row_bytes_(padded(header_bytes + code_bytes(components_, model_.bits))),
-      squared_step_(model_.step * model_.step), kernel_(kernels()),
-      code_kernels_(kernels_for(kernel_, model_.bits)) {}
+      squared_step_(model_.step * model_.step), per_step_(1 / model_.step),
+      largest_code_(static_cast<float>((1U << model_.bits) - 1)), kernel_(kernels()),
+      code_kernels_(kernels_for(kernel_, model_.bits)) {
+  if (!model_.components.empty())
+    projection_.emplace(model_.components, dimension_);
+}
 
 bool short_codes::is_row(const std::byte* row) const noexcept {
   const auto* const codes = row + header_bytes;
@@ -132,8 +141,25 @@ float short_codes::project(const float* vector, float* out) const noexcept {
   centred.resize(dimension_);
   for (std::size_t d = 0; d < dimension_; ++d)
     centred[d] = vector[d] - model_.mean[d];
-  kernel_.products(model_.components.data(), components_, dimension_, centred.data(), out);
-  return kernel_.squared_norm(centred.data(), dimension_);
+  const float squared_norm = kernel_.squared_norm(centred.data(), dimension_);
+  if (!projection_->apply(centred.data(), squared_norm, out))
+    kernel_.products(model_.components.data(), components_, dimension_, centred.data(), out);
+  return squared_norm;
+}
+
+inline int short_codes::code_of(float coordinate) const noexcept {
+  const float exact = (coordinate - model_.lowest) * per_step_ + 0.5F;
+  return static_cast<int>(std::clamp(exact, 0.0F, largest_code_));
+}
+
+float short_codes::error_of(const float* vector) const noexcept {
+  thread_local std::vector<float> projected;
+  projected.resize(components_);
+  const float length = project(vector, projected.data());
+  const float covered = kernel_.squared_norm(projected.data(), components_);
+  for (float& coordinate : projected)
+    coordinate -= model_.lowest + model_.step * static_cast<float>(code_of(coordinate));
+  return std::max(0.0F, length - covered) + kernel_.squared_norm(projected.data(), components_);
 }
 
 void short_codes::encode(const float* vector, std::byte* row) const noexcept {
@@ -145,14 +171,15 @@ void short_codes::encode(const float* vector, std::byte* row) const noexcept {
   std::byte* const codes = row + header_bytes;
   const unsigned bits = model_.bits;
   const std::size_t per_byte = bits == 7 ? 1 : 8 / bits;
-  const float per_step = 1 / model_.step;
-  const auto largest_code = static_cast<float>((1U << bits) - 1);
-  for (std::size_t c = 0; c < components_; ++c) {
-    const float exact = (projected[c] - model_.lowest) * per_step + 0.5F;
-    const auto code =
-        static_cast<unsigned>(static_cast<int>(std::clamp(exact, 0.0F, largest_code)));
-    codes[c / per_byte] |= static_cast<std::byte>(code << c % per_byte * bits);
-    projected[c] = model_.lowest + model_.step * static_cast<float>(code);
+  if (bits == 7) {
+    for (std::size_t c = 0; c < components_; ++c)
+      codes[c] = static_cast<std::byte>(code_of(projected[c]));
+  } else {
+    for (std::size_t c = 0; c < components_; ++c) {
+      const int code = code_of(projected[c]);
+      codes[c / per_byte] |= static_cast<std::byte>(code << c % per_byte * bits);
+      projected[c] = model_.lowest + model_.step * static_cast<float>(code);
+    }
   }
   // A difference of fine codes errs in proportion to the distance, which is small where it matters.
   // Single bits leave too much of the lengths to be corrected that way.

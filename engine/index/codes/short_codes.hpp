@@ -8,6 +8,7 @@
 
 #include "core/matrix_view.hpp"
 #include "core/namespace_config.hpp"
+#include "engine/index/codes/byte_projection.hpp"
 #include "engine/index/kernels/kernels.hpp"
 
 namespace hearth::engine::index {
@@ -33,6 +34,7 @@ class short_codes {
     float lowest = 0;   ///< what code 0 stands for
     float step = 1;     ///< from one code to the next
     unsigned bits = 7;  ///< of a code: 7, 4 or 1
+    float error = 0;    ///< mean of error_of() the sample
   };
 
   /// What is to be learned.
@@ -54,6 +56,8 @@ class short_codes {
   [[nodiscard]] const model& trained() const noexcept { return model_; }
 
   void encode(const float* vector, std::byte* row) const noexcept;
+  /// The squared distance between a vector and what its codes stand for.
+  [[nodiscard]] float error_of(const float* vector) const noexcept;
   /// True for what encode() can write.
   [[nodiscard]] bool is_row(const std::byte* row) const noexcept;
 
@@ -76,6 +80,7 @@ class short_codes {
   }
 
   float project(const float* vector, float* out) const noexcept;
+  [[nodiscard]] int code_of(float coordinate) const noexcept;
 
   model model_;
   distance_kind distance_;
@@ -83,6 +88,9 @@ class short_codes {
   std::size_t components_;
   std::size_t row_bytes_;
   float squared_step_;
+  float per_step_;
+  float largest_code_;
+  std::optional<byte_projection> projection_;  // where there are components
   const kernel_table& kernel_;
   const short_code_kernels& code_kernels_;
 };

@@ -20,7 +20,7 @@ std::size_t whole_lines(std::size_t bytes) noexcept {
 }
 
 // Enough to hide the way to the next block; what follows streams by itself.
-constexpr std::size_t most_prefetched = 1024;
+constexpr std::size_t most_prefetched = 4096;
 
 }  // namespace
 
@@ -31,14 +31,14 @@ std::size_t list_layout::row_bytes() const noexcept {
 // The next state of one list while the writer makes it: nothing of it is visible yet.
 struct inverted_lists::draft {
   std::uint32_t list = 0;
-  table blocks;                    // of the list, in order
-  std::vector<block_id> fresh;     // those that were taken for it
-  std::vector<block_id> replaced;  // those that it no longer has
+  table blocks;                  // of the list, in order
+  std::vector<block*> fresh;     // those that were taken for it
+  std::vector<block*> replaced;  // those that it no longer has
 };
 
 inverted_lists::inverted_lists(list_layout layout, std::uint32_t lists, epoch_domain& readers)
     : layout_(std::move(layout)), row_bytes_(row_bytes_of(layout_)),
-      slots_offset_(sizeof(header) + whole_lines(row_bytes_ * layout_.block_rows)),
+      slots_offset_(sizeof(block) + whole_lines(row_bytes_ * layout_.block_rows)),
       prefetch_bytes_(std::min(slots_offset_, most_prefetched)), count_(lists), readers_(readers),
       blocks_(slots_offset_ + whole_lines(layout_.block_rows * sizeof(slot_id))),
       lists_(std::make_unique<list_state[]>(lists)) {
@@ -70,26 +70,24 @@ void inverted_lists::add(std::uint32_t list, std::span<const slot_id> slots,
 void inverted_lists::fill(draft& next, std::span<const slot_id> slots,
                           std::span<const std::byte> rows) {
   std::size_t done = 0;
-  const auto fill_block = [&](block_id block) {
-    header& target = header_of(block);
+  const auto fill_block = [&](block* to) {
     for (std::uint32_t row = 0; row < layout_.block_rows && done < slots.size(); ++row) {
-      if ((target.live >> row & 1u) != 0)
+      if ((to->live >> row & 1u) != 0)
         continue;
-      slots_of(block)[row] = slots[done];
-      write_row(block, row, rows.data() + done * row_bytes_);
-      target.live |= 1u << row;
+      slots_of(to)[row] = slots[done];
+      write_row(to, row, rows.data() + done * row_bytes_);
+      to->live |= 1u << row;
       ++done;
     }
   };
-  for (block_id& block : next.blocks) {
+  for (block*& each : next.blocks) {
     if (done == slots.size())
       return;
-    const header& old = header_of(block);
-    if (static_cast<std::uint32_t>(std::popcount(old.live)) == layout_.block_rows)
+    if (static_cast<std::uint32_t>(std::popcount(each->live)) == layout_.block_rows)
       continue;
-    const block_id copy = take_block(next);
-    std::memcpy(blocks_.at(copy), blocks_.at(block), blocks_.stride());
-    next.replaced.push_back(std::exchange(block, copy));
+    block* const copy = take_block(next);
+    std::memcpy(static_cast<void*>(copy), each, blocks_.stride());
+    next.replaced.push_back(std::exchange(each, copy));
     fill_block(copy);
   }
   while (done < slots.size()) {
@@ -99,31 +97,31 @@ void inverted_lists::fill(draft& next, std::span<const slot_id> slots,
 }
 
 // An empty block; whoever takes it fills it before it publishes.
-inverted_lists::block_id inverted_lists::take_block(draft& next) {
+inverted_lists::block* inverted_lists::take_block(draft& next) {
   if (free_.empty())
     reclaim(readers_.oldest());
-  block_id block = block_bound_;
+  block* taken = nullptr;
   if (!free_.empty()) {
-    block = free_.back();
+    taken = free_.back();
     free_.pop_back();
   } else {
     if (block_bound_ == slot_segments::max_cells)
       throw std::bad_alloc();
     blocks_.reserve(std::uint64_t{block_bound_} + 1);
-    ++block_bound_;
+    taken = blocks_.at<block>(block_bound_++);
   }
-  next.fresh.push_back(block);
-  header_of(block).live = 0;
-  header_of(block).list = next.list;
-  return block;
+  next.fresh.push_back(taken);
+  taken->live = 0;
+  taken->list = next.list;
+  return taken;
 }
 
 // The moment at which readers see the new state.
 void inverted_lists::publish(draft& next) {
-  for (const block_id block : next.fresh)
-    for (std::uint32_t live = header_of(block).live; live != 0; live &= live - 1) {
+  for (block* const each : next.fresh)
+    for (std::uint32_t live = each->live; live != 0; live &= live - 1) {
       const auto row = static_cast<std::uint32_t>(std::countr_zero(live));
-      places_[slots_of(block)[row]] = {block, row};
+      places_[slots_of(each)[row]] = {each, row};
     }
   auto& current = lists_[next.list].blocks;
   std::unique_ptr<const table> old(current.load(std::memory_order_relaxed));
@@ -133,19 +131,18 @@ void inverted_lists::publish(draft& next) {
   current.store(fresh.release(), std::memory_order_release);
   const auto tag = readers_.advance();
   retired_tables_.emplace_back(tag, std::move(old));
-  for (const block_id block : next.replaced)
-    retired_blocks_.emplace_back(tag, block);
+  for (block* const each : next.replaced)
+    retired_blocks_.emplace_back(tag, each);
   count_memory();
 }
 
 void inverted_lists::remove(slot_id slot) {
-  const place at = std::exchange(places_[slot], place{});
-  header& of = header_of(at.block);
-  std::atomic_ref(of.live).store(of.live & ~(1u << at.row), std::memory_order_release);
-  list_state& list = lists_[of.list];
+  const auto [of, row] = std::exchange(places_[slot], place{});
+  std::atomic_ref(of->live).store(of->live & ~(1u << row), std::memory_order_release);
+  list_state& list = lists_[of->list];
   count_rows(list, -1);
   if (!std::exchange(list.thinned, true))
-    thinned_.push_back(of.list);
+    thinned_.push_back(of->list);
 }
 
 bool inverted_lists::worth_packing(const list_state& list) const noexcept {
@@ -168,15 +165,15 @@ void inverted_lists::pack(std::uint32_t list) {
   const table old = *lists_[list].blocks.load(std::memory_order_relaxed);
   draft next{list, {}, {}, old};
   std::uint32_t used = layout_.block_rows;
-  for (const block_id from : old)
-    for (std::uint32_t live = header_of(from).live; live != 0; live &= live - 1) {
+  for (block* const from : old)
+    for (std::uint32_t live = from->live; live != 0; live &= live - 1) {
       if (used == layout_.block_rows) {
         next.blocks.push_back(take_block(next));
         used = 0;
       }
-      const block_id to = next.blocks.back();
+      block* const to = next.blocks.back();
       copy_row(from, static_cast<std::uint32_t>(std::countr_zero(live)), to, used);
-      header_of(to).live |= 1u << used++;
+      to->live |= 1u << used++;
     }
   publish(next);
 }
@@ -190,12 +187,12 @@ void inverted_lists::reclaim(std::uint64_t oldest) {
 }
 
 std::uint32_t inverted_lists::list_of(slot_id slot) const noexcept {
-  return header_of(places_[slot].block).list;
+  return places_[slot].of->list;
 }
 
 void inverted_lists::read(slot_id slot, std::byte* row) const noexcept {
   const place at = places_[slot];
-  const std::byte* from = payload_of(at.block);
+  const std::byte* from = payload_of(at.of);
   for (const auto& part : layout_.row)
     for (std::size_t i = 0; i < part.count; ++i, from += part.bytes * layout_.block_rows) {
       std::memcpy(row, from + at.row * part.bytes, part.bytes);
@@ -206,19 +203,19 @@ void inverted_lists::read(slot_id slot, std::byte* row) const noexcept {
 const std::byte* inverted_lists::piece(slot_id slot) const noexcept {
   assert(layout_.row.size() == 1 && layout_.row.front().count == 1);
   const place at = places_[slot];
-  return payload_of(at.block) + at.row * row_bytes_;
+  return payload_of(at.of) + at.row * row_bytes_;
 }
 
-void inverted_lists::write_row(block_id block, std::uint32_t row, const std::byte* bytes) noexcept {
-  std::byte* to = payload_of(block);
+void inverted_lists::write_row(block* to, std::uint32_t row, const std::byte* bytes) noexcept {
+  std::byte* start = payload_of(to);
   for (const auto& part : layout_.row)
-    for (std::size_t i = 0; i < part.count; ++i, to += part.bytes * layout_.block_rows) {
-      std::memcpy(to + row * part.bytes, bytes, part.bytes);
+    for (std::size_t i = 0; i < part.count; ++i, start += part.bytes * layout_.block_rows) {
+      std::memcpy(start + row * part.bytes, bytes, part.bytes);
       bytes += part.bytes;
     }
 }
 
-void inverted_lists::copy_row(block_id from, std::uint32_t from_row, block_id to,
+void inverted_lists::copy_row(block* from, std::uint32_t from_row, block* to,
                               std::uint32_t to_row) noexcept {
   slots_of(to)[to_row] = slots_of(from)[from_row];
   const std::byte* source = payload_of(from);
@@ -240,7 +237,7 @@ void inverted_lists::count_rows(list_state& list, std::ptrdiff_t change) noexcep
 }
 
 void inverted_lists::count_memory() noexcept {
-  memory_bytes_.store(block_bound_ * blocks_.stride() + table_entries_ * sizeof(block_id) +
+  memory_bytes_.store(block_bound_ * blocks_.stride() + table_entries_ * sizeof(block*) +
                           count_ * (sizeof(list_state) + sizeof(table)) +
                           places_.capacity() * sizeof(place),
                       std::memory_order_relaxed);

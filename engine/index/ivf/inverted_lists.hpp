@@ -88,15 +88,14 @@ class inverted_lists {
   [[nodiscard]] double squared_lengths() const noexcept { return squared_lengths_; }
 
  private:
-  using block_id = slot_id;
-  using table = std::vector<block_id>;
   /// A block is this, the payload, and the slots of its rows: what a scan does not need comes last.
-  struct alignas(64) header {
+  struct alignas(64) block {
     std::uint32_t live = 0;
     std::uint32_t list = 0;
   };
+  using table = std::vector<block*>;
   struct place {
-    block_id block = no_slot;
+    block* of = nullptr;
     std::uint32_t row = 0;
   };
   struct list_state {
@@ -105,31 +104,27 @@ class inverted_lists {
     bool thinned = false;  // writer only: it is in thinned_
   };
 
-  [[nodiscard]] header& header_of(block_id block) const noexcept {
-    return *blocks_.at<header>(block);
+  [[nodiscard]] static std::byte* payload_of(block* of) noexcept {
+    return reinterpret_cast<std::byte*>(of) + sizeof(block);
   }
-  [[nodiscard]] std::byte* payload_of(block_id block) const noexcept {
-    return blocks_.at(block) + sizeof(header);
+  [[nodiscard]] slot_id* slots_of(block* of) const noexcept {
+    return reinterpret_cast<slot_id*>(reinterpret_cast<std::byte*>(of) + slots_offset_);
   }
-  [[nodiscard]] slot_id* slots_of(block_id block) const noexcept {
-    return reinterpret_cast<slot_id*>(blocks_.at(block) + slots_offset_);
+  [[nodiscard]] block_view view(block* of) const noexcept {
+    return {std::atomic_ref(of->live).load(std::memory_order_acquire), slots_of(of),
+            payload_of(of)};
   }
-  [[nodiscard]] block_view view(block_id block) const noexcept {
-    header& of = header_of(block);
-    return {std::atomic_ref(of.live).load(std::memory_order_acquire), slots_of(block),
-            payload_of(block)};
-  }
-  void prefetch(block_id block) const noexcept {
-    const std::byte* start = blocks_.at(block);
+  void prefetch(const block* of) const noexcept {
+    const auto* const start = reinterpret_cast<const std::byte*>(of);
     for (std::size_t offset = 0; offset < prefetch_bytes_; offset += 64)
       __builtin_prefetch(start + offset);
   }
   struct draft;
   void fill(draft& next, std::span<const slot_id> slots, std::span<const std::byte> rows);
-  block_id take_block(draft& next);
+  block* take_block(draft& next);
   void publish(draft& next);
-  void copy_row(block_id from, std::uint32_t from_row, block_id to, std::uint32_t to_row) noexcept;
-  void write_row(block_id block, std::uint32_t row, const std::byte* bytes) noexcept;
+  void copy_row(block* from, std::uint32_t from_row, block* to, std::uint32_t to_row) noexcept;
+  void write_row(block* to, std::uint32_t row, const std::byte* bytes) noexcept;
   void count_rows(list_state& list, std::ptrdiff_t change) noexcept;
   [[nodiscard]] bool worth_packing(const list_state& list) const noexcept;
   void pack(std::uint32_t list);
@@ -145,9 +140,9 @@ class inverted_lists {
   std::unique_ptr<list_state[]> lists_;
 
   // Writer only.
-  block_id block_bound_ = 0;
-  std::vector<block_id> free_;
-  std::deque<std::pair<std::uint64_t, block_id>> retired_blocks_;  // tags rise
+  slot_id block_bound_ = 0;  // blocks that were ever taken
+  std::vector<block*> free_;
+  std::deque<std::pair<std::uint64_t, block*>> retired_blocks_;  // tags rise
   std::deque<std::pair<std::uint64_t, std::unique_ptr<const table>>> retired_tables_;
   std::vector<place> places_;  // by slot
   std::vector<std::uint32_t> thinned_;

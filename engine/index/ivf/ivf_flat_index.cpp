@@ -109,7 +109,7 @@ std::unique_ptr<ivf_index::structure> ivf_flat_index::learn(matrix_view sample,
 }
 
 std::optional<std::vector<neighbor>> ivf_flat_index::find(const structure& in, const float* query,
-                                                          const effort& spent) const {
+                                                          const share& spent) const {
   const auto& of = static_cast<const flat_lists&>(in);
   const query_distance distance(space_, query);
   auto& memory = search_memory::of_this_thread();

@@ -31,7 +31,7 @@ class ivf_flat_index final : public ivf_index {
                                     std::size_t count) const override;
   [[nodiscard]] bool rows_are_vectors() const noexcept override { return true; }
   [[nodiscard]] std::optional<std::vector<neighbor>> find(const structure& in, const float* query,
-                                                          const effort& spent) const override;
+                                                          const share& spent) const override;
   [[nodiscard]] std::vector<neighbor> scan(const float* query, std::size_t k) const override;
   [[nodiscard]] std::size_t vector_bytes() const noexcept override { return 0; }
 

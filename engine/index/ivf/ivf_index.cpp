@@ -250,12 +250,7 @@ void ivf_index::reclaim() {
 }
 
 std::vector<neighbor> ivf_index::search(std::span<const float> query, std::size_t k,
-                                        std::size_t ef) const {
-  return search_lists(query, k, ef, 0);
-}
-
-std::vector<neighbor> ivf_index::search_lists(std::span<const float> query, std::size_t k,
-                                              std::size_t ef, std::size_t nprobe) const {
+                                        const search_effort& effort) const {
   assert(query.size() == dimension_);
   thread_local std::vector<float> normalized;
   const float* values = query.data();
@@ -265,21 +260,30 @@ std::vector<neighbor> ivf_index::search_lists(std::span<const float> query, std:
     values = normalized.data();
   }
   const auto pin = rows_.pin();
-  const std::size_t live = size();
-  if (k == 0 || live == 0)
+  if (k == 0 || size() == 0)
     return {};
-  ef = std::max(ef, k);
+  const std::size_t ef = std::max(effort.ef, k);
   const structure* const lists = current();
   if (lists == nullptr)
     return scan(values, k);
-  if (ef <= live / rows_per_candidate && !any_huge_.load(std::memory_order_acquire) &&
-      !is_huge(values, dimension_)) {
-    auto found = find(*lists, values, {k, ef, lists_for(lists->lists.lists(), ef, nprobe)});
+  if (!scans_all(k, effort) && !is_huge(values, dimension_)) {
+    auto found = find(*lists, values, {k, ef, lists_for(lists->lists.lists(), ef, effort.nprobe)});
     if (found && found->size() >= std::min(k, size()))
       return *std::move(found);
   }
   scans_.fetch_add(1, std::memory_order_relaxed);
   return scan(values, k);
+}
+
+bool ivf_index::scans_all(std::size_t k, const search_effort& effort) const noexcept {
+  return effort.exact || std::max(effort.ef, k) > size() / rows_per_candidate ||
+         any_huge_.load(std::memory_order_acquire);
+}
+
+search_plan ivf_index::plan(std::size_t /*queries*/, std::size_t k,
+                            const search_effort& effort) const {
+  const auto pin = rows_.pin();
+  return {.exact = current() == nullptr || scans_all(k, effort)};
 }
 
 std::size_t ivf_index::lists_for(std::size_t lists, std::size_t ef,

@@ -25,9 +25,9 @@ namespace hearth::engine::index {
 ///   there were at the last time, or when the lists get out of balance. The new lists are made
 ///   beside the old ones, on the writing thread, and published by one pointer: a search works on
 ///   the old or on the new ones, and both hold every row.
-/// - How many lists a search looks into: index_params::nprobe; if that is 0, one of 1024 for each
-///   candidate of ef, so that twice the ef looks into twice the lists. In any case more lists
-///   follow until ef rows were met.
+/// - How many lists a search looks into: search_effort::nprobe; if that is 0, index_params::nprobe;
+///   if that is 0 too, one of 1024 for each candidate of ef, so that twice the ef looks into twice
+///   the lists. In any case more lists follow until ef rows were met.
 /// - Where a search of lists would not do (few rows for its ef, values whose squares leave float32,
 ///   fewer hits than there must be because rows are on their way out), all rows are scanned.
 ///
@@ -38,10 +38,9 @@ class ivf_index : public vector_index {
   [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) final;
   std::size_t erase(std::span<const row_id> rows) final;
   [[nodiscard]] std::vector<neighbor> search(std::span<const float> query, std::size_t k,
-                                             std::size_t ef) const final;
-  /// search() with the number of lists named; 0: as the index is configured.
-  [[nodiscard]] std::vector<neighbor> search_lists(std::span<const float> query, std::size_t k,
-                                                   std::size_t ef, std::size_t nprobe) const;
+                                             const search_effort& effort) const final;
+  [[nodiscard]] search_plan plan(std::size_t queries, std::size_t k,
+                                 const search_effort& effort) const final;
   [[nodiscard]] bool contains(row_id row) const final;
   [[nodiscard]] std::size_t size() const noexcept final { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept final { return dimension_; }
@@ -73,7 +72,7 @@ class ivf_index : public vector_index {
 
     inverted_lists lists;
   };
-  struct effort {
+  struct share {
     std::size_t k;
     std::size_t ef;      ///< at least k
     std::size_t nprobe;  ///< lists, at least 1
@@ -115,7 +114,7 @@ class ivf_index : public vector_index {
   [[nodiscard]] virtual bool rows_are_vectors() const noexcept = 0;
   /// The best of some lists; nothing where float32 ended.
   [[nodiscard]] virtual std::optional<std::vector<neighbor>>
-  find(const structure& in, const float* query, const effort& spent) const = 0;
+  find(const structure& in, const float* query, const share& spent) const = 0;
   /// The best of all rows.
   [[nodiscard]] virtual std::vector<neighbor> scan(const float* query, std::size_t k) const = 0;
   /// Beside the lists.
@@ -141,6 +140,8 @@ class ivf_index : public vector_index {
   void publish(std::unique_ptr<structure> next);
   void reclaim();
   [[nodiscard]] std::uint64_t imbalance() const noexcept;
+  /// Whether lists would not do, whatever the query.
+  [[nodiscard]] bool scans_all(std::size_t k, const search_effort& effort) const noexcept;
   [[nodiscard]] std::size_t lists_for(std::size_t lists, std::size_t ef,
                                       std::size_t nprobe) const noexcept;
   [[nodiscard]] result<void> load_rows(std::span<const row_id> rows,

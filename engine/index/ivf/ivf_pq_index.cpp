@@ -5,12 +5,14 @@
 #include <cstring>
 
 #include "core/format.hpp"
+#include "engine/index/code_error.hpp"
 #include "engine/index/exact_scan.hpp"
 #include "engine/index/ivf/centroid_set.hpp"
 #include "engine/index/ivf/kmeans.hpp"
 #include "engine/index/ivf/list_search.hpp"
 #include "engine/index/ivf/product_codes.hpp"
 #include "engine/index/ivf/projection.hpp"
+#include "engine/index/nearest_hits.hpp"
 
 namespace hearth::engine::index {
 namespace {
@@ -21,7 +23,9 @@ constexpr double wanted_energy = 0.92;
 // Which list is nearest shows in fewer components still.
 constexpr double list_energy = 0.8;
 constexpr std::size_t components_per_bit = 1;  // of a part
-constexpr std::size_t ahead = 4;               // of the vector that is compared
+// Before that too little is known of how good the estimates are.
+constexpr std::size_t least_read = 16;
+constexpr std::size_t ahead = 4;  // of the vector that is compared
 // Codes that say little about a vector must not be blown up.
 constexpr float largest_factor = 4;
 
@@ -244,7 +248,7 @@ std::unique_ptr<ivf_index::structure> ivf_pq_index::learn(matrix_view sample, st
 }
 
 std::optional<std::vector<neighbor>> ivf_pq_index::find(const structure& in, const float* query,
-                                                        const effort& spent) const {
+                                                        const share& spent) const {
   const auto& of = static_cast<const coded_lists&>(in);
   auto& memory = search_memory::of_this_thread();
   of.prepare(query, memory);
@@ -259,28 +263,45 @@ std::optional<std::vector<neighbor>> ivf_pq_index::find(const structure& in, con
     seen += of.lists.rows_in(next->list);
   }
 
-  const auto candidates = memory.best.finish();
-  const query_distance exact(vectors_, query);
-  for (std::size_t i = 0; i < std::min(ahead, candidates.size()); ++i)
-    exact.prefetch(candidates[i].slot);
-  for (std::size_t i = 0; i < candidates.size(); ++i) {
-    if (i + ahead < candidates.size())
-      exact.prefetch(candidates[i + ahead].slot);
-    candidates[i].distance = exact(candidates[i].slot);
-    if (!std::isfinite(candidates[i].distance)) [[unlikely]]
-      return std::nullopt;
-  }
+  return rank(query_distance(vectors_, query), spent.k, memory.best.finish());
+}
+
+// By true distances, in the order of the estimates. Reading vectors costs as much as all before, so
+// it ends where the k nearest are hardly to be expected any more: the more candidates were asked
+// for, the surer that is.
+std::optional<std::vector<neighbor>> ivf_pq_index::rank(const query_distance& distance,
+                                                        std::size_t k,
+                                                        std::span<scored_slot> candidates) const {
   std::sort(candidates.begin(), candidates.end());
-  std::vector<neighbor> found;
-  found.reserve(std::min(spent.k, candidates.size()));
-  for (const scored_slot& each : candidates) {
-    if (found.size() == spent.k)
+  // Estimates are of the squared l2 distance, which is 2 - 2ab where lengths are 1.
+  const double unit = this->distance() == distance_kind::cosine ? 0.5 : 1;
+  thread_local nearest_hits<float> nearest;
+  nearest.start(k);
+  code_error error;
+  const double asked = static_cast<double>(candidates.size()) / static_cast<double>(k);
+  const double deviations = std::clamp(1 + std::log2(asked) / 2, 2.0, 4.0);
+  const auto prefetch = [&](std::size_t at) {
+    if (at < candidates.size())
+      (void)distance.prefetch(candidates[at].slot);
+  };
+  for (std::size_t i = 0; i < ahead; ++i)
+    prefetch(i);
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    const double estimate = unit * static_cast<double>(candidates[i].distance);
+    if (i >= least_read && nearest.full() &&
+        estimate + error.least(deviations) > static_cast<double>(nearest.limit()))
       break;
-    if (const auto row = directory().row_at(each.slot))
-      found.push_back({*row, exact.reported(each.distance)});
+    prefetch(i + ahead);
+    const float found = distance(candidates[i].slot);
+    if (!std::isfinite(found)) [[unlikely]]
+      return std::nullopt;
+    error.add(static_cast<double>(found) - estimate);
+    if (found > nearest.limit())
+      continue;
+    if (const auto row = directory().row_at(candidates[i].slot))
+      nearest.offer({found, *row});
   }
-  std::sort(found.begin(), found.end());
-  return found;
+  return reported(nearest, [&](float each) { return distance.reported(each); });
 }
 
 std::vector<neighbor> ivf_pq_index::scan(const float* query, std::size_t k) const {

@@ -1,6 +1,7 @@
 #pragma once
 // An inverted file of short codes.
 #include "engine/index/ivf/ivf_index.hpp"
+#include "engine/index/ivf/list_search.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
@@ -39,12 +40,14 @@ class ivf_pq_index final : public ivf_index {
                                     std::size_t count) const override;
   [[nodiscard]] bool rows_are_vectors() const noexcept override { return false; }
   [[nodiscard]] std::optional<std::vector<neighbor>> find(const structure& in, const float* query,
-                                                          const effort& spent) const override;
+                                                          const share& spent) const override;
   [[nodiscard]] std::vector<neighbor> scan(const float* query, std::size_t k) const override;
   [[nodiscard]] std::size_t vector_bytes() const noexcept override {
     return directory().bound() * vectors_.stride();
   }
   [[nodiscard]] std::uint32_t parts() const noexcept;
+  [[nodiscard]] std::optional<std::vector<neighbor>>
+  rank(const query_distance& distance, std::size_t k, std::span<scored_slot> candidates) const;
 
   vector_store vectors_;
 };

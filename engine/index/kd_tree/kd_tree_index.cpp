@@ -162,7 +162,7 @@ void kd_tree_index::reclaim() {
 }
 
 std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::size_t k,
-                                            std::size_t /*ef*/) const {
+                                            const search_effort& /*all of it*/) const {
   assert(query.size() == dimension());
   thread_local std::vector<float> normalized;
   const float* values = query.data();
@@ -172,7 +172,7 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
     values = normalized.data();
   }
   const query_distance distance(vectors_, values);
-  const box_query boxes(values, dimension(), vectors_.distance());
+  box_walk walk(values, dimension(), vectors_.distance());
   const auto pin = rows_.pin();
   if (k == 0 || size() == 0)
     return {};
@@ -191,12 +191,15 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
     best.offer({found, *row});
   }
   // Where float32 may not hold a distance, flat_index computes all of them in float64.
-  for (const auto& tree : now.trees)
-    finite = finite && tree->fits_float32(boxes);
+  for (const auto& tree : now.trees) {
+    tree->begin(walk);
+    finite = finite && walk.fits_float32();
+    if (!finite)
+      break;
+    tree->search(rows_, distance, walk, best);
+  }
   if (!finite)
     return scan_exact(rows_, distance, k);
-  for (const auto& tree : now.trees)
-    tree->search(rows_, distance, boxes, best);
   auto found = reported(best, [&](float each) { return distance.reported(each); });
   // Rows that were on their way out may have taken places.
   if (found.size() < std::min(k, size()))

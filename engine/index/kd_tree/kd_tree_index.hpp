@@ -36,7 +36,7 @@ class kd_tree_index final : public vector_index {
   [[nodiscard]] result<void> insert(std::span<const row_id> rows, matrix_view vectors) override;
   std::size_t erase(std::span<const row_id> rows) override;
   [[nodiscard]] std::vector<neighbor> search(std::span<const float> query, std::size_t k,
-                                             std::size_t ef) const override;
+                                             const search_effort& effort) const override;
   [[nodiscard]] bool contains(row_id row) const override;
   [[nodiscard]] std::size_t size() const noexcept override { return rows_.size(); }
   [[nodiscard]] std::uint32_t dimension() const noexcept override { return vectors_.dimension(); }

@@ -40,6 +40,19 @@ void check_truthful(const vector_index& index, distance_kind kind, const points&
   }
 }
 
+TEST_CASE("hnsw: a batch of rows that are all nearest to each other finds places in the tree") {
+  // One node after the other has as many children as it may, and none of them is linked yet.
+  constexpr std::uint32_t dimension = 8;
+  auto data = clustered_points(6000, dimension, 1);
+  for (std::size_t i = 5000 * dimension; i < data.values.size(); ++i)
+    data.values[i] = 1000;
+  hnsw_index index(dimension, distance_kind::l2, {.m = 3, .ef_construction = 3});
+  REQUIRE(index.insert(row_range(0, 5000), matrix_view(data.row(0).data(), 5000, dimension)));
+  REQUIRE(index.insert(row_range(5000, 1000), matrix_view(data.row(5000).data(), 1000, dimension)));
+  REQUIRE(index.check());
+  CHECK(index.search(data.row(5500), 1000, 1000).size() == 1000);
+}
+
 TEST_CASE("hnsw: recall on clustered data, also after half of it was erased and added again") {
   constexpr std::size_t count = 20'000;
   const auto data = clustered_points(count, 64, 1);

@@ -38,7 +38,7 @@ TEST_CASE("ivf_flat: with all lists looked into it answers as a flat index") {
     REQUIRE(index.trainings() == 1);
     for (std::size_t q = 0; q < queries.rows(); ++q)
       for (const std::size_t k : {1u, 10u, 300u})
-        CHECK(index.search_lists(queries.row(q), k, k, all_lists) ==
+        CHECK(index.search(queries.row(q), k, {k, all_lists}) ==
               oracle.search(queries.row(q), k, k));
     CHECK(index.scans() == 0);
   }

@@ -47,6 +47,21 @@ TEST_CASE("kd_tree: answers as a flat index for every distance, dimension and k"
     }
 }
 
+TEST_CASE("kd_tree: what is very near is found between things that are very far") {
+  // The sum of far boxes must leave nothing behind in the bounds of near ones.
+  points data{{}, 3};
+  std::mt19937 random(2);
+  std::normal_distribution<float> near(0, 1e-6F);
+  for (int i = 0; i < 4000; ++i)
+    for (int d = 0; d < 3; ++d)
+      data.values.push_back(near(random) +
+                            (random() % 3 == 0 ? static_cast<float>(random() % 1000) * 1e6F : 0));
+  pair_of_indexes both(3, distance_kind::l2);
+  both.insert(row_range(0, 4000), data.view());
+  for (std::size_t q = 0; q < 4000; q += 20)
+    both.check_same(data.row(q), 20);
+}
+
 TEST_CASE("kd_tree: ties come in the order of rows, as from a flat index") {
   for (const auto kind : kinds) {
     // Points of a small grid, each many times, in mixed order.
@@ -163,10 +178,11 @@ TEST_CASE("kd_tree: a vector that was taken out is not offered, even if its slot
   kd_tree tree(vectors, slots);
   const auto nearest_of = [&](std::span<const float> query) {
     const query_distance distance(vectors, query.data());
-    const box_query boxes(query.data(), 3, distance_kind::l2);
+    box_walk walk(query.data(), 3, distance_kind::l2);
+    tree.begin(walk);
     nearest_hits<float> best;
     best.start(1);
-    tree.search(rows, distance, boxes, best);
+    tree.search(rows, distance, walk, best);
     return best.hits().front().row;
   };
   const auto query = data.row(77);
@@ -177,13 +193,14 @@ TEST_CASE("kd_tree: a vector that was taken out is not offered, even if its slot
   CHECK(nearest_of(query) == naive_search(distance_kind::l2, data, 0, query, 2)[1].row);
 }
 
-TEST_CASE("kd_tree: a box is never thought farther than a vector in it") {
+TEST_CASE("kd_tree: a box is never thought farther than a vector in it, nor a vector than it is") {
   std::mt19937 random(11);
   for (const auto kind : kinds)
     for (int round = 0; round < 3000; ++round) {
       const auto dimension = static_cast<std::uint32_t>(1 + random() % 40);
       const float scale = std::pow(10.0f, static_cast<float>(random() % 40) - 20);
-      auto made = normal_points(6, dimension, static_cast<std::uint32_t>(round), scale);
+      const auto made = normal_points(6, dimension, static_cast<std::uint32_t>(round), scale);
+      const auto wider = normal_points(2, dimension, static_cast<std::uint32_t>(round + 1), scale);
       vector_store vectors(dimension, kind);
       vectors.reserve(6);
       for (slot_id slot = 0; slot < 6; ++slot)
@@ -195,14 +212,37 @@ TEST_CASE("kd_tree: a box is never thought farther than a vector in it") {
           low[d] = std::min(low[d], vectors.at(slot)[d]);
           high[d] = std::max(high[d], vectors.at(slot)[d]);
         }
+      // From a wide box to that one, side by side.
+      auto first_low = low;
+      auto first_high = high;
+      for (std::uint32_t d = 0; d < dimension; ++d) {
+        first_low[d] = std::min({low[d], wider.row(0)[d], wider.row(1)[d]});
+        first_high[d] = std::max({high[d], wider.row(0)[d], wider.row(1)[d]});
+      }
       const query_distance distance(vectors, vectors.at(0));
-      const box_query boxes(vectors.at(0), dimension, kind);
-      const double bound = boxes.nearest(low.data(), high.data());
-      for (slot_id slot = 1; slot < 6; ++slot)
-        if (const float found = distance(slot); std::isfinite(found))
-          REQUIRE(bound <= static_cast<double>(found));
-        else
-          REQUIRE_FALSE(boxes.fits_float32(low.data(), high.data()));
+      box_walk walk(vectors.at(0), dimension, kind);
+      walk.start(first_low.data(), first_high.data());
+      double before = walk.bound();
+      for (std::uint32_t d = 0; d < dimension; ++d) {
+        const double foreseen = walk.bound_with({d, low[d], high[d]});
+        const double wide = walk.bound();
+        walk.leave(walk.enter({d, low[d], high[d]}));
+        REQUIRE(walk.bound() == wide);
+        (void)walk.enter({d, low[d], high[d]});
+        REQUIRE(walk.bound() == Approx(foreseen).margin(1e-30));
+        REQUIRE(walk.bound() >= before - std::abs(before) * 1e-12);
+        before = walk.bound();
+      }
+      for (slot_id slot = 1; slot < 6; ++slot) {
+        const float found = distance(slot);
+        if (!std::isfinite(found)) {
+          REQUIRE_FALSE(walk.fits_float32());
+          continue;
+        }
+        REQUIRE(walk.bound() <= static_cast<double>(found));
+        if (walk.fits_float32())
+          REQUIRE(walk.bound_to(vectors.at(slot)) <= found);
+      }
     }
 }
 

@@ -205,6 +205,43 @@ TEST_CASE("codes: searches go on while they are learned") {
   CHECK(wrong == 0);
 }
 
+TEST_CASE("codes: what comes later may be unlike what they were learned from") {
+  // Learned from rows near the origin; those that follow lie far off.
+  constexpr std::uint32_t dimension = 64;
+  constexpr std::size_t all = 65'536 + 300;
+  auto data = clustered_points(all, dimension, 1);
+  for (std::size_t i = 4096 * dimension; i < data.values.size(); ++i)
+    data.values[i] = 5 * data.values[i] + (i % dimension % 2 == 0 ? 40.0F : -40.0F);
+  hnsw_index graph(dimension, distance_kind::l2, {.m = 6, .ef_construction = 24});
+  const auto insert = [&](std::size_t first, std::size_t count) {
+    REQUIRE(graph.insert(row_range(first, count),
+                         matrix_view(data.row(first).data(), count, dimension)));
+  };
+  insert(0, 65'500);
+  insert(65'500, 100);  // in the middle of which they are learned again
+  const auto both = graph.memory_bytes();
+  insert(65'600, 1);
+  CHECK(graph.memory_bytes() < both - 65'000 * dimension);
+  insert(65'601, all - 65'601);
+  REQUIRE(graph.check());
+  flat_index truth(dimension, distance_kind::l2);
+  REQUIRE(truth.insert(row_range(0, all), data.view()));
+  points queries{{}, dimension};
+  for (std::size_t q = 0; q < 100; ++q) {
+    const auto query = data.row(q * 650 + 7);
+    queries.values.insert(queries.values.end(), query.begin(), query.end());
+  }
+  // The same rows the other way round, so that most of what comes is like what came first.
+  hnsw_index reversed(dimension, distance_kind::l2, {.m = 6, .ef_construction = 24});
+  for (std::size_t first = all; first > 0;) {
+    const std::size_t count = std::min<std::size_t>(first, 1000);
+    first -= count;
+    REQUIRE(reversed.insert(row_range(first, count),
+                            matrix_view(data.row(first).data(), count, dimension)));
+  }
+  CHECK(recall(graph, truth, queries, 10, 200) >= recall(reversed, truth, queries, 10, 200) - 0.02);
+}
+
 TEST_CASE("codes: a snapshot brings them back, and refuses what is no code") {
   constexpr std::uint32_t dimension = 64;
   constexpr std::size_t count = 4200;
