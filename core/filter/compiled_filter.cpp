@@ -108,10 +108,11 @@ bool test_map(const step& leaf, byte_reader& map, key_span keys) noexcept {
     const auto inner = read_tag(map);
     // A copy looks into the element; `map` steps over it.
     auto element = map;
-    if (inner == value_tag::map && test_map(leaf, element, rest))
-      return true;
+    const bool found = inner == value_tag::map && test_map(leaf, element, rest);
     if (!element.ok())
-      map.fail();
+      map.fail();  // also if something was found: what stands there is torn
+    else if (found)
+      return true;
     else
       skip_content(map, inner);
   }

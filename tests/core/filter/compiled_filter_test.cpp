@@ -201,6 +201,20 @@ TEST_CASE("random filters agree with the oracle on random records, from all fron
   CHECK(telling > filters / 2);
 }
 
+TEST_CASE("what is torn is damaged, also where the torn value would match") {
+  // The last value is an integer of several bytes; without them it reads as 0.
+  for (const auto& tree : {K("a") == 0, K("a.b") == 0, K("a.b.c") <= 0}) {
+    value last(std::int64_t{1} << 40);
+    for (auto key = tree.path.rbegin(); key + 1 != tree.path.rend(); ++key)
+      last = value_list{value_map{{*key, std::move(last)}}};
+    auto bytes = encoded({{"a", std::move(last)}});
+    const auto compiled = compiled_filter::compile(tree).value();
+    CHECK(compiled.matches(bytes) == filter_verdict::no);
+    bytes.pop_back();
+    CHECK(compiled.matches(bytes) == filter_verdict::damaged);
+  }
+}
+
 TEST_CASE("damaged metadata is damaged or some metadata, and never worse") {
   test::random_filters random(21);
   std::mt19937_64 damage(22);
