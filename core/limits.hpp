@@ -14,9 +14,14 @@ inline constexpr std::size_t text_bytes = 16 * 1024 * 1024;   ///< per record
 inline constexpr std::size_t batch_bytes = 64 * 1024 * 1024;  ///< one write batch
 inline constexpr std::size_t batch_rows = 1'000'000;          ///< one write batch
 inline constexpr std::size_t message_bytes = batch_bytes + 16 * 1024 * 1024;  ///< one message
-inline constexpr std::size_t query_rows = 65'536;                ///< one search_batch call
-inline constexpr std::size_t search_results = 16 * 1024 * 1024;  ///< query rows times k, one call
-inline constexpr std::size_t shards = 64;                        ///< per namespace
-inline constexpr std::size_t embedder_bytes = 64;                ///< the embedder label
+inline constexpr std::size_t query_rows = 65'536;                  ///< one search_batch call
+inline constexpr std::size_t search_results = 16 * 1024 * 1024;    ///< query rows times k, one call
+inline constexpr std::size_t shards = 64;                          ///< per namespace
+inline constexpr std::size_t filter_depth = 32;                    ///< nested and, or, not
+inline constexpr std::size_t filter_nodes = 4096;                  ///< one filter
+inline constexpr std::size_t filter_bytes = 4 * 1024 * 1024;       ///< its paths and operands
+inline constexpr std::size_t filter_text_bytes = 4 * 1024 * 1024;  ///< its text form
+inline constexpr std::size_t filter_list = 65'536;                 ///< values of one `in`
+inline constexpr std::size_t embedder_bytes = 64;                  ///< the embedder label
 
 }  // namespace hearth::inline core::limits

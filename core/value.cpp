@@ -16,7 +16,24 @@ constexpr std::size_t tag_bytes = 1;
 constexpr std::size_t length_bytes = 4;
 constexpr std::size_t number_bytes = 8;
 
-enum class metadata_fault : std::uint8_t { none, too_deep, not_utf8, key_not_utf8, not_a_number };
+enum class metadata_fault : std::uint8_t {
+  none,
+  too_deep,
+  not_utf8,
+  key_not_utf8,
+  not_a_number,
+  no_such_time,
+  no_such_place,
+};
+
+// What a value that is neither text nor container takes.
+std::size_t fixed_size(const value& item) noexcept {
+  if (item.is_null())
+    return tag_bytes;
+  if (item.get_if<bool>() != nullptr)
+    return tag_bytes + 1;
+  return tag_bytes + (item.get_if<geo_point>() != nullptr ? 2 : 1) * number_bytes;
+}
 
 // One pass over a metadata tree: adds up its size and stops at the first fault. The map of the
 // record is level 1; depth is checked before each descent, so recursion is bounded whatever came
@@ -42,6 +59,7 @@ class metadata_walk {
   std::size_t bytes = 0;
   metadata_fault fault = metadata_fault::none;
   std::string path;  // to the fault: ".tags[2]"
+  geo_point place;   // of no_such_place
 
  private:
   bool visit(const value_list& items, std::size_t depth) {
@@ -65,9 +83,15 @@ class metadata_walk {
       return visit(*list, depth + 1);
     if (const auto* map = item.get_if<value_map>())
       return visit(*map, depth + 1);
+    bytes += fixed_size(item);
     if (const auto* number = item.get_if<double>(); number != nullptr && std::isnan(*number))
       return stop(metadata_fault::not_a_number);
-    bytes += tag_bytes + (item.is_null() ? 0 : item.get_if<bool>() ? 1 : number_bytes);
+    if (const auto* moment = item.get_if<timestamp>(); moment != nullptr && !is_valid(*moment))
+      return stop(metadata_fault::no_such_time);
+    if (const auto* point = item.get_if<geo_point>(); point != nullptr && !is_valid(*point)) {
+      place = *point;
+      return stop(metadata_fault::no_such_place);
+    }
     return true;
   }
 
@@ -102,7 +126,7 @@ std::size_t encoded_size(const value& item, std::size_t depth) noexcept {
       bytes += encoded_size(element, depth + 1);
     return bytes;
   }
-  return tag_bytes + (item.is_null() ? 0 : item.get_if<bool>() ? 1 : number_bytes);
+  return fixed_size(item);
 }
 
 }  // namespace
@@ -139,6 +163,15 @@ result<void> validate_metadata(const value_map& metadata, const std::string& fie
                 "metadata strings are UTF-8; encode bytes (base64) first");
   case metadata_fault::not_a_number:
     return fail(errc::invalid_argument, core::format("{} is NaN", where), "use null instead");
+  case metadata_fault::no_such_time:
+    return fail(errc::invalid_argument,
+                core::format("{} is a timestamp outside {} to {}", where,
+                             to_string(earliest_timestamp), to_string(latest_timestamp)));
+  case metadata_fault::no_such_place:
+    return fail(errc::invalid_argument,
+                core::format("{} is at latitude {}, longitude {}; latitudes are -90 to 90, "
+                             "longitudes -180 to 180",
+                             where, walk.place.lat, walk.place.lon));
   case metadata_fault::none:
     break;
   }

@@ -1,5 +1,5 @@
 #pragma once
-// Typed metadata values: null, bool, int64, float64, string, list, map.
+// Typed metadata values: null, bool, int64, float64, string, list, map, timestamp, geo point.
 #include <cstdint>
 #include <map>
 #include <string>
@@ -7,6 +7,8 @@
 #include <vector>
 
 #include "error.hpp"
+#include "geo.hpp"
+#include "timestamp.hpp"
 
 namespace hearth::inline core {
 
@@ -18,8 +20,8 @@ using value_map = std::map<std::string, value, std::less<>>;
 /// (int64 1 and float64 1.0 are different values).
 class value {
  public:
-  using storage =
-      std::variant<std::monostate, bool, std::int64_t, double, std::string, value_list, value_map>;
+  using storage = std::variant<std::monostate, bool, std::int64_t, double, std::string, value_list,
+                               value_map, timestamp, geo_point>;
 
   value() = default;
   value(std::nullptr_t) {}           // NOLINT: values read as literals
@@ -31,6 +33,8 @@ class value {
   value(std::string text) : data_(std::move(text)) {}              // NOLINT
   value(value_list items) : data_(std::move(items)) {}             // NOLINT
   value(value_map items) : data_(std::move(items)) {}              // NOLINT
+  value(timestamp moment) : data_(moment) {}                       // NOLINT
+  value(geo_point point) : data_(point) {}                         // NOLINT
 
   [[nodiscard]] bool is_null() const noexcept { return data_.index() == 0; }
   template <class T>
@@ -45,7 +49,8 @@ class value {
   storage data_;
 };
 
-/// Checks depth, encoded size, and that strings and keys are UTF-8 and numbers are not NaN.
+/// Checks depth, encoded size, that strings and keys are UTF-8, that numbers are not NaN, and that
+/// timestamps and geo points are valid.
 /// `field` names the value in the message ("metadata[3]").
 [[nodiscard]] result<void> validate_metadata(const value_map& metadata, const std::string& field);
 

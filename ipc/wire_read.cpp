@@ -163,6 +163,12 @@ class metadata_reader {
       HEARTH_TRY(auto map, read_map(from.getMap(), depth + 1));
       return value(std::move(map));
     }
+    case schema::Value::TIMESTAMP:
+      return value(timestamp{from.getTimestamp()});
+    case schema::Value::GEO_POINT: {
+      const auto point = from.getGeoPoint();
+      return value(geo_point{point.getLat(), point.getLon()});
+    }
     }
     return bad_enum(core::format("the kind of a value in {}[{}]", field_, row_), from.which());
   }

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t id_words = 3;
 constexpr std::size_t value_words = 3;
 constexpr std::size_t entry_words = 2 + value_words;
+constexpr std::size_t geo_point_words = 2;
 
 constexpr std::size_t data_words(std::size_t bytes) {
   return (bytes + 7) / 8;
@@ -87,6 +88,12 @@ void write_value(schema::Value::Builder to, const value& from) {
           auto list = to.initList(static_cast<kj::uint>(item.size()));
           for (kj::uint i = 0; i < list.size(); ++i)
             write_value(list[i], item[i]);
+        } else if constexpr (std::is_same_v<type, timestamp>) {
+          to.setTimestamp(item.microseconds);
+        } else if constexpr (std::is_same_v<type, geo_point>) {
+          auto point = to.initGeoPoint();
+          point.setLat(item.lat);
+          point.setLon(item.lon);
         } else {
           write_map(to.initMap(static_cast<kj::uint>(item.size())), item);
         }
@@ -116,7 +123,7 @@ std::size_t words_of_value(const value& from) {
   }
   if (const auto* map = from.get_if<value_map>())
     return words_of_map(*map);
-  return 0;
+  return from.get_if<geo_point>() != nullptr ? geo_point_words : 0;
 }
 
 std::size_t words_of_map(const value_map& from) {

@@ -95,7 +95,19 @@ struct Value {
     list @5 :List(Value);
     map @6 :List(Entry);
     # Keys are unique.
+    timestamp @7 :Int64;
+    # A moment: microseconds since 1970-01-01T00:00:00Z, in the years 1 to 9999.
+    geoPoint @8 :GeoPoint;
   }
+}
+
+struct GeoPoint {
+  # Degrees (WGS 84), north and east positive.
+
+  lat @0 :Float64;
+  # -90 to 90.
+  lon @1 :Float64;
+  # -180 to 180.
 }
 
 struct Entry {

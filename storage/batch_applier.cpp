@@ -190,6 +190,8 @@ result<applied_batch> batch_applier::execute() {
   if (inserts())
     HEARTH_CHECK(insert_records());
   HEARTH_CHECK(write_ids());
+  if (typed_values_)
+    HEARTH_CHECK(raise_format(transaction_, tables_.meta, typed_values_format));
 
   vector_writer vectors(transaction_, tables_, state_, dimension_, candidates_);
   HEARTH_CHECK(vectors.remove(changes.removed));
@@ -213,9 +215,9 @@ result<applied_batch> batch_applier::execute() {
 
 result<void> batch_applier::insert_records() {
   for (std::size_t i = 0; i < batch_.rows(); ++i) {
-    encode_record(first_row_ + i, id_of(i), state_.lsn, gives_vectors(),
-                  batch_.metadata.empty() ? no_metadata : batch_.metadata[i],
-                  batch_.texts.empty() ? no_text : batch_.texts[i], buffer_);
+    typed_values_ |= encode_record(first_row_ + i, id_of(i), state_.lsn, gives_vectors(),
+                                   batch_.metadata.empty() ? no_metadata : batch_.metadata[i],
+                                   batch_.texts.empty() ? no_text : batch_.texts[i], buffer_);
     HEARTH_CHECK(
         transaction_.put(tables_.records, encode_row(first_row_ + i), buffer_, MDB_APPEND));
   }
@@ -233,9 +235,9 @@ result<void> batch_applier::update_records() {
     HEARTH_TRY(const auto old, load_record(transaction_, tables_, old_rows[i], {}));
     const bool new_text = !batch_.texts.empty() && batch_.texts[i].has_value();
     const auto row = first_row_ != 0 ? first_row_ + i : old_rows[i];
-    encode_record(row, old.id, state_.lsn, gives_vectors() || old.has_vector,
-                  updated_metadata(old.metadata, i), new_text ? batch_.texts[i] : old.text,
-                  buffer_);
+    typed_values_ |= encode_record(row, old.id, state_.lsn, gives_vectors() || old.has_vector,
+                                   updated_metadata(old.metadata, i),
+                                   new_text ? batch_.texts[i] : old.text, buffer_);
     HEARTH_CHECK(transaction_.put(tables_.records, encode_row(row), buffer_,
                                   first_row_ != 0 ? MDB_APPEND : 0));
   }

@@ -74,6 +74,7 @@ class batch_applier {
   std::vector<std::byte> keys_;
   std::vector<target> targets_;
   std::size_t rewritten_bytes_ = 0;  // of stored records, by an update
+  bool typed_values_ = false;        // written: a namespace of an older format becomes one of ours
   row_id first_row_ = 0;             // of the new rows, one per record in batch order; 0: none
   std::vector<std::byte> buffer_;
 };

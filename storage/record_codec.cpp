@@ -1,7 +1,7 @@
 #include "storage/record_codec.hpp"
 
 #include "core/format.hpp"
-#include "core/limits.hpp"
+#include "core/metadata_codec.hpp"
 #include "storage/bytes.hpp"
 #include "storage/corruption.hpp"
 
@@ -11,120 +11,6 @@ namespace {
 
 enum flag : std::uint8_t { with_vector = 1, with_metadata = 2, with_text = 4, text_id = 8 };
 constexpr std::uint8_t all_flags = with_vector | with_metadata | with_text | text_id;
-
-enum class tag : std::uint8_t {
-  null = 0,
-  no = 1,
-  yes = 2,
-  int64 = 3,
-  float64 = 4,
-  string = 5,
-  list = 6,
-  map = 7,
-};
-
-// Metadata arrives validated to limits::metadata_depth; the map itself is one level more.
-constexpr std::size_t deepest = limits::metadata_depth + 1;
-
-std::uint64_t zigzag(std::int64_t number) noexcept {
-  return (static_cast<std::uint64_t>(number) << 1) ^ static_cast<std::uint64_t>(number >> 63);
-}
-
-std::int64_t unzigzag(std::uint64_t number) noexcept {
-  return static_cast<std::int64_t>((number >> 1) ^ (~(number & 1) + 1));
-}
-
-void write_map(byte_writer& out, const value_map& items);
-
-struct value_writer {
-  byte_writer& out;
-
-  void put(tag kind) const { out.u8(static_cast<std::uint8_t>(kind)); }
-  void operator()(std::monostate) const { put(tag::null); }
-  void operator()(bool flag) const { put(flag ? tag::yes : tag::no); }
-  void operator()(std::int64_t number) const {
-    put(tag::int64);
-    out.varint(zigzag(number));
-  }
-  void operator()(double number) const {
-    put(tag::float64);
-    out.f64(number);
-  }
-  void operator()(const std::string& text) const {
-    put(tag::string);
-    out.text(text);
-  }
-  void operator()(const value_list& items) const {
-    put(tag::list);
-    out.varint(items.size());
-    for (const auto& item : items)
-      std::visit(*this, item.data());
-  }
-  void operator()(const value_map& items) const {
-    put(tag::map);
-    write_map(out, items);
-  }
-};
-
-void write_map(byte_writer& out, const value_map& items) {
-  out.varint(items.size());
-  for (const auto& [key, item] : items) {
-    out.text(key);
-    std::visit(value_writer{out}, item.data());
-  }
-}
-
-value_map read_map(byte_reader& in, std::size_t depth);
-
-value read_value(byte_reader& in, std::size_t depth) {
-  switch (static_cast<tag>(in.u8())) {
-  case tag::null:
-    return {};
-  case tag::no:
-    return false;
-  case tag::yes:
-    return true;
-  case tag::int64:
-    return unzigzag(in.varint());
-  case tag::float64:
-    return in.f64();
-  case tag::string:
-    return std::string(in.text());
-  case tag::list: {
-    const auto count = in.varint();
-    // Every item takes at least a byte, so a count is believed only as far as there are bytes.
-    if (depth == 0 || count > in.remaining())
-      break;
-    value_list items;
-    for (std::uint64_t i = 0; i < count && in.ok(); ++i)
-      items.push_back(read_value(in, depth - 1));
-    return items;
-  }
-  case tag::map:
-    if (depth == 0)
-      break;
-    return read_map(in, depth - 1);
-  }
-  in.fail();
-  return {};
-}
-
-value_map read_map(byte_reader& in, std::size_t depth) {
-  value_map items;
-  const auto count = in.varint();
-  if (count > in.remaining())
-    in.fail();
-  for (std::uint64_t i = 0; i < count && in.ok(); ++i) {
-    const auto key = in.text();
-    if (!items.empty() && !(items.rbegin()->first < key)) {
-      in.fail();  // keys are written in order, each once
-      break;
-    }
-    auto item = read_value(in, depth);
-    items.emplace_hint(items.end(), std::string(key), std::move(item));
-  }
-  return items;
-}
 
 std::uint64_t id_seed(byte_span key) noexcept {
   return checksum(key);
@@ -147,7 +33,7 @@ id_entry read_entry(byte_reader& in) noexcept {
 
 }  // namespace
 
-void encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
+bool encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
                    const value_map& metadata, const std::optional<std::string>& text,
                    std::vector<std::byte>& out) {
   begin_checked(out);
@@ -162,9 +48,9 @@ void encode_record(row_id row, const record_id& id, lsn_t version, bool has_vect
     writer.text(id.text());
   if (text)
     writer.text(*text);
-  if (!metadata.empty())
-    write_map(writer, metadata);
+  const bool typed = !metadata.empty() && encode_metadata(metadata, writer);
   finish_checked(out, row);
+  return typed;
 }
 
 result<stored_record> decode_record(row_id row, byte_span data, record_parts parts) {
@@ -184,12 +70,28 @@ result<stored_record> decode_record(row_id row, byte_span data, record_parts par
   }
   // The checksum has vouched for what is skipped.
   if ((flags & with_metadata) != 0 && parts.metadata)
-    record.metadata = read_map(in, deepest);
+    record.metadata = decode_metadata(in);
   else if ((flags & with_metadata) != 0)
     std::ignore = in.bytes(in.remaining());
   if ((flags & ~all_flags) != 0 || !in.done())
     return corrupt(core::format("the record of row {}", row));
   return record;
+}
+
+result<byte_span> encoded_metadata(row_id row, byte_span data) {
+  auto in = open_checked(data, row);
+  const auto flags = in.u8();
+  std::ignore = in.varint();  // version
+  if ((flags & text_id) != 0)
+    std::ignore = in.text();
+  else
+    std::ignore = in.varint();
+  if ((flags & with_text) != 0)
+    std::ignore = in.text();
+  const auto metadata = in.bytes((flags & with_metadata) != 0 ? in.remaining() : 0);
+  if ((flags & ~all_flags) != 0 || !in.done())
+    return corrupt(core::format("the record of row {}", row));
+  return metadata;
 }
 
 void encode_id_entries(byte_span key, std::span<const id_entry> entries,

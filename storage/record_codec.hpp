@@ -28,13 +28,18 @@ struct record_parts {
   bool text = true;
 };
 
-/// Replaces `out` by the encoded record. The checksum is tied to `row`.
-void encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
+/// Replaces `out` by the encoded record. The checksum is tied to `row`. True if it holds values
+/// that namespaces have only since format 3 (typed_values_format).
+bool encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
                    const value_map& metadata, const std::optional<std::string>& text,
                    std::vector<std::byte>& out);
 
 /// errc::corruption naming the row for anything that encode_record does not make for this row.
 [[nodiscard]] result<stored_record> decode_record(row_id row, byte_span data, record_parts parts);
+
+/// The metadata inside of a stored record as core/metadata_codec.hpp walks it, without anything
+/// being copied; empty if the record has none. errc::corruption as decode_record.
+[[nodiscard]] result<byte_span> encoded_metadata(row_id row, byte_span data);
 
 /// Where the record of an id is.
 struct id_entry {

@@ -161,11 +161,20 @@ result<void> write_identity(lmdb::write_transaction& in, const tables& to,
   });
 }
 
-result<void> check_format(const lmdb::transaction& in, lmdb::table meta, std::uint64_t supported) {
+namespace {
+
+result<std::uint64_t> read_format(const lmdb::transaction& in, lmdb::table meta) {
   HEARTH_TRY(auto value, open_value(in, meta, format_key));
   const auto version = value.varint();
   if (!value.done())
     return damaged(format_key);
+  return version;
+}
+
+}  // namespace
+
+result<void> check_format(const lmdb::transaction& in, lmdb::table meta, std::uint64_t supported) {
+  HEARTH_TRY(const auto version, read_format(in, meta));
   if (version > supported)
     return fail(errc::unsupported,
                 core::format("{} has format {}; this build reads up to format {}",
@@ -176,6 +185,11 @@ result<void> check_format(const lmdb::transaction& in, lmdb::table meta, std::ui
 
 result<void> write_format(lmdb::write_transaction& in, lmdb::table meta, std::uint64_t version) {
   return write_value(in, meta, format_key, [&](byte_writer& out) { out.varint(version); });
+}
+
+result<void> raise_format(lmdb::write_transaction& in, lmdb::table meta, std::uint64_t version) {
+  HEARTH_TRY(const auto recorded, read_format(in, meta));
+  return recorded < version ? write_format(in, meta, version) : result<void>();
 }
 
 }  // namespace hearth::storage

@@ -11,7 +11,9 @@ namespace hearth::storage {
 
 /// What this build writes; refused when a file says a higher one. Format 1 has shorter index
 /// parameters in its `config` and is read as well; writing the configuration makes it format 2.
-inline constexpr std::uint64_t namespace_format = 2;
+inline constexpr std::uint64_t namespace_format = 3;
+/// The first format whose metadata may hold timestamps and geo points.
+inline constexpr std::uint64_t typed_values_format = 3;
 
 struct tables {
   lmdb::table meta = 0;     ///< name → checked value
@@ -60,6 +62,9 @@ inline constexpr std::uint64_t assigned_id_limit = std::uint64_t{1} << 63;
 [[nodiscard]] result<void> check_format(const lmdb::transaction& in, lmdb::table meta,
                                         std::uint64_t supported);
 [[nodiscard]] result<void> write_format(lmdb::write_transaction& in, lmdb::table meta,
+                                        std::uint64_t version);
+/// Records `version` unless the recorded one is as new.
+[[nodiscard]] result<void> raise_format(lmdb::write_transaction& in, lmdb::table meta,
                                         std::uint64_t version);
 
 }  // namespace hearth::storage

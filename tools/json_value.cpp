@@ -142,6 +142,8 @@ json to_json(const value& item) {
       return array;
     }
     json operator()(const value_map& members) const { return to_json(members); }
+    json operator()(timestamp moment) const { return to_string(moment); }
+    json operator()(geo_point point) const { return {{"lat", point.lat}, {"lon", point.lon}}; }
   };
   return std::visit(convert{}, item.data());
 }

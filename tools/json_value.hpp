@@ -25,6 +25,7 @@ using json = nlohmann::ordered_json;
 
 /// A number for a number id, a string for a string id.
 [[nodiscard]] json to_json(const record_id& id);
+/// A timestamp is its ISO 8601 text, a geo point {"lat": 48.1, "lon": 11.6}.
 [[nodiscard]] json to_json(const value& item);
 [[nodiscard]] json to_json(const value_map& metadata);
 /// The first field whose number is infinite, which JSON cannot say: "metadata.a[2]", where `field`

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearth import _native, aio
+from hearth._values import GeoPoint
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async
 from hearth.client import Store, connect
@@ -44,6 +45,7 @@ from hearth.errors import (
     Timeout,
     Unsupported,
 )
+from hearth.filters import Filter, K
 from hearth.measures import Advice, Explanation, Stage, Tried, Tuned
 from hearth.namespace import Namespace
 from hearth.results import (
@@ -75,12 +77,15 @@ __all__ = [
     "DaemonUnavailable",
     "DimensionMismatch",
     "Explanation",
+    "Filter",
+    "GeoPoint",
     "HearthError",
     "Hit",
     "Hits",
     "InternalError",
     "InvalidArgument",
     "IoError",
+    "K",
     "LimitExceeded",
     "Namespace",
     "NamespaceConfig",

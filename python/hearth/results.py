@@ -20,7 +20,7 @@ from hearth.measures import Explanation
 Id: TypeAlias = int | str
 #: Ids as a column: a uint64 array if all of them are numbers, otherwise a list.
 IdColumn: TypeAlias = NDArray[np.uint64] | list[str] | list[int | str]
-#: Metadata of one record: str keys; None, bool, int, float, str, list and dict inside.
+#: Metadata of one record: str keys; None, bool, int, float, str, datetime, GeoPoint, list and dict.
 Metadata: TypeAlias = dict[str, Any]
 
 T = TypeVar("T")

@@ -11,7 +11,9 @@
 #include "python/native/buffers.hpp"
 #include "python/native/completion_queue.hpp"
 #include "python/native/errors.hpp"
+#include "python/native/filters.hpp"
 #include "python/native/handles.hpp"
+#include "python/native/typed_values.hpp"
 #include "python/native/values.hpp"
 #include "python/native/write_job.hpp"
 
@@ -70,10 +72,12 @@ PYBIND11_MODULE(_native, module) {
   module.attr("batch_bytes") = limits::batch_bytes;
   module.attr("lexical_embedder_name") = std::string(engine::text::lexical_embedder_name);
   module.attr("lexical_default_dimension") = engine::text::lexical_default_dimension;
+  load_types();
   bind_errors(module);
   bind_completion_queue(module);
   bind_write_job(module);
   bind_handles(module);
+  bind_filters(module);
   module.def("suggest_index", &suggest_index, py::arg("n"), py::arg("dimension"), py::arg("memory"),
              py::arg("recall"));
   module.def("embed_lexical", &embed_lexical, py::arg("texts"), py::arg("dimension"));

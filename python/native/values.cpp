@@ -9,6 +9,7 @@
 #include "core/limits.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/errors.hpp"
+#include "python/native/typed_values.hpp"
 
 namespace hearth::python {
 
@@ -18,13 +19,15 @@ namespace {
 // spelled out only when something is wrong.
 class key_path {
  public:
-  explicit key_path(const std::string& root) : root_(&root) {}
+  key_path(const std::string& root, std::size_t levels) : root_(&root), levels_(levels) {}
   key_path(const key_path& parent, py::handle key)
-      : parent_(&parent), key_(key), depth_(parent.depth_ + 1) {}
+      : parent_(&parent), key_(key), depth_(parent.depth_ + 1), levels_(parent.levels_) {}
   key_path(const key_path& parent, std::size_t index)
-      : parent_(&parent), index_(index), depth_(parent.depth_ + 1) {}
+      : parent_(&parent), index_(index), depth_(parent.depth_ + 1), levels_(parent.levels_) {}
 
-  [[nodiscard]] std::size_t depth() const noexcept { return depth_; }
+  /// The map at the root is level 1 and has depth 0.
+  [[nodiscard]] bool too_deep() const noexcept { return depth_ >= levels_; }
+  [[nodiscard]] std::size_t levels() const noexcept { return levels_; }
 
   [[nodiscard]] std::string spelled() const {
     if (parent_ == nullptr)
@@ -39,6 +42,7 @@ class key_path {
   py::handle key_;
   std::size_t index_ = 0;
   std::size_t depth_ = 0;
+  std::size_t levels_ = 0;
 };
 
 std::string type_name(py::handle object) {
@@ -87,11 +91,9 @@ double finite_or_infinite(double number, const key_path& path) {
 }
 
 void check_depth(const key_path& path) {
-  // The map of the record is level 1 and has depth 0.
-  if (path.depth() >= limits::metadata_depth)
-    throw native_error(errc::limit_exceeded, "metadata nests deeper than " +
-                                                 std::to_string(limits::metadata_depth) +
-                                                 " levels at " + path.spelled());
+  if (path.too_deep())
+    throw native_error(errc::limit_exceeded, path.spelled() + " nests deeper than " +
+                                                 std::to_string(path.levels()) + " levels");
 }
 
 value value_from(py::handle object, const key_path& path);
@@ -153,13 +155,18 @@ value value_from(py::handle object, const key_path& path) {
     return list_value_from(object, path);
   if (PyDict_Check(raw) != 0)
     return map_from(object, path);
-  if (is_numpy_scalar(object)) {
+  if (is_datetime(object))
+    return timestamp_from(object, path.spelled());
+  if (is_geo_point(object))
+    return geo_point_from(object);
+  if (is_numpy_scalar(object) && !is_numpy_time(object)) {
     const auto plain = object.attr("item")();
     if (!is_numpy_scalar(plain))  // a longdouble stays one
       return value_from(plain, path);
   }
-  throw py::type_error(path.spelled() + " is " + type_name(object) +
-                       "; metadata holds None, bool, int, float, str, list and dict");
+  throw py::type_error(
+      path.spelled() + " is " + type_name(object) +
+      "; metadata holds None, bool, int, float, str, datetime, GeoPoint, list and dict");
 }
 
 py::object object_from(const value& item);
@@ -180,6 +187,8 @@ py::object object_from(const value& item) {
     py::object operator()(const std::string& text) const { return text_of(text); }
     py::object operator()(const value_list& items) const { return list_object_from(items); }
     py::object operator()(const value_map& items) const { return dict_from(items); }
+    py::object operator()(timestamp moment) const { return datetime_from(moment); }
+    py::object operator()(geo_point point) const { return python::object_from(point); }
   };
   return std::visit(converter{}, item.data());
 }
@@ -212,12 +221,12 @@ std::string utf8_of(py::handle text, const std::string& field) {
   return *std::move(bytes);
 }
 
-value_map metadata_from(py::handle object, const std::string& field) {
+value_map metadata_from(py::handle object, const std::string& field, std::size_t levels) {
   if (object.is_none())
     return {};
   if (PyDict_Check(object.ptr()) == 0)
     throw py::type_error(field + " is " + type_name(object) + "; it must be a dict or None");
-  return map_from(object, key_path(field));
+  return map_from(object, key_path(field, levels));
 }
 
 py::dict dict_from(const value_map& metadata) {

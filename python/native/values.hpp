@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/limits.hpp"
 #include "core/record.hpp"
 
 namespace hearth::python {
@@ -13,10 +14,13 @@ namespace hearth::python {
 namespace py = pybind11;
 
 /// A dict as metadata; None is an empty map. Keys are str; values are None, bool, int, float, str,
-/// list or tuple, dict, or a NumPy scalar of those. `field` starts the key path in errors.
-/// Throws TypeError for other types, native_error(invalid_argument) for integers outside int64, NaN
-/// and text that is not Unicode, native_error(limit_exceeded) for too deep nesting.
-[[nodiscard]] value_map metadata_from(py::handle object, const std::string& field);
+/// datetime, GeoPoint, list or tuple, dict, or a NumPy scalar of those. `field` starts the key path
+/// in errors. Throws TypeError for other types, native_error(invalid_argument) for integers outside
+/// int64, NaN, datetimes without a time zone and text that is not Unicode,
+/// native_error(limit_exceeded) past
+/// `levels` of nesting.
+[[nodiscard]] value_map metadata_from(py::handle object, const std::string& field,
+                                      std::size_t levels = limits::metadata_depth);
 
 [[nodiscard]] py::dict dict_from(const value_map& metadata);
 

@@ -39,6 +39,9 @@ TEST_CASE("values compare by type and content") {
   CHECK(value(value_list{1, "a"}) == value(value_list{1, "a"}));
   CHECK(value(value_map{{"a", 1}}) != value(value_map{{"a", 2}}));
   CHECK(value("true") != value(true));
+  CHECK(value(timestamp{1}) != value(1));
+  CHECK(value(timestamp{1}) == value(timestamp{1}));
+  CHECK(value(geo_point{1, 2}) != value(geo_point{2, 1}));
 }
 
 TEST_CASE("ordinary metadata is accepted") {
@@ -50,6 +53,9 @@ TEST_CASE("ordinary metadata is accepted") {
                            {"", "an empty key"},
                            {"infinite", std::numeric_limits<double>::infinity()},
                            {"tags", value_list{"a", "b", value_list{}}},
+                           {"first", earliest_timestamp},
+                           {"last", latest_timestamp},
+                           {"place", geo_point{-90, 180}},
                            {"author", value_map{{"name", "x"}}}};
   CHECK(validate_metadata(metadata, "metadata[0]").has_value());
   CHECK(validate_metadata({}, "metadata[0]").has_value());
@@ -67,6 +73,25 @@ TEST_CASE("the message names the path to the value that is wrong") {
   const auto key = refused({{"a", value_map{{"\xc0", 1}}}});
   CHECK(key.code == errc::invalid_argument);
   CHECK(key.message == "metadata[3].a has a key that is not valid UTF-8");
+}
+
+TEST_CASE("timestamps and places outside of their range are named") {
+  const auto late =
+      refused({{"at", value_list{timestamp{0}, timestamp{latest_timestamp.microseconds + 1}}}});
+  CHECK(late.code == errc::invalid_argument);
+  CHECK(late.message == "metadata[3].at[1] is a timestamp outside 0001-01-01T00:00:00Z to "
+                        "9999-12-31T23:59:59.999999Z");
+  CHECK(refused({{"at", timestamp{earliest_timestamp.microseconds - 1}}}).message ==
+        "metadata[3].at is a timestamp outside 0001-01-01T00:00:00Z to "
+        "9999-12-31T23:59:59.999999Z");
+
+  const auto place = refused({{"home", geo_point{90.5, 12}}});
+  CHECK(place.code == errc::invalid_argument);
+  CHECK(place.message ==
+        "metadata[3].home is at latitude 90.5, longitude 12; latitudes are -90 to 90, longitudes "
+        "-180 to 180");
+  CHECK(refused({{"home", geo_point{0, -180.5}}}).code == errc::invalid_argument);
+  CHECK(refused({{"home", geo_point{std::nan(""), 0}}}).code == errc::invalid_argument);
 }
 
 TEST_CASE("a long or hostile key does not make a long or hostile message") {
@@ -109,6 +134,8 @@ TEST_CASE("the size counts payload and a few bytes per value") {
   CHECK(metadata_size({{"k", true}}) == 5 + 5 + 2);
   CHECK(metadata_size({{"k", 1}}) == 5 + 5 + 9);
   CHECK(metadata_size({{"k", 1.0}}) == 5 + 5 + 9);
+  CHECK(metadata_size({{"k", timestamp{}}}) == 5 + 5 + 9);
+  CHECK(metadata_size({{"k", geo_point{}}}) == 5 + 5 + 17);
   CHECK(metadata_size({{"k", "abc"}}) == 5 + 5 + 5 + 3);
   CHECK(metadata_size({{"k", value_list{nullptr, nullptr}}}) == 5 + 5 + 5 + 2);
   CHECK(metadata_size({{"k", value_map{}}}) == 5 + 5 + 5);

@@ -45,7 +45,7 @@ HOMES: dict[str, set[str]] = {
     r"xxhash\.h|xxh3\.h": {"core"},
     r"CLI/.+": {"tools"},
     r"nlohmann/.+": {"tools"},
-    r"pybind11/.+|Python\.h": {"python"},
+    r"pybind11/.+|Python\.h|datetime\.h": {"python"},
     r"(imm|x86|arm_neon|cpuid)(intrin)?\.h|hwy/.+": {"engine"},
     r"cuda.*|nv.*\.h": {"gpu"},
     r"catch2/.+": {"tests"},

@@ -37,7 +37,9 @@ value_map every_value() {
           {"text", "größer"},
           {"with zero", std::string("a\0b", 3)},
           {"empty", ""},
-          {"list", value_list{1, "two", 3.0, value_list{}, value_map{}}},
+          {"when", timestamp{-1}},
+          {"where", geo_point{-33.8568, 151.2153}},
+          {"list", value_list{1, "two", 3.0, value_list{}, value_map{}, timestamp{}, geo_point{}}},
           {"map", value_map{{"", value_map{{"deep", value_list{nullptr}}}}}}};
 }
 

@@ -254,7 +254,10 @@ TEST_CASE("what a message is said to take is enough for one segment") {
   full.ids = {"a", "a longer id"};
   full.ids.emplace_back(std::uint64_t{7});
   full.vectors = ramp(3, 100);
-  full.metadata = {{{"k", value_list{1, "text", nullptr, value_map{{"x", 1.0}}}}}, {}, {{"", ""}}};
+  full.metadata = {{{"k", value_list{1, "text", nullptr, value_map{{"x", 1.0}}, timestamp{-1},
+                                     geo_point{1, 2}}}},
+                   {},
+                   {{"", ""}}};
   full.texts = {"some text", std::nullopt, ""};
   check(std::type_identity<schema::WriteBatch>(), full);
   search_result found;
@@ -316,7 +319,8 @@ TEST_CASE("mutated messages are read or refused") {
   write_batch full;
   full.ids = {"a", "b", "c"};
   full.vectors = ramp(3, 4);
-  full.metadata = {{{"k", value_list{1, "text", nullptr, value_map{{"x", 1.0}}}}},
+  full.metadata = {{{"k", value_list{1, "text", nullptr, value_map{{"x", 1.0}}, timestamp{-1},
+                                     geo_point{1, 2}}}},
                    {{"m", value_map{{"n", value_map{{"o", true}}}}}},
                    {}};
   full.texts = {"some text", std::nullopt, ""};

@@ -37,7 +37,11 @@ def test_every_type_round_trips(ns: hearth.Namespace) -> None:
         "infinite": -math.inf,
         "text": "ünïcødé \U0001f525 \x00 nul",
         "empty": "",
-        "list": [1, "two", None, [3.5, []], {"deep": [True]}],
+        "when": datetime.datetime(2024, 2, 29, 12, 30, 0, 250, tzinfo=datetime.UTC),
+        "first": datetime.datetime.min.replace(tzinfo=datetime.UTC),
+        "last": datetime.datetime.max.replace(tzinfo=datetime.UTC),
+        "where": hearth.GeoPoint(-33.8568, 151.2153),
+        "list": [1, "two", None, [3.5, []], {"deep": [True]}, hearth.GeoPoint(90, -180)],
         "dict": {"": "empty key", "a.b": {"c": 1}, "漢": []},
     }
     back = stored(ns, metadata)
@@ -70,6 +74,13 @@ class Size(enum.IntEnum):
         ((1, 2), [1, 2]),
         (Colour.RED, "red"),
         (Size.BIG, 3),
+        (
+            datetime.datetime(
+                2024, 1, 1, 0, 30, tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+            ),
+            datetime.datetime(2023, 12, 31, 23, 30, tzinfo=datetime.UTC),
+        ),
+        (hearth.GeoPoint(1, float(np.float32(2))), hearth.GeoPoint(1.0, 2.0)),
     ],
 )
 def test_relatives_become_plain_values(
@@ -87,6 +98,22 @@ def test_relatives_become_plain_values(
         ({"a": [0, {"b": b"x"}]}, TypeError, r"metadata\[0\]\['a'\]\[1\]\['b'\] is bytes"),
         ({"a": datetime.date(2024, 1, 1)}, TypeError, r"\['a'\] is datetime.date"),
         ({"a": np.datetime64("2024-01-01")}, TypeError, r"\['a'\] is"),
+        ({"a": np.datetime64("2024-01-01T00:00", "ns")}, TypeError, r"\['a'\] is"),
+        ({"a": np.timedelta64(3, "ns")}, TypeError, r"\['a'\] is"),
+        (
+            {"a": [datetime.datetime(2024, 1, 1)]},  # noqa: DTZ001
+            hearth.InvalidArgument,
+            r"\['a'\]\[0\] is a datetime without a time zone",
+        ),
+        (
+            {
+                "a": datetime.datetime.min.replace(
+                    tzinfo=datetime.timezone(datetime.timedelta(hours=1))
+                )
+            },
+            hearth.InvalidArgument,
+            r"metadata\[0\].a is a timestamp outside 0001-01-01T00:00:00Z",
+        ),
         ({"a": np.longdouble(1)}, TypeError, r"\['a'\] is"),
         ({"a": np.array([1, 2])}, TypeError, r"\['a'\] is numpy.ndarray"),
         ({"a": 1 + 2j}, TypeError, r"\['a'\] is complex"),
@@ -109,6 +136,15 @@ def test_what_cannot_be_stored_is_named_by_its_path(
     with pytest.raises(error, match=path):
         ns.upsert(["m"], metadata=[metadata])
     assert ns.count() == 0
+
+
+def test_a_place_outside_of_the_earth_cannot_be_made() -> None:
+    for lat, lon, name in ((90.5, 0, "lat"), (0, -181, "lon"), (math.nan, 0, "lat")):
+        with pytest.raises(ValueError, match=f"GeoPoint.{name} is"):
+            hearth.GeoPoint(lat, lon)
+    for wrong in ("1", None, True):
+        with pytest.raises(TypeError, match=r"GeoPoint.lat is"):
+            hearth.GeoPoint(wrong, 0)  # type: ignore[arg-type]
 
 
 def nested(levels: int) -> dict[str, Any]:
@@ -148,6 +184,8 @@ leaves = (
     | st.integers(-(2**63), 2**63 - 1)
     | st.floats(allow_nan=False)
     | st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
+    | st.datetimes(timezones=st.just(datetime.UTC))
+    | st.builds(hearth.GeoPoint, st.floats(-90, 90), st.floats(-180, 180))
 )
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=10)
 values = st.recursive(

@@ -43,7 +43,7 @@ TEST_CASE("a namespace of a newer format is refused with both versions") {
   const auto opened = namespace_store::open(saved.directory, {});
   REQUIRE(code_of(opened) == errc::unsupported);
   REQUIRE(opened.error().message.find("format 42") != std::string::npos);
-  REQUIRE(opened.error().message.find("up to format 2") != std::string::npos);
+  REQUIRE(opened.error().message.find("up to format 3") != std::string::npos);
 }
 
 namespace {
@@ -90,7 +90,7 @@ std::uint64_t format_of(const std::filesystem::path& directory) {
 }  // namespace
 
 TEST_CASE(
-    "a namespace of format 1 opens with defaults and becomes format 2 when it is configured") {
+    "a namespace of format 1 opens with defaults and becomes format 3 when it is configured") {
   saved_store saved;
   rewrite_config(saved.directory, 1, write_format_1);
   const namespace_config old{.dimension = 32,
@@ -110,8 +110,34 @@ TEST_CASE(
   }
   REQUIRE(format_of(saved.directory) == 1);
   need(need(namespace_store::open(saved.directory, {}))->set_config(changed));
-  REQUIRE(format_of(saved.directory) == 2);
+  REQUIRE(format_of(saved.directory) == 3);
   REQUIRE(need(namespace_store::open(saved.directory, {}))->config() == changed);
+}
+
+TEST_CASE("a namespace of format 2 becomes format 3 with its first timestamp or geo point") {
+  const auto set_format_2 = [](const std::filesystem::path& directory) {
+    auto environment = need(lmdb::environment::open(directory, {}));
+    auto transaction = need(environment->begin_write());
+    need(write_format(transaction, need(transaction.open_table("meta", false)), 2));
+    need(transaction.commit());
+  };
+  saved_store saved;
+  const auto update = [&](const value_map& metadata) {
+    write_batch batch;
+    batch.kind = write_kind::upsert;
+    batch.ids = {"typed"};
+    batch.metadata = {metadata};
+    auto store = need(namespace_store::open(saved.directory, {}));
+    write(*store, batch);
+  };
+  set_format_2(saved.directory);
+  update({{"year", 2024}});
+  REQUIRE(format_of(saved.directory) == 2);
+  update({{"when", value_list{timestamp{0}}}});
+  REQUIRE(format_of(saved.directory) == 3);
+  set_format_2(saved.directory);
+  update({{"where", geo_point{48, 11}}});
+  REQUIRE(format_of(saved.directory) == 3);
 }
 
 TEST_CASE("a configuration with an unknown enumerator or a torn end is corruption") {

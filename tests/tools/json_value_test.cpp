@@ -50,6 +50,12 @@ TEST_CASE("json: metadata keeps its types both ways") {
         R"({"b":true,"f":1.0,"i":-3,"l":[1,"a"],"m":{"k":2},"n":null,"s":"x"})");
 }
 
+TEST_CASE("json: a timestamp is ISO 8601, a place an object") {
+  CHECK(dump_json(to_json(value_map{{"at", timestamp{1'709'209'800'250'000}},
+                                    {"home", value_list{geo_point{48.5, -11}}}})) ==
+        R"({"at":"2024-02-29T12:30:00.25Z","home":[{"lat":48.5,"lon":-11.0}]})");
+}
+
 TEST_CASE("json: an infinite number in metadata is found, however deep") {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   CHECK(infinite_field({{"a", 1.5}, {"b", value_list{value{"x"}, value{}}}}, "metadata") ==
