@@ -42,6 +42,7 @@ HOMES: dict[str, set[str]] = {
     r"(capnp|kj)/.+": {"schema", "ipc"},
     r"(fmt|spdlog)/.+": {"core"},
     r"toml\+\+/.+": {"core"},
+    r"roaring/.+": {"core"},
     r"xxhash\.h|xxh3\.h": {"core"},
     r"CLI/.+": {"tools"},
     r"nlohmann/.+": {"tools"},
