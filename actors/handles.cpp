@@ -160,10 +160,13 @@ void embedded_namespace::search(search_query query, completion<search_result> do
                                              call<search_result> answer) mutable {
               if (auto valid = fits_index(query.vectors.view(), *lease); !valid)
                 return answer.settle(std::unexpected(std::move(valid).error()));
+              auto& workers = store_->runtime().workers();
+              if (query.compound())
+                return workers.post(
+                    make_compound_job(std::move(lease), std::move(query), std::move(answer)));
               const auto job = std::make_shared<search_job>(std::move(lease), std::move(query),
-                                                            std::move(answer),
-                                                            store_->runtime().workers().size());
-              store_->runtime().workers().post(job, job->parts());
+                                                            std::move(answer), workers.size());
+              workers.post(job, job->parts());
             });
 }
 
@@ -186,6 +189,30 @@ void embedded_namespace::scan(scan_query query, completion<scan_page> done) {
                                              call<scan_page> answer) mutable {
               store_->runtime().workers().post(
                   make_scan_job(std::move(lease), std::move(query), std::move(answer)));
+            });
+}
+
+void embedded_namespace::count(std::optional<filter> where, completion<std::uint64_t> done) {
+  if (where) {
+    if (auto valid = validate(*where); !valid)
+      return refuse(std::move(done), std::move(valid).error());
+  }
+  with_port(call<std::uint64_t>(store_->runtime().calls(), std::move(done)),
+            [this, where = std::move(where)](const namespace_port&, namespace_lease lease,
+                                             call<std::uint64_t> answer) mutable {
+              store_->runtime().workers().post(
+                  make_count_job(std::move(lease), std::move(where), std::move(answer)));
+            });
+}
+
+void embedded_namespace::facets(facet_query query, completion<facet_result> done) {
+  if (auto valid = validate(query); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<facet_result>(store_->runtime().calls(), std::move(done)),
+            [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
+                                             call<facet_result> answer) mutable {
+              store_->runtime().workers().post(
+                  make_facet_job(std::move(lease), std::move(query), std::move(answer)));
             });
 }
 

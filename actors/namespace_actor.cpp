@@ -185,6 +185,8 @@ result<void> namespace_state::serve(const wish& which) {
 
 result<void> namespace_state::open_store() {
   storage::namespace_store_options how;
+  how.make_tokenizer = make_tokenizer;
+  how.tokenizer_version = engine::text::analyzer_version();
   how.log = options_.runtime.log;
   how.before_commit = options_.parts.before_commit;
   HEARTH_TRY(auto store, options_.parts.open_store(options_.directory, how));
@@ -209,6 +211,12 @@ void namespace_state::spawn_children(std::shared_ptr<open_namespace> space) {
   writing.detached = options_.detached;
   auto writer = spawn_writer(self_->system(), std::move(writing));
   self_->monitor(writer);
+  // Weakly, since the writer holds the namespace.
+  space->wish_for_index =
+      [weak = caf::actor_cast<caf::weak_actor_ptr>(writer)](std::vector<field_path> fields) {
+        if (const auto to = caf::actor_cast<writer_actor>(weak.lock()))
+          caf::anon_send(to, index_fields_message{std::move(fields)});
+      };
   port_ = std::make_shared<namespace_port>(
       namespace_port{std::move(space), std::move(writer), caf::weak_actor_ptr(self_->ctrl())});
   serving_ = make_group(port_->space->index());

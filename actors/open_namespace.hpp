@@ -9,8 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "actors/filter_cache.hpp"
 #include "actors/gate.hpp"
 #include "actors/index_set.hpp"
+#include "actors/text_search.hpp"
 #include "core/disk.hpp"
 #include "core/log.hpp"
 #include "storage/namespace_store.hpp"
@@ -77,6 +79,13 @@ class open_namespace {
   /// The LSN of the newest write that was acknowledged or is about to be.
   std::atomic<lsn_t> accepted_lsn = 0;
 
+  /// Called with fields whose index would have spared reading many records. Thread-safe; set before
+  /// the first search.
+  std::function<void(std::vector<field_path>)> wish_for_index;
+
+  [[nodiscard]] filter_cache& filters() const noexcept { return filters_; }
+  [[nodiscard]] analyzer_cache& analyzers() const noexcept { return analyzers_; }
+
   /// Calls pass through here; a closing namespace lets nobody in.
   [[nodiscard]] gate& calls() noexcept { return calls_; }
   /// Lets nobody in any more; reads that are still queued are answered with `reason` (not_found:
@@ -114,6 +123,8 @@ class open_namespace {
   const std::size_t write_queue_bytes_;
   std::atomic<std::size_t> queued_bytes_ = 0;
   std::atomic<errc> abandoned_{};
+  mutable filter_cache filters_;
+  mutable analyzer_cache analyzers_;
   mutable std::mutex tuning_guard_;
   std::optional<tune_progress> tuning_;
 };

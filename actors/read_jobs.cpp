@@ -1,10 +1,12 @@
 #include "actors/read_jobs.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <exception>
 #include <functional>
 #include <utility>
 
+#include "actors/compound_search.hpp"
 #include "core/limits.hpp"
 
 namespace hearth::actors {
@@ -13,6 +15,8 @@ namespace {
 
 /// A page of a scan ends here, so that its reply stays far below limits::message_bytes.
 constexpr std::size_t scan_page_bytes = std::size_t{8} << 20;
+/// What the cursors of scans in the order of a field begin with; the number of records follows.
+constexpr char ordered_cursor = 'o';
 
 // What `work` answers; an exception (memory ran out, say) is an error of this call alone.
 template <class T, class Work>
@@ -24,6 +28,41 @@ result<T> guarded(const open_namespace& space, Work&& work) noexcept {
     return fail(errc::internal, std::string("the read failed: ") + reason.what(),
                 "try again with a smaller request");
   }
+}
+
+result<scan_page> scan_in_order(storage::read_view& view, const scan_query& query,
+                                const row_set* among) {
+  std::uint64_t position = query.offset;
+  if (!query.cursor.empty()) {
+    const auto* const end = query.cursor.data() + query.cursor.size();
+    const auto parsed = std::from_chars(query.cursor.data() + 1, end, position);
+    if (query.cursor[0] != ordered_cursor || parsed.ec != std::errc{} || parsed.ptr != end)
+      return fail(errc::invalid_argument, "cursor is not one that a scan in this order answered",
+                  "start without a cursor");
+  }
+  HEARTH_TRY(const auto path, parse_path(query.order_by));
+  // One more than wanted says whether there is a next page.
+  HEARTH_TRY(auto rows,
+             view.rows_in_order(path, {query.descending, position, query.limit + 1U}, among));
+  const bool more = rows.size() > query.limit;
+  rows.resize(std::min<std::size_t>(rows.size(), query.limit));
+  scan_page page;
+  HEARTH_TRY(const auto there, view.resolve(rows, query.fields, limits::message_bytes, page.rows));
+  if (more)
+    page.next = ordered_cursor + std::to_string(position + rows.size());
+  return page;
+}
+
+result<scan_page> scan(open_namespace& space, const scan_query& query) {
+  HEARTH_TRY(const auto view, space.store().read());
+  std::shared_ptr<const filtered_rows> matching;
+  if (query.where) {
+    bool remembered = false;
+    HEARTH_TRY(matching, space.filters().choose(*view, *query.where, remembered));
+  }
+  const auto* const among = matching ? &matching->chosen.rows : nullptr;
+  return query.order_by.empty() ? view->scan(query, scan_page_bytes, among)
+                                : scan_in_order(*view, query, among);
 }
 
 /// A read in one part.
@@ -71,6 +110,14 @@ result<void> search_job::collect(std::size_t part) {
       *space_, [&] { return run_.collect(rows * part / parts_, rows * (part + 1) / parts_); });
 }
 
+std::shared_ptr<read_job> make_compound_job(namespace_lease space, search_query query,
+                                            call<search_result> answer) {
+  return std::make_shared<simple_job<search_result>>(
+      std::move(space), std::move(answer), [query = std::move(query)](open_namespace& opened) {
+        return compound_search(opened, query).run();
+      });
+}
+
 std::shared_ptr<read_job> make_get_job(namespace_lease space, get_query query,
                                        call<get_result> answer) {
   return std::make_shared<simple_job<get_result>>(
@@ -86,8 +133,43 @@ std::shared_ptr<read_job> make_scan_job(namespace_lease space, scan_query query,
   return std::make_shared<simple_job<scan_page>>(
       std::move(space), std::move(answer),
       [query = std::move(query)](open_namespace& opened) -> result<scan_page> {
+        return scan(opened, query);
+      });
+}
+
+std::shared_ptr<read_job> make_count_job(namespace_lease space, std::optional<filter> where,
+                                         call<std::uint64_t> answer) {
+  return std::make_shared<simple_job<std::uint64_t>>(
+      std::move(space), std::move(answer),
+      [where = std::move(where)](open_namespace& opened) -> result<std::uint64_t> {
         HEARTH_TRY(const auto view, opened.store().read());
-        return view->scan(query, scan_page_bytes);
+        if (!where)
+          return view->record_count();
+        bool remembered = false;
+        HEARTH_TRY(const auto found, opened.filters().choose(*view, *where, remembered));
+        if (!remembered)
+          found->wish(opened);
+        return found->chosen.rows.size();
+      });
+}
+
+std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query query,
+                                         call<facet_result> answer) {
+  return std::make_shared<simple_job<facet_result>>(
+      std::move(space), std::move(answer),
+      [query = std::move(query)](open_namespace& opened) -> result<facet_result> {
+        HEARTH_TRY(const auto view, opened.store().read());
+        HEARTH_TRY(const auto path, parse_path(query.field));
+        facet_result found;
+        std::shared_ptr<const filtered_rows> among;
+        if (query.where) {
+          bool remembered = false;
+          HEARTH_TRY(among, opened.filters().choose(*view, *query.where, remembered));
+        }
+        found.records = among ? among->chosen.rows.size() : view->record_count();
+        HEARTH_TRY(found.facets,
+                   view->facets(path, among ? &among->chosen.rows : nullptr, query.limit));
+        return found;
       });
 }
 

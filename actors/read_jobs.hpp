@@ -2,6 +2,7 @@
 // The reads that a search worker answers.
 #include <atomic>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "actors/call.hpp"
@@ -33,10 +34,17 @@ class search_job final : public read_job {
   std::atomic<std::size_t> left_;
 };
 
+/// A search that asks for more than the nearest vectors.
+[[nodiscard]] std::shared_ptr<read_job> make_compound_job(namespace_lease space, search_query query,
+                                                          call<search_result> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_get_job(namespace_lease space, get_query query,
                                                      call<get_result> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_scan_job(namespace_lease space, scan_query query,
                                                       call<scan_page> answer);
+[[nodiscard]] std::shared_ptr<read_job>
+make_count_job(namespace_lease space, std::optional<filter> where, call<std::uint64_t> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query query,
+                                                       call<facet_result> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_info_job(namespace_lease space,
                                                       call<namespace_info> answer);
 

@@ -35,7 +35,8 @@ search_run::search_run(const open_namespace& space, const search_query& query)
     : space_(space), query_(query), config_(space.config()), index_(space.index()),
       effort_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k),
               query.nprobe != 0 ? query.nprobe : config_->index.nprobe, query.exact),
-      found_(query.vectors.rows()), extra_(query.vectors.rows()), tally_(query.explain) {
+      found_(query.vectors.rows()), extra_(query.vectors.rows()), full_(query.vectors.rows()),
+      tally_(query.explain) {
   // Rows that are gone but still in a graph take places among the nearest.
   std::size_t stale = 0;
   for (std::size_t shard = 0; shard < index_->shards(); ++shard)
@@ -43,7 +44,30 @@ search_run::search_run(const open_namespace& space, const search_query& query)
   std::fill(extra_.begin(), extra_.end(), std::min<std::size_t>(stale, query.k));
 }
 
+// Once for all parts of the search: the first that comes does it.
+result<void> search_run::choose_rows() {
+  if (!query_.where)
+    return {};
+  std::call_once(choosing_, [this] {
+    search_tally::step step(tally_, search_step::filter);
+    chosen_ = [this]() -> result<void> {
+      HEARTH_TRY(const auto view, space_.store().read());
+      HEARTH_TRY(filtered_, space_.filters().choose(*view, *query_.where, remembered_));
+      return {};
+    }();
+    if (!chosen_)
+      return;
+    step.rows = remembered_ ? 0 : filtered_->chosen.scanned;
+    step.candidates = filtered_->chosen.rows.size();
+    selection_ = {&filtered_->chosen.rows, filtered_->share};
+    effort_.among = &selection_;
+    as_of_ = filtered_->lsn;
+  });
+  return chosen_;
+}
+
 result<void> search_run::collect(std::size_t first, std::size_t last) {
+  HEARTH_CHECK(choose_rows());
   HEARTH_TRY(auto view, find(numbers(first, last)));
   if (first == 0 && last == found_.size())
     view_ = std::move(view);
@@ -62,6 +86,8 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
   const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
   for (std::size_t shard = 0; shard < index_->shards(); ++shard)
     search_shard(shard, queries, asked, plan);
+  for (const auto query : queries)
+    full_[query] = static_cast<char>(found_[query].size() >= wanted(query));
   if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
     return view_ptr{};
   HEARTH_TRY(auto view, space_.store().read());
@@ -126,8 +152,11 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
   storage_scan nearest(matrix_view(vectors.data(), queries.size(), config_->dimension), bounds,
                        index_->distance());
   std::function<bool(row_id)> in_plan;
-  if (plan.size() > 1 || plan.front() > 0)
-    in_plan = [&](row_id row) { return row > plan[index_->shard_of(row)]; };
+  if (plan.size() > 1 || plan.front() > 0 || filtered_)
+    in_plan = [&](row_id row) {
+      return row > plan[index_->shard_of(row)] &&
+             (!filtered_ || filtered_->chosen.rows.contains(row));
+    };
 
   row_id after = *std::ranges::min_element(plan);
   for (bool more = true; more;) {
@@ -149,12 +178,15 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
     const auto more = nearest.take(index);
     step.candidates += more.size();
     merge_nearest(found_[queries[index]], more, bounds[index]);
+    full_[queries[index]] = static_cast<char>(found_[queries[index]].size() >= bounds[index]);
   }
   return view;
 }
 
 result<search_result> search_run::finish() {
   auto answer = settle();
+  if (filtered_ && !remembered_)
+    filtered_->wish(space_);
   if (answer && tally_.wanted()) {
     auto& said = answer->explanation.emplace();
     said.distance = index_->distance();
@@ -162,6 +194,8 @@ result<search_result> search_run::finish() {
     said.ef = static_cast<std::uint32_t>(std::min<std::size_t>(effort_.ef, UINT32_MAX));
     said.nprobe = static_cast<std::uint32_t>(effort_.nprobe);
     said.rounds = rounds_;
+    if (filtered_)
+      said.filter = remembered_ ? "remembered" : filtered_->chosen.how;
     tally_.explain(said);
   }
   return answer;
@@ -177,8 +211,10 @@ result<search_result> search_run::settle() {
       HEARTH_CHECK(add_late_rows(*view));
     search_result answer;
     HEARTH_TRY(bool complete, resolve(*view, needed(*view), answer));
-    if (complete)
+    if (complete) {
+      view_ = std::move(view);
       return answer;
+    }
 
     HEARTH_CHECK(keep_live(*view));
     const auto missing = falling_short(*view);
@@ -187,8 +223,10 @@ result<search_result> search_run::settle() {
         candidates.resize(std::min<std::size_t>(candidates.size(), query_.k));
       answer = {};
       HEARTH_TRY(complete, resolve(*view, 0, answer));
-      if (complete)
+      if (complete) {
+        view_ = std::move(view);
         return answer;
+      }
       return fail(errc::internal, "a row that the read view holds could not be resolved",
                   "run the search again, and report this if it persists");
     }
@@ -205,7 +243,10 @@ result<search_result> search_run::settle() {
   }
 }
 
+// How many match and have a vector is not known.
 std::size_t search_run::needed(const storage::read_view& view) const {
+  if (filtered_)
+    return 0;
   return std::min<std::uint64_t>(query_.k, view.vector_count());
 }
 
@@ -213,7 +254,8 @@ std::vector<std::size_t> search_run::falling_short(const storage::read_view& vie
   const auto need = needed(view);
   query_numbers missing;
   for (std::size_t query = 0; query < found_.size(); ++query) {
-    if (found_[query].size() < need)
+    if (filtered_ ? found_[query].size() < query_.k && full_[query] != 0
+                  : found_[query].size() < need)
       missing.push_back(query);
   }
   return missing;
@@ -236,9 +278,15 @@ result<bool> search_run::resolve(storage::read_view& view, std::size_t need,
   }
   search_tally::step step(tally_, search_step::records);
   step.rows = rows.size();
+  if (filtered_ && view.lsn() != filtered_->lsn) {
+    HEARTH_TRY(const auto match, view.matches(rows, filtered_->where));
+    if (std::ranges::find(match, false) != match.end())
+      return false;
+  }
   HEARTH_TRY(const auto there,
              view.resolve(rows, query_.fields, limits::message_bytes, answer.hits));
   step.candidates = answer.hits.size();
+  rows_ = std::move(rows);
   return std::ranges::find(there, false) == there.end();
 }
 
@@ -252,8 +300,11 @@ result<void> search_run::keep_live(storage::read_view& view) {
   search_tally::step step(tally_, search_step::records);
   step.rows = rows.size();
   record_columns only_ids;
-  HEARTH_TRY(const auto there, view.resolve(rows, field_set{}, candidate_bytes, only_ids));
+  HEARTH_TRY(auto there, view.resolve(rows, field_set{}, candidate_bytes, only_ids));
   step.candidates = only_ids.size();
+  if (filtered_ && view.lsn() != filtered_->lsn) {
+    HEARTH_TRY(there, view.matches(rows, filtered_->where));
+  }
   std::size_t next = 0;
   for (auto& candidates : found_)
     std::erase_if(candidates, [&](const neighbor&) { return !there[next++]; });

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <limits>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <vector>
 
@@ -22,6 +23,10 @@ namespace hearth::actors {
 /// view are candidates too. Candidates that the view no longer has are dropped, and if fewer than k
 /// remain, the indexes are asked for more; the last rounds scan storage, which falls short only of
 /// rows that go while a scan takes more than one view.
+///
+/// A filter is evaluated first, in a view of its own; the indexes are asked for rows of its
+/// selection only. Rows that are written afterwards are candidates as above. Where the last view is
+/// a newer one, the candidates are evaluated again.
 class search_run {
  public:
   /// The query was validated. Both outlive the run.
@@ -31,15 +36,21 @@ class search_run {
   [[nodiscard]] result<void> collect(std::size_t first, std::size_t last);
   /// Resolves what collect() found. Once, when every range is done.
   [[nodiscard]] result<search_result> finish();
+  /// After finish(): the row of each hit, and the view that they were resolved in.
+  [[nodiscard]] const std::vector<row_id>& rows() const noexcept { return rows_; }
+  [[nodiscard]] std::unique_ptr<storage::read_view> take_view() noexcept {
+    return std::move(view_);
+  }
 
  private:
-  [[nodiscard]] result<search_result> settle();
   using view_ptr = std::unique_ptr<storage::read_view>;
   using query_numbers = std::vector<std::size_t>;
 
   /// Per shard, after which row storage is to be scanned; all_indexed: nowhere.
   using scan_plan = std::vector<row_id>;
 
+  [[nodiscard]] result<search_result> settle();
+  [[nodiscard]] result<void> choose_rows();
   [[nodiscard]] result<view_ptr> find(const query_numbers& queries);
   /// One behind the other.
   [[nodiscard]] std::vector<float> vectors_of(const query_numbers& queries) const;
@@ -61,12 +72,19 @@ class search_run {
   const search_query& query_;
   const std::shared_ptr<const namespace_config> config_;
   const std::shared_ptr<const index_set> index_;  // the one index, and distance, of this search
-  const engine::index::search_effort effort_;
+  engine::index::search_effort effort_;
+  std::once_flag choosing_;
+  result<void> chosen_;  // of choose_rows()
+  std::shared_ptr<const filtered_rows> filtered_;
+  engine::index::row_selection selection_;
+  bool remembered_ = false;
   std::vector<std::vector<neighbor>> found_;  // per query, nearest first
   std::vector<std::size_t> extra_;            // per query: candidates asked for beyond k
+  std::vector<char> full_;                    // per query: there may be more than were found
   std::atomic<lsn_t> as_of_ =
       std::numeric_limits<lsn_t>::max();  // every candidate list is at least this new
-  view_ptr view_;                         // of a scan that collected for all queries
+  std::vector<row_id> rows_;
+  view_ptr view_;  // of a scan that collected for all queries
   search_tally tally_;
   std::uint32_t rounds_ = 1;
 };

@@ -1,5 +1,6 @@
 #pragma once
 // What a search notes down about itself, if it is to explain how it was answered.
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <chrono>
@@ -61,6 +62,9 @@ class search_tally {
         into.stages.push_back({static_cast<search_step>(each + 1), of.rows, of.candidates,
                                microseconds(std::chrono::nanoseconds(of.nanoseconds))});
     }
+    // What came to be counted later happens first.
+    std::ranges::stable_partition(
+        into.stages, [](const search_stage& stage) { return stage.step == search_step::filter; });
     into.exact = !walked_;
     into.walk_us = 1e6 * walk_seconds_;
     into.exact_us = 1e6 * exact_seconds_;
@@ -92,7 +96,7 @@ class search_tally {
   std::atomic<double> walk_seconds_ = 0;
   std::atomic<double> exact_seconds_ = 0;
   clock::time_point started_;
-  std::array<sum, 5> sums_;
+  std::array<sum, 7> sums_;
 };
 
 }  // namespace hearth::actors

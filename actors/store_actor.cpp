@@ -7,6 +7,7 @@
 #include <map>
 
 #include "actors/events.hpp"
+#include "actors/text_search.hpp"
 #include "core/clock.hpp"
 #include "core/format.hpp"
 
@@ -99,6 +100,7 @@ result<storage::catalog_entry> store_state::find_or_create(const open_request& r
   if (!missing || request.mode == open_mode::open)
     return found;
   HEARTH_TRY(const auto config, make_config(request.request));
+  HEARTH_CHECK(make_tokenizer(config.text));  // says whether there is such a language
   HEARTH_TRY(auto created, options_.entries->create(request.name, config));
   log().info(events::namespace_created, request.name);
   return created;

@@ -27,6 +27,8 @@ class writer_state {
   void prepare(writer_options options) {
     options_ = std::move(options);
     group_ = std::make_unique<write_group>(space());
+    if (options_.detached)
+      schedule_maintenance();  // indexes of fields and texts may be half built
     self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
       options_.log->error(events::writer_died,
                           core::format("{}: {}", space().name(), describe(thrown)));
@@ -41,6 +43,7 @@ class writer_state {
 
   void flush(std::shared_ptr<const flush_job> job);
   configured configure(const namespace_config& config);
+  void index_fields(const std::vector<field_path>& fields);
 
   void connect(const connect_shard& message) {
     auto known = std::ranges::find(sets_, message.set, &connected_set::set);
@@ -311,7 +314,19 @@ configured writer_state::configure(const namespace_config& config) {
   commit();
   if (auto done = store().set_config(config); !done)
     return {std::move(done).error()};
+  schedule_maintenance();  // which builds the indexes that it may want
   return {};
+}
+
+// What filters would have liked to have; they do without meanwhile.
+void writer_state::index_fields(const std::vector<field_path>& fields) {
+  if (stopping_ || store().read_only_reason())
+    return;
+  commit();
+  if (auto done = store().index_fields(fields); !done)
+    options_.log->warning(events::maintenance_failed,
+                          core::format("{}: {}", space().name(), to_string(done.error())));
+  schedule_maintenance();
 }
 
 void writer_state::schedule_maintenance() {
@@ -366,6 +381,7 @@ writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> 
       [self](const write_message& message) { self->state.write(message.job); },
       [self](const flush_message& message) { self->state.flush(message.job); },
       [self](const configure_message& message) { return self->state.configure(message.config); },
+      [self](const index_fields_message& message) { self->state.index_fields(message.fields); },
       [self](const connect_shard& message) {
         self->state.connect(message);
         return shard_connected{};

@@ -43,6 +43,10 @@ struct flush_message {
   std::shared_ptr<const flush_job> job;
 };
 /// Another distance or index parameters, to be stored durably.
+/// Gives fields an attribute index, because filters looked at every record for want of one.
+struct index_fields_message {
+  std::vector<field_path> fields;
+};
 struct configure_message {
   namespace_config config;
 };
@@ -76,6 +80,7 @@ struct maintain_due {};
 
 HEARTH_MESSAGE(hearth::actors::write_message)
 HEARTH_MESSAGE(hearth::actors::flush_message)
+HEARTH_MESSAGE(hearth::actors::index_fields_message)
 HEARTH_MESSAGE(hearth::actors::configure_message)
 HEARTH_MESSAGE(hearth::actors::configured)
 HEARTH_MESSAGE(hearth::actors::connect_shard)
@@ -90,13 +95,12 @@ HEARTH_MESSAGE(hearth::actors::maintain_due)
 
 namespace hearth::actors {
 
-using writer_actor =
-    caf::typed_actor<caf::reacts_to<write_message>, caf::reacts_to<flush_message>,
-                     caf::replies_to<configure_message>::with<configured>,
-                     caf::replies_to<connect_shard>::with<shard_connected>,
-                     caf::reacts_to<disconnect_shards>, caf::reacts_to<tail_has_room>,
-                     caf::replies_to<writer_stop>::with<writer_stopped>, caf::reacts_to<commit_due>,
-                     caf::reacts_to<interval_due>, caf::reacts_to<maintain_due>>;
+using writer_actor = caf::typed_actor<
+    caf::reacts_to<write_message>, caf::reacts_to<flush_message>,
+    caf::reacts_to<index_fields_message>, caf::replies_to<configure_message>::with<configured>,
+    caf::replies_to<connect_shard>::with<shard_connected>, caf::reacts_to<disconnect_shards>,
+    caf::reacts_to<tail_has_room>, caf::replies_to<writer_stop>::with<writer_stopped>,
+    caf::reacts_to<commit_due>, caf::reacts_to<interval_due>, caf::reacts_to<maintain_due>>;
 
 struct writer_options {
   std::shared_ptr<open_namespace> space;

@@ -45,6 +45,9 @@ class namespace_handle {
   virtual void search(search_query query, completion<search_result> done) = 0;
   virtual void get(get_query query, completion<get_result> done) = 0;
   virtual void scan(scan_query query, completion<scan_page> done) = 0;
+  /// How many records match; all of them without a filter.
+  virtual void count(std::optional<filter> where, completion<std::uint64_t> done) = 0;
+  virtual void facets(facet_query query, completion<facet_result> done) = 0;
   virtual void info(completion<namespace_info> done) = 0;
   /// Completes when everything up to `lsn` is on disk (0: everything acknowledged so far) and
   /// answers the durable LSN.
@@ -71,6 +74,12 @@ class namespace_handle {
   }
   [[nodiscard]] result<scan_page> scan(scan_query query) {
     return wait_for<scan_page>([&](auto done) { scan(std::move(query), std::move(done)); });
+  }
+  [[nodiscard]] result<std::uint64_t> count(std::optional<filter> where = {}) {
+    return wait_for<std::uint64_t>([&](auto done) { count(std::move(where), std::move(done)); });
+  }
+  [[nodiscard]] result<facet_result> facets(facet_query query) {
+    return wait_for<facet_result>([&](auto done) { facets(std::move(query), std::move(done)); });
   }
   [[nodiscard]] result<namespace_info> info() {
     return wait_for<namespace_info>([&](auto done) { info(std::move(done)); });

@@ -22,6 +22,21 @@ inline constexpr std::size_t filter_nodes = 4096;                  ///< one filt
 inline constexpr std::size_t filter_bytes = 4 * 1024 * 1024;       ///< its paths and operands
 inline constexpr std::size_t filter_text_bytes = 4 * 1024 * 1024;  ///< its text form
 inline constexpr std::size_t filter_list = 65'536;                 ///< values of one `in`
-inline constexpr std::size_t embedder_bytes = 64;                  ///< the embedder label
+inline constexpr std::size_t field_rules = 256;            ///< fields of a schema, or text fields
+inline constexpr std::size_t field_path_bytes = 256;       ///< one of them
+inline constexpr std::size_t language_bytes = 64;          ///< its name
+inline constexpr std::size_t stop_word_bytes = 64 * 1024;  ///< all of them
+inline constexpr std::size_t examples = 1024;              ///< ids of like and unlike together
+inline constexpr std::size_t diversity_candidates = 4096;  ///< of one search
+inline constexpr std::size_t facets = 65'536;              ///< values of one call
+inline constexpr std::size_t indexed_fields = 256;         ///< per namespace
+inline constexpr std::size_t indexed_field_bytes = 400;    ///< the text of a path
+inline constexpr std::size_t embedder_bytes = 64;          ///< the embedder label
+inline constexpr std::size_t text_term_bytes = 128;        ///< longer words are cut off here
+inline constexpr std::size_t text_query_bytes = 65'536;    ///< one full-text query
+inline constexpr std::size_t text_query_clauses = 1024;    ///< its words, phrases and prefixes
+inline constexpr std::size_t text_query_depth = 32;        ///< its nested parentheses
+inline constexpr std::size_t text_prefix_terms = 1024;     ///< terms that one prefix stands for
+inline constexpr std::size_t text_stop_words = 10'000;     ///< of one analyzer
 
 }  // namespace hearth::inline core::limits

@@ -243,6 +243,19 @@ result<void> validate_namespace_name(std::string_view name) {
   return {};
 }
 
+namespace {
+
+result<void> apply_fields(namespace_config& config, const namespace_request& request) {
+  config.schema = request.schema.value_or(config.schema);
+  config.text.fields = request.text_fields.value_or(config.text.fields);
+  config.text.language = request.language.value_or(config.text.language);
+  config.text.stop_words = request.stop_words.value_or(config.text.stop_words);
+  HEARTH_CHECK(validate(config.schema));
+  return validate(config.text);
+}
+
+}  // namespace
+
 result<namespace_config> make_config(const namespace_request& request) {
   if (!request.dimension)
     return fail(errc::invalid_argument, "dimension is missing",
@@ -261,6 +274,7 @@ result<namespace_config> make_config(const namespace_request& request) {
     return validation::too_large("embedder is", config.embedder.size(), limits::embedder_bytes);
   if (!is_utf8(config.embedder))
     return fail(errc::invalid_argument, "embedder is not valid UTF-8");
+  HEARTH_CHECK(apply_fields(config, request));
   return config;
 }
 
@@ -290,6 +304,7 @@ result<namespace_config> alter(const namespace_config& existing, const namespace
   config.index = apply(existing.index, request);
   HEARTH_CHECK(validate_index(config.index, config.dimension));
   HEARTH_CHECK(validate_distance(config.distance, config.index));
+  HEARTH_CHECK(apply_fields(config, request));
   return config;
 }
 

@@ -4,8 +4,10 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "error.hpp"
+#include "field_rules.hpp"
 #include "limits.hpp"
 #include "matrix_view.hpp"
 
@@ -96,6 +98,8 @@ struct namespace_config {
   /// Who made the vectors ("lexical", a model's name, or empty for "not said"). A label that search
   /// by text relies on.
   std::string embedder;
+  std::vector<field_rule> schema{};  ///< holds for what is written from now on
+  text_settings text{};
 
   friend bool operator==(const namespace_config&, const namespace_config&) = default;
 };
@@ -103,7 +107,9 @@ struct namespace_config {
 /// What a caller asks for when opening: only what it states is checked or changed.
 /// dimension, distance, shards and embedder must agree with an existing namespace; index
 /// parameters that differ are taken over, and rebuild the index in the background where they shape
-/// it. Altering a namespace takes over the distance too.
+/// it. So are the schema, which the records that are there need not fit, and what is searched by
+/// text: its index is made anew in the background. Altering a namespace takes over the distance
+/// too.
 struct namespace_request {
   std::optional<std::uint32_t> dimension{};
   std::optional<distance_kind> distance{};
@@ -119,6 +125,10 @@ struct namespace_request {
   std::optional<std::uint32_t> nbits{};
   std::optional<std::uint32_t> shards{};
   std::optional<std::string> embedder{};
+  std::optional<std::vector<field_rule>> schema{};
+  std::optional<std::vector<field_weight>> text_fields{};
+  std::optional<std::string> language{};
+  std::optional<std::vector<std::string>> stop_words{};
 };
 
 /// How to open: `open` fails with not_found, `create` with already_exists, `open_or_create` never

@@ -34,7 +34,25 @@ result<void> check_column(std::string_view name, std::size_t size, std::size_t r
 }
 
 // Which columns are there, and whether they agree with each other and with the kind of write.
+result<void> check_where(const write_batch& batch) {
+  if (batch.kind != write_kind::update && batch.kind != write_kind::erase)
+    return fail(errc::invalid_argument, "only an update and a delete take a filter");
+  if (!batch.ids.empty() || !batch.expected.empty() || !batch.vectors.empty())
+    return fail(errc::invalid_argument,
+                "a write with a filter takes neither ids nor versions nor vectors");
+  const bool erases = batch.kind == write_kind::erase;
+  if (erases ? !batch.metadata.empty() || !batch.texts.empty()
+             : batch.metadata.size() > 1 || batch.texts.size() > 1 ||
+                   batch.metadata.size() + batch.texts.size() == 0)
+    return fail(errc::invalid_argument,
+                erases ? "a delete takes a filter and nothing else"
+                       : "an update with a filter takes one row of metadata, one text, or both");
+  return validate(*batch.where);
+}
+
 result<void> check_shape(const write_batch& batch) {
+  if (batch.where)
+    return check_where(batch);
   const auto rows = batch.rows();
   if (rows == 0)
     return fail(errc::invalid_argument, "the batch has no rows");
@@ -54,6 +72,9 @@ result<void> check_shape(const write_batch& batch) {
                 "give at least one of vectors, metadata and texts");
   HEARTH_CHECK(check_column("vectors", batch.vectors.rows(), rows));
   HEARTH_CHECK(check_column("metadata", batch.metadata.size(), rows));
+  if (!batch.expected.empty() && batch.ids.empty())
+    return fail(errc::invalid_argument, "versions are given, but no ids");
+  HEARTH_CHECK(check_column("versions", batch.expected.size(), rows));
   return check_column("texts", batch.texts.size(), rows);
 }
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "filter/filter.hpp"
 #include "limits.hpp"
 #include "namespace_config.hpp"
 #include "record.hpp"
@@ -40,6 +41,12 @@ struct write_batch {
   matrix vectors;
   std::vector<value_map> metadata;
   std::vector<std::optional<std::string>> texts;
+  /// Compare and set: one version per id, or none at all. The record has to have that version (0:
+  /// there must be no such record), or the batch is refused with conflict.
+  std::vector<lsn_t> expected;
+  /// Of update and erase, instead of ids: every record that matches. An update then has at most one
+  /// row of metadata and one text, for all of them.
+  std::optional<filter> where;
 
   /// Number of records: ids, or the longest given column when ids are to be assigned.
   [[nodiscard]] std::size_t rows() const noexcept;

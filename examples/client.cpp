@@ -24,6 +24,11 @@ hearth::result<void> run(const char* directory) {
   HEARTH_TRY(auto found, docs->search(query));
   for (std::size_t i = 0; i < found.hits.size(); ++i)
     std::printf("%-6s %.4f\n", to_string(found.hits.ids[i]).c_str(), found.distances[i]);
+
+  // Only what is warm: a filter is part of the search.
+  query.where = hearth::K("degrees") >= 20;
+  HEARTH_TRY(auto warm, docs->search(query));
+  std::printf("%zu of them above 20 degrees\n", warm.hits.size());
   return {};
 }
 

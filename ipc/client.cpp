@@ -59,11 +59,16 @@ class client_namespace final : public namespace_handle {
   const std::string& name() const noexcept override { return name_; }
   const namespace_config& config() const noexcept override { return config_; }
 
+  // The daemon checks everything. A filter, though, can be written down only if it is valid.
   void write(write_batch batch, completion<write_result> done) override {
+    if (auto valid = check(batch.where); !valid)
+      return done(std::unexpected(std::move(valid).error()));
     request<write_result>(std::move(batch), std::move(done),
                           [](auto& on, auto size) { return on.writeRequest(size); });
   }
   void search(search_query query, completion<search_result> done) override {
+    if (auto valid = check(query.where); !valid)
+      return done(std::unexpected(std::move(valid).error()));
     request<search_result>(std::move(query), std::move(done),
                            [](auto& on, auto size) { return on.searchRequest(size); });
   }
@@ -72,8 +77,31 @@ class client_namespace final : public namespace_handle {
                         [](auto& on, auto size) { return on.getRequest(size); });
   }
   void scan(scan_query query, completion<scan_page> done) override {
+    if (auto valid = check(query.where); !valid)
+      return done(std::unexpected(std::move(valid).error()));
     request<scan_page>(std::move(query), std::move(done),
                        [](auto& on, auto size) { return on.scanRequest(size); });
+  }
+  void count(std::optional<filter> where, completion<std::uint64_t> done) override {
+    if (auto valid = check(where); !valid)
+      return done(std::unexpected(std::move(valid).error()));
+    connection_->call<std::uint64_t>(
+        link_, std::move(done),
+        [link = link_, where = std::move(where)](live_session& live) {
+          return build(
+              live, where, [&](auto size) { return link->capability.countRequest(size); },
+              [](auto& message, const auto& what) {
+                if (what)
+                  message.setWhere(text(to_string(*what)));
+              });
+        },
+        [](auto reply) { return std::uint64_t{reply.getCount()}; });
+  }
+  void facets(facet_query query, completion<facet_result> done) override {
+    if (auto valid = validate(query); !valid)
+      return done(std::unexpected(std::move(valid).error()));
+    request<facet_result>(std::move(query), std::move(done),
+                          [](auto& on, auto size) { return on.facetsRequest(size); });
   }
   void info(completion<namespace_info> done) override {
     connection_->call<namespace_info>(
@@ -113,6 +141,10 @@ class client_namespace final : public namespace_handle {
   }
 
  private:
+  static result<void> check(const std::optional<filter>& where) {
+    return where ? validate(*where) : result<void>();
+  }
+
   template <class Answer, class Request, class Make>
   void request(Request&& what, completion<Answer> done, Make make) {
     connection_->call<Answer>(

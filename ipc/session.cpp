@@ -8,6 +8,7 @@
 #include "core/limits.hpp"
 #include "ipc/bridge.hpp"
 #include "ipc/wire.hpp"
+#include "ipc/wire_columns.hpp"
 
 namespace hearth::ipc {
 
@@ -132,8 +133,8 @@ class namespace_server final : public schema::Namespace::Server {
     auto query = wire::checked([&] { return wire::read(context.getParams()); });
     if (!query)
       return refuse(context, query.error());
-    const std::size_t bytes = small_reply_bytes + query->vectors.rows() * query->k *
-                                                      row_bytes(query->fields, dimension());
+    const std::size_t bytes =
+        small_reply_bytes + query->count() * query->k * row_bytes(query->fields, dimension());
     return run<search_result>(
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
@@ -166,6 +167,30 @@ class namespace_server final : public schema::Namespace::Server {
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
           handle->scan(std::move(query), std::move(done));
+        },
+        write_value);
+  }
+
+  kj::Promise<void> count(CountContext context) override {
+    auto where = wire::checked([&] { return wire::read_filter(context.getParams().getWhere()); });
+    if (!where)
+      return refuse(context, where.error());
+    return run<std::uint64_t>(
+        session_, context, small_reply_bytes,
+        [handle = handle_, where = std::move(*where)](auto done) mutable {
+          handle->count(std::move(where), std::move(done));
+        },
+        [](auto results, std::uint64_t found) { results.initOk().setCount(found); });
+  }
+
+  kj::Promise<void> facets(FacetsContext context) override {
+    auto query = wire::checked([&] { return wire::read(context.getParams()); });
+    if (!query)
+      return refuse(context, query.error());
+    return run<facet_result>(
+        session_, context, small_reply_bytes + query->limit * small_reply_bytes,
+        [handle = handle_, query = std::move(*query)](auto done) mutable {
+          handle->facets(std::move(query), std::move(done));
         },
         write_value);
   }

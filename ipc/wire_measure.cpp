@@ -40,9 +40,10 @@ result<search_explanation> read(schema::Explanation::Reader from) {
   to.exact = from.getExact();
   to.walk_us = from.getWalkUs();
   to.exact_us = from.getExactUs();
+  to.filter = text_of(from.getFilter());
   for (const auto each : from.getStages()) {
     auto& stage = to.stages.emplace_back();
-    HEARTH_TRY(stage.step, read_enum(each.getStep(), "step", search_step::records));
+    HEARTH_TRY(stage.step, read_enum(each.getStep(), "step", search_step::text));
     stage.rows = each.getRows();
     stage.candidates = each.getCandidates();
     stage.time_us = each.getTimeUs();
@@ -82,6 +83,7 @@ void write(schema::Explanation::Builder to, const search_explanation& from) {
   to.setExact(from.exact);
   to.setWalkUs(from.walk_us);
   to.setExactUs(from.exact_us);
+  to.setFilter(to_text(from.filter));
   auto stages = to.initStages(static_cast<kj::uint>(from.stages.size()));
   for (kj::uint i = 0; i < stages.size(); ++i) {
     stages[i].setStep(static_cast<schema::Explanation::Step>(from.stages[i].step));

@@ -1,7 +1,7 @@
 // What a namespace is, is asked to be, and how it is doing: wire to core and core to wire.
 #include "core/limits.hpp"
 #include "ipc/wire.hpp"
-#include "ipc/wire_fields.hpp"
+#include "ipc/wire_columns.hpp"
 
 namespace hearth::ipc::wire {
 
@@ -42,6 +42,43 @@ void write_index(schema::NamespaceConfig::Builder to, const index_params& from) 
   to.setNbits(from.nbits);
 }
 
+result<std::vector<field_rule>> read_rules(capnp::List<schema::FieldRule>::Reader from) {
+  if (from.size() > limits::field_rules)
+    return over_limit("schema", from.size(), limits::field_rules, "fields");
+  std::vector<field_rule> rules;
+  for (const auto each : from) {
+    auto& rule = rules.emplace_back();
+    HEARTH_TRY(rule.path, read_text(each.getPath(), "schema", limits::field_path_bytes));
+    if (each.getType() != schema::FieldType::UNSPECIFIED) {
+      HEARTH_TRY(rule.type, read_enum(each.getType(), "type", field_type::map));
+    }
+    rule.required = each.getRequired();
+    rule.indexed = each.getIndexed();
+  }
+  return rules;
+}
+
+void write_rules(capnp::List<schema::FieldRule>::Builder to, const std::vector<field_rule>& from) {
+  for (kj::uint i = 0; i < to.size(); ++i) {
+    to[i].setPath(to_text(from[i].path));
+    to[i].setType(static_cast<schema::FieldType>(from[i].type));
+    to[i].setRequired(from[i].required);
+    to[i].setIndexed(from[i].indexed);
+  }
+}
+
+std::size_t words_of_rules(const std::vector<field_rule>& from) {
+  std::size_t total = 1;
+  for (const auto& rule : from)
+    total += 2 + text_words(rule.path);
+  return total;
+}
+
+// A list of all languages' function words has some thousands.
+result<std::vector<std::string>> read_stop_words(capnp::List<capnp::Text>::Reader from) {
+  return read_strings(from, "stopWords", limits::stop_word_bytes, limits::stop_word_bytes);
+}
+
 }  // namespace
 
 result<namespace_config> read(schema::NamespaceConfig::Reader from) {
@@ -51,6 +88,12 @@ result<namespace_config> read(schema::NamespaceConfig::Reader from) {
   HEARTH_TRY(to.index, read_index(from));
   to.shards = from.getShards();
   HEARTH_TRY(to.embedder, read_text(from.getEmbedder(), "embedder", limits::embedder_bytes));
+  HEARTH_TRY(to.schema, read_rules(from.getSchema()));
+  HEARTH_TRY(to.text.fields, read_weights(from.getTextFields(), "textFields"));
+  if (from.hasLanguage()) {
+    HEARTH_TRY(to.text.language, read_text(from.getLanguage(), "language", limits::language_bytes));
+  }
+  HEARTH_TRY(to.text.stop_words, read_stop_words(from.getStopWords()));
   return to;
 }
 
@@ -86,6 +129,19 @@ result<namespace_request> read(schema::NamespaceRequest::Reader from) {
   if (from.getEmbedder().isStated()) {
     HEARTH_TRY(to.embedder,
                read_text(from.getEmbedder().getStated(), "embedder", limits::embedder_bytes));
+  }
+  if (from.getSchema().isStated()) {
+    HEARTH_TRY(to.schema, read_rules(from.getSchema().getStated()));
+  }
+  if (from.getTextFields().isStated()) {
+    HEARTH_TRY(to.text_fields, read_weights(from.getTextFields().getStated(), "textFields"));
+  }
+  if (from.getLanguage().isStated()) {
+    HEARTH_TRY(to.language,
+               read_text(from.getLanguage().getStated(), "language", limits::language_bytes));
+  }
+  if (from.getStopWords().isStated()) {
+    HEARTH_TRY(to.stop_words, read_stop_words(from.getStopWords().getStated()));
   }
   return to;
 }
@@ -130,6 +186,11 @@ void write(schema::NamespaceConfig::Builder to, const namespace_config& from) {
   write_index(to, from.index);
   to.setShards(from.shards);
   to.setEmbedder(to_text(from.embedder));
+  write_rules(to.initSchema(static_cast<kj::uint>(from.schema.size())), from.schema);
+  const auto& text = from.text;
+  write_weights(to.initTextFields(static_cast<kj::uint>(text.fields.size())), text.fields);
+  to.setLanguage(to_text(text.language));
+  write_strings(to.initStopWords(static_cast<kj::uint>(text.stop_words.size())), text.stop_words);
 }
 
 void write(schema::NamespaceRequest::Builder to, const namespace_request& from) {
@@ -156,6 +217,17 @@ void write(schema::NamespaceRequest::Builder to, const namespace_request& from) 
     to.getMemory().setStated(static_cast<schema::Memory>(*from.memory));
   if (from.embedder.has_value())
     to.getEmbedder().setStated(to_text(*from.embedder));
+  if (from.schema)
+    write_rules(to.getSchema().initStated(static_cast<kj::uint>(from.schema->size())),
+                *from.schema);
+  if (from.text_fields)
+    write_weights(to.getTextFields().initStated(static_cast<kj::uint>(from.text_fields->size())),
+                  *from.text_fields);
+  if (from.language)
+    to.getLanguage().setStated(to_text(*from.language));
+  if (from.stop_words)
+    write_strings(to.getStopWords().initStated(static_cast<kj::uint>(from.stop_words->size())),
+                  *from.stop_words);
 }
 
 void write(schema::IndexRebuild::Builder to, const index_rebuild& from) {
@@ -190,17 +262,23 @@ void write(schema::NamespaceInfo::Builder to, const namespace_info& from) {
 }
 
 std::size_t words(const namespace_info& value) {
-  return fixed_words + text_words(value.name) + text_words(value.config.embedder) +
+  return fixed_words + text_words(value.name) + words(value.config) +
          text_words(value.read_only_reason) +
          (value.rebuild ? text_words(value.rebuild->failure) : 0);
 }
 
 std::size_t words(const namespace_config& value) {
-  return fixed_words + text_words(value.embedder);
+  return fixed_words + text_words(value.embedder) + words_of_rules(value.schema) +
+         words_of_weights(value.text.fields) + text_words(value.text.language) +
+         words_of_strings(value.text.stop_words);
 }
 
 std::size_t words(const namespace_request& value) {
-  return fixed_words + (value.embedder.has_value() ? text_words(*value.embedder) : 0);
+  return fixed_words + (value.embedder ? text_words(*value.embedder) : 0) +
+         (value.schema ? words_of_rules(*value.schema) : 0) +
+         (value.text_fields ? words_of_weights(*value.text_fields) : 0) +
+         (value.language ? text_words(*value.language) : 0) +
+         (value.stop_words ? words_of_strings(*value.stop_words) : 0);
 }
 
 }  // namespace hearth::ipc::wire

@@ -1,265 +1,14 @@
-// Wire to core. Everything here may come from a hostile peer.
+// Messages, wire to core. Everything here may come from a hostile peer.
 #include <cstdint>
-#include <cstring>
-#include <limits>
-#include <memory>
-#include <string_view>
 #include <utility>
-#include <vector>
 
 #include "core/format.hpp"
 #include "core/limits.hpp"
 #include "ipc/wire.hpp"
+#include "ipc/wire_columns.hpp"
 #include "ipc/wire_fields.hpp"
 
 namespace hearth::ipc::wire {
-
-namespace {
-
-// What one message may become in memory. Its lists cost up to ten times their wire size there, and
-// no legitimate message of limits::message_bytes comes near this.
-constexpr std::size_t decoded_bytes_limit = std::size_t{512} << 20;
-
-template <class Number>
-result<std::vector<Number>> read_numbers(capnp::Data::Reader from, std::string_view field) {
-  if (from.size() % sizeof(Number) != 0)
-    return fail(errc::invalid_argument,
-                core::format("{} has {} bytes, which is not a multiple of {}", field, from.size(),
-                             sizeof(Number)));
-  std::vector<Number> numbers(from.size() / sizeof(Number));
-  if (!numbers.empty())
-    std::memcpy(numbers.data(), from.begin(), from.size());
-  return numbers;
-}
-
-result<record_id> read_id(schema::Id::Reader from, std::string_view field, std::size_t row) {
-  switch (from.which()) {
-  case schema::Id::NUMBER:
-    return record_id(from.getNumber());
-  case schema::Id::TEXT: {
-    const auto text = from.getText();
-    if (text.size() > limits::id_bytes)
-      return over_limit(core::format("{}[{}]", field, row), text.size(), limits::id_bytes, "bytes");
-    return record_id(text_of(text));
-  }
-  }
-  return bad_enum(core::format("the kind of {}[{}]", field, row), from.which());
-}
-
-result<std::vector<record_id>> read_ids(schema::IdColumn::Reader from, std::string_view field,
-                                        std::size_t limit) {
-  std::vector<record_id> ids;
-  switch (from.which()) {
-  case schema::IdColumn::NUMBERS: {
-    const auto data = from.getNumbers();
-    if (data.size() / sizeof(std::uint64_t) > limit)
-      return over_limit(field, data.size() / sizeof(std::uint64_t), limit, "rows");
-    HEARTH_TRY(const auto numbers, read_numbers<std::uint64_t>(data, field));
-    ids.assign(numbers.begin(), numbers.end());
-    return ids;
-  }
-  case schema::IdColumn::MIXED: {
-    const auto list = from.getMixed();
-    if (list.size() > limit)
-      return over_limit(field, list.size(), limit, "rows");
-    ids.reserve(list.size());
-    for (const auto id : list) {
-      HEARTH_TRY(auto one, read_id(id, field, ids.size()));
-      ids.push_back(std::move(one));
-    }
-    return ids;
-  }
-  }
-  return bad_enum(core::format("the kind of {}", field), from.which());
-}
-
-result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field) {
-  const std::uint64_t rows = from.getRows();
-  const std::uint32_t dimension = from.getDimension();
-  if (dimension > limits::dimension)
-    return over_limit(core::format("{}.dimension", field), dimension, limits::dimension, "values");
-  if (rows > 0 && dimension == 0)
-    return fail(errc::invalid_argument,
-                core::format("{}.dimension is 0, but there are {} rows", field, rows));
-  const auto values = from.getValues();
-  const std::uint64_t bytes = rows * dimension * sizeof(float);
-  if (values.size() != bytes)
-    return fail(errc::invalid_argument,
-                core::format("{}.values has {} bytes; {} rows of dimension {} take {}", field,
-                             values.size(), rows, dimension, bytes));
-  if (rows == 0)
-    return matrix(nullptr, 0, dimension);
-  auto copy = std::make_shared_for_overwrite<float[]>(rows * dimension);
-  std::memcpy(copy.get(), values.begin(), bytes);
-  return matrix(std::move(copy), rows, dimension);
-}
-
-/// Reads metadata of all rows of one message, within one budget of memory.
-class metadata_reader {
- public:
-  result<std::vector<value_map>> read(capnp::List<schema::Metadata>::Reader from,
-                                      std::string_view field, std::size_t limit) {
-    if (from.size() > limit)
-      return over_limit(field, from.size(), limit, "rows");
-    std::vector<value_map> rows;
-    HEARTH_CHECK(charge(from.size() * sizeof(value_map)));
-    rows.reserve(from.size());
-    for (const auto row : from) {
-      field_ = field;
-      row_ = rows.size();
-      record_bytes_ = 0;
-      HEARTH_TRY(auto map, read_map(row.getEntries(), 1));
-      rows.push_back(std::move(map));
-    }
-    return rows;
-  }
-
- private:
-  result<value_map> read_map(capnp::List<schema::Entry>::Reader from, std::size_t depth) {
-    HEARTH_CHECK(enter(from.size(), sizeof(value_map::value_type) + 4 * sizeof(void*), depth));
-    value_map map;
-    for (const auto entry : from) {
-      const auto key = entry.getKey();
-      HEARTH_CHECK(count(key.size()));
-      HEARTH_TRY(auto item, read_value(entry.getValue(), depth));
-      if (!map.try_emplace(text_of(key), std::move(item)).second)
-        return fail(errc::invalid_argument,
-                    core::format("{}[{}] has the key \"{}\" twice", field_, row_, text_of(key)));
-    }
-    return map;
-  }
-
-  result<value_list> read_list(capnp::List<schema::Value>::Reader from, std::size_t depth) {
-    HEARTH_CHECK(enter(from.size(), sizeof(value), depth));
-    value_list list;
-    list.reserve(from.size());
-    for (const auto item : from) {
-      HEARTH_TRY(auto one, read_value(item, depth));
-      list.push_back(std::move(one));
-    }
-    return list;
-  }
-
-  result<value> read_value(schema::Value::Reader from, std::size_t depth) {
-    switch (from.which()) {
-    case schema::Value::NULL_:
-      return value();
-    case schema::Value::BOOL:
-      return value(from.getBool());
-    case schema::Value::INT64:
-      return value(std::int64_t{from.getInt64()});
-    case schema::Value::FLOAT64:
-      return value(from.getFloat64());
-    case schema::Value::TEXT: {
-      const auto text = from.getText();
-      HEARTH_CHECK(count(text.size()));
-      return value(text_of(text));
-    }
-    case schema::Value::LIST: {
-      HEARTH_TRY(auto list, read_list(from.getList(), depth + 1));
-      return value(std::move(list));
-    }
-    case schema::Value::MAP: {
-      HEARTH_TRY(auto map, read_map(from.getMap(), depth + 1));
-      return value(std::move(map));
-    }
-    case schema::Value::TIMESTAMP:
-      return value(timestamp{from.getTimestamp()});
-    case schema::Value::GEO_POINT: {
-      const auto point = from.getGeoPoint();
-      return value(geo_point{point.getLat(), point.getLon()});
-    }
-    }
-    return bad_enum(core::format("the kind of a value in {}[{}]", field_, row_), from.which());
-  }
-
-  // Before a list or map of `items` is read: depth and memory.
-  result<void> enter(std::size_t items, std::size_t item_bytes, std::size_t depth) {
-    if (depth > limits::metadata_depth)
-      return fail(errc::limit_exceeded, core::format("{}[{}] is nested more than {} levels deep",
-                                                     field_, row_, limits::metadata_depth));
-    HEARTH_CHECK(count(items));  // at least a byte each when encoded
-    return charge(items * item_bytes);
-  }
-
-  result<void> count(std::size_t bytes) {
-    record_bytes_ += bytes;
-    if (record_bytes_ > limits::metadata_bytes)
-      return over_limit(core::format("{}[{}]", field_, row_), record_bytes_, limits::metadata_bytes,
-                        "bytes");
-    return charge(bytes);
-  }
-
-  result<void> charge(std::size_t bytes) {
-    decoded_bytes_ += bytes;
-    if (decoded_bytes_ > decoded_bytes_limit)
-      return over_limit("metadata", decoded_bytes_, decoded_bytes_limit, "bytes in memory");
-    return {};
-  }
-
-  std::string_view field_;
-  std::size_t row_ = 0;
-  std::size_t record_bytes_ = 0;
-  std::size_t decoded_bytes_ = 0;
-};
-
-result<std::vector<std::optional<std::string>>>
-read_texts(schema::TextColumn::Reader from, std::string_view field, std::size_t limit) {
-  const auto values = from.getValues();
-  if (values.size() > limit)
-    return over_limit(field, values.size(), limit, "rows");
-  std::vector<std::optional<std::string>> texts;
-  texts.reserve(values.size());
-  for (const auto text : values) {
-    if (text.size() > limits::text_bytes)
-      return over_limit(core::format("{}[{}]", field, texts.size()), text.size(),
-                        limits::text_bytes, "bytes");
-    texts.emplace_back(text_of(text));
-  }
-  for (const std::uint32_t row : from.getAbsent()) {
-    if (row >= texts.size())
-      return fail(errc::invalid_argument,
-                  core::format("{}.absent names row {} of {}", field, row, texts.size()));
-    texts[row].reset();
-  }
-  return texts;
-}
-
-field_set read_fields(schema::Fields::Reader from) {
-  return {.vectors = from.getVectors(), .metadata = from.getMetadata(), .texts = from.getTexts()};
-}
-
-result<void> same_length(std::string_view field, std::size_t length, std::size_t rows,
-                         bool may_be_empty) {
-  if (length == rows || (may_be_empty && length == 0))
-    return {};
-  return fail(errc::invalid_argument,
-              core::format("{} has {} entries for {} records", field, length, rows));
-}
-
-result<record_columns> read_records(schema::Records::Reader from) {
-  record_columns to;
-  HEARTH_TRY(to.ids, read_ids(from.getIds(), "ids", limits::search_results));
-  HEARTH_TRY(to.versions, read_numbers<lsn_t>(from.getVersions(), "versions"));
-  HEARTH_TRY(to.vectors, read_matrix(from.getVectors(), "vectors"));
-  HEARTH_TRY(to.metadata,
-             metadata_reader().read(from.getMetadata(), "metadata", limits::search_results));
-  HEARTH_TRY(to.texts, read_texts(from.getTexts(), "texts", limits::search_results));
-  HEARTH_CHECK(same_length("versions", to.versions.size(), to.size(), false));
-  HEARTH_CHECK(same_length("vectors", to.vectors.rows(), to.size(), true));
-  HEARTH_CHECK(same_length("metadata", to.metadata.size(), to.size(), true));
-  HEARTH_CHECK(same_length("texts", to.texts.size(), to.size(), true));
-  to.has_vector.assign(to.vectors.rows(), true);
-  for (const std::uint32_t row : from.getWithoutVector()) {
-    if (row >= to.has_vector.size())
-      return fail(errc::invalid_argument,
-                  core::format("withoutVector names row {} of {}", row, to.has_vector.size()));
-    to.has_vector[row] = false;
-  }
-  return to;
-}
-
-}  // namespace
 
 error malformed(const kj::Exception& failure) {
   if (failure.getType() == kj::Exception::Type::OVERLOADED)
@@ -290,9 +39,10 @@ result<write_batch> read(schema::WriteBatch::Reader from) {
   if (vectors.getRows() > limits::batch_rows)
     return over_limit("vectors", vectors.getRows(), limits::batch_rows, "rows");
   HEARTH_TRY(to.vectors, read_matrix(vectors, "vectors"));
-  HEARTH_TRY(to.metadata,
-             metadata_reader().read(from.getMetadata(), "metadata", limits::batch_rows));
+  HEARTH_TRY(to.metadata, read_metadata(from.getMetadata(), "metadata", limits::batch_rows));
   HEARTH_TRY(to.texts, read_texts(from.getTexts(), "texts", limits::batch_rows));
+  HEARTH_TRY(to.expected, read_numbers<lsn_t>(from.getExpected(), "expected"));
+  HEARTH_TRY(to.where, read_filter(from.getWhere()));
   return to;
 }
 
@@ -302,44 +52,6 @@ result<write_result> read(schema::WriteResult::Reader from) {
   to.durable_lsn = from.getDurableLsn();
   to.affected = from.getAffected();
   HEARTH_TRY(to.assigned, read_ids(from.getAssigned(), "assigned", limits::batch_rows));
-  return to;
-}
-
-result<search_query> read(schema::SearchQuery::Reader from) {
-  search_query to;
-  const auto vectors = from.getVectors();
-  const std::size_t rows = vectors.getRows();
-  if (rows > limits::query_rows)
-    return over_limit("vectors", rows, limits::query_rows, "rows");
-  to.k = from.getK();
-  if (rows * to.k > limits::search_results)
-    return over_limit("the answer", rows * to.k, limits::search_results, "hits (rows times k)");
-  HEARTH_TRY(to.vectors, read_matrix(vectors, "vectors"));
-  to.ef = from.getEf();
-  to.nprobe = from.getNprobe();
-  to.exact = from.getExact();
-  to.explain = from.getExplain();
-  to.fields = read_fields(from.getFields());
-  return to;
-}
-
-result<search_result> read(schema::SearchResult::Reader from) {
-  search_result to;
-  HEARTH_TRY(to.offsets, read_numbers<std::uint64_t>(from.getOffsets(), "offsets"));
-  HEARTH_TRY(to.distances, read_numbers<float>(from.getDistances(), "distances"));
-  HEARTH_TRY(to.hits, read_records(from.getHits()));
-  HEARTH_CHECK(same_length("distances", to.distances.size(), to.hits.size(), false));
-  std::uint64_t last = 0;
-  for (const auto offset : to.offsets) {
-    if (offset < last || offset > to.hits.size())
-      return fail(errc::invalid_argument, "offsets do not ascend to the number of hits");
-    last = offset;
-  }
-  if (to.offsets.empty() || to.offsets.front() != 0 || last != to.hits.size())
-    return fail(errc::invalid_argument, "offsets do not cover the hits");
-  if (from.hasExplanation()) {
-    HEARTH_TRY(to.explanation, read(from.getExplanation()));
-  }
   return to;
 }
 
@@ -366,6 +78,10 @@ result<scan_query> read(schema::ScanQuery::Reader from) {
   to.cursor.assign(cursor.asChars().begin(), cursor.size());
   to.limit = from.getLimit();
   to.fields = read_fields(from.getFields());
+  HEARTH_TRY(to.where, read_filter(from.getWhere()));
+  HEARTH_TRY(to.order_by, read_text(from.getOrderBy(), "orderBy", limits::field_path_bytes));
+  to.descending = from.getDescending();
+  to.offset = from.getOffset();
   return to;
 }
 

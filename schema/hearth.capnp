@@ -1,5 +1,5 @@
 @0x99a189e23640492f;
-# The Hearth protocol, version 1.1: how a program talks to the daemon of a store. This file,
+# The Hearth protocol, version 1.2: how a program talks to the daemon of a store. This file,
 # record.capnp and namespace.capnp are all that a client needs; docs/protocol.md shows one being
 # written.
 #
@@ -27,7 +27,7 @@ using N = import "namespace.capnp";
 
 const protocolMajor :UInt16 = 1;
 # Client and daemon must agree on it.
-const protocolMinor :UInt16 = 1;
+const protocolMinor :UInt16 = 2;
 # Grows when something is added. A method the daemon does not know yet answers with Cap'n Proto's
 # "unimplemented" exception; a field that it does not know is ignored.
 
@@ -213,6 +213,40 @@ interface Namespace {
   #
   # Errors: invalidArgument (also: fewer than 100 vectors), unsupported (the index is exact), busy (it
   # is being built, or tuned already), conflict (it was replaced meanwhile), noSpace, readOnly.
+
+  count @8 (where :Text) -> CountReply;
+  # How many records match the filter; empty: all.
+  # Errors: invalidArgument, limitExceeded.
+
+  facets @9 (field :Text, where :Text, limit :UInt32) -> FacetReply;
+  # How often each value of a metadata field occurs among the records that match. The elements of a
+  # list count one by one.
+  # Errors: invalidArgument, limitExceeded.
+}
+
+struct CountReply {
+  union {
+    ok :group {
+      count @0 :UInt64;
+    }
+    error @1 :R.Error;
+  }
+}
+
+struct FacetReply {
+  union {
+    ok @0 :Facets;
+    error @1 :R.Error;
+  }
+}
+
+struct Facets {
+  values @0 :List(R.Value);
+  # The most frequent first.
+  counts @1 :Data;
+  # uint64 each.
+  records @2 :UInt64;
+  # That match.
 }
 
 struct TuneReply {
@@ -273,6 +307,12 @@ struct WriteBatch {
   metadata @5 :List(R.Metadata);
   texts @6 :R.TextColumn;
   # With update, an absent text keeps the old one.
+  expected @7 :Data;
+  # Compare and set: uint64 each, one per id, or empty. The record has to have that version (0: there
+  # must be no such record), or the batch is refused with conflict.
+  where @8 :Text;
+  # With update and erase, instead of ids: every record that matches this filter (docs/filters.md).
+  # An update then has at most one row of metadata and one text, for all of them. Empty: none.
 }
 
 struct WriteReply {
@@ -307,6 +347,54 @@ struct SearchQuery {
   # Say how it was answered: SearchResult.explanation.
   nprobe @6 :UInt32;
   # Lists of an ivf index to search; 0: the namespace's nprobe.
+  where @7 :Text;
+  # Only records that match this filter (docs/filters.md): k of them, if there are so many. Empty:
+  # none.
+
+  texts @8 :List(Text);
+  # What to look for in the text index (docs/text_search.md): one per row of `vectors`, or one per
+  # query where there are no vectors. With vectors, both sides are fused into one list.
+  textOperators @9 :Bool;
+  # The texts are in the query language, not just words.
+  textFields @10 :List(N.FieldWeight);
+  # Empty: all that are indexed.
+  fusion @11 :Fusion;
+  # unspecified: reciprocalRank.
+  vectorWeight @12 :Float64 = 1;
+  textWeight @13 :Float64 = 1;
+  rankConstant @14 :Float64 = 60;
+  depth @15 :UInt32;
+  # Candidates of each side; 0: as the daemon finds right.
+
+  like @16 :R.IdColumn;
+  unlike @17 :R.IdColumn;
+  # Examples instead of a vector: nearest to the mean of the first, and away from the second. They
+  # are not among the hits.
+
+  offset @18 :UInt32;
+  # Hits to leave out first.
+  maxDistance @19 :Float32 = inf;
+  # Only hits that are not farther.
+  minScore @20 :Float64 = -inf;
+  # With texts: only hits that score so much.
+  groupBy @21 :Text;
+  # A metadata field: not more than groupLimit hits with the same value; k counts the groups. Empty:
+  # no groups.
+  groupLimit @22 :UInt32 = 1;
+  diversity @23 :Float64 = -1;
+  # Maximal marginal relevance: 1 is relevance only, 0 is diversity only; below 0: neither.
+  diversityCandidates @24 :UInt32;
+  # 0: as the daemon finds right.
+}
+
+enum Fusion {
+  unspecified @0;
+  reciprocalRank @1;
+  # weight / (rankConstant + rank), summed over both sides.
+  weighted @2;
+  # Both scores brought to 0..1 by their least and most, times weight, summed.
+  borda @3;
+  # weight times the places behind it, summed.
 }
 
 struct SearchReply {
@@ -327,6 +415,13 @@ struct SearchResult {
   hits @2 :R.Records;
   explanation @3 :N.Explanation;
   # Null unless it was asked for.
+  scores @4 :Data;
+  # float64 each, with texts: what the hits are ordered by, most first.
+  textScores @5 :Data;
+  # float64 each, with texts: what the text alone gave; NaN if it is not among the hits by text. Its
+  # distance is NaN if it is not among those by vector.
+  groups @6 :List(R.Value);
+  # With groupBy: the value of the field; null for records without it.
 }
 
 struct GetQuery {
@@ -353,6 +448,14 @@ struct ScanQuery {
   limit @1 :UInt32;
   # Records per page, at least 1; the reply may hold fewer to stay within its limits.
   fields @2 :R.Fields;
+  where @3 :Text;
+  # Only records that match this filter. Empty: all.
+  orderBy @4 :Text;
+  # A metadata field to order by instead of storage order; records without it come last. The cursor
+  # then counts records, so writes between two pages may shift them. Empty: storage order.
+  descending @5 :Bool;
+  offset @6 :UInt64;
+  # Records to leave out, on the first page.
 }
 
 struct ScanReply {

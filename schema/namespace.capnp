@@ -78,6 +78,12 @@ struct NamespaceConfig {
   nprobe @12 :UInt32;
   nbits @13 :UInt32;
   # A daemon of protocol 1.0 leaves these five out: read auto, fast, 0, 0 and 4.
+  schema @14 :List(FieldRule);
+  textFields @15 :List(FieldWeight);
+  # What full text search works on; empty: there is no text index.
+  language @16 :Text;
+  # Whose stems; "none": words as they are.
+  stopWords @17 :List(Text);
 }
 
 struct NamespaceRequest {
@@ -152,6 +158,56 @@ struct NamespaceRequest {
     unstated @26 :Void;
     stated @27 :UInt32;
   }
+  schema :union {
+    # Holds for what is written from now on.
+    unstated @28 :Void;
+    stated @29 :List(FieldRule);
+  }
+  textFields :union {
+    unstated @30 :Void;
+    stated @31 :List(FieldWeight);
+  }
+  language :union {
+    # Of stems; "none" if never stated.
+    unstated @32 :Void;
+    stated @33 :Text;
+  }
+  stopWords :union {
+    # Words that are not indexed; the one word "english" stands for a list of them.
+    unstated @34 :Void;
+    stated @35 :List(Text);
+  }
+}
+
+struct FieldRule {
+  # What a metadata field has to be. Null is as good as missing.
+
+  path @0 :Text;
+  # Keys of nested maps with dots between them.
+  type @1 :FieldType;
+  required @2 :Bool;
+  indexed @3 :Bool;
+  # Keep an attribute index of it, for filters.
+}
+
+enum FieldType {
+  unspecified @0;
+  any @1;
+  bool @2;
+  int @3;
+  number @4;
+  # int64 or float64
+  string @5;
+  timestamp @6;
+  geo @7;
+  list @8;
+  map @9;
+}
+
+struct FieldWeight {
+  field @0 :Text;
+  # "text": the text of the record; else a path of metadata.
+  weight @1 :Float64 = 1;
 }
 
 enum IndexState {
@@ -240,6 +296,8 @@ struct Explanation {
   exactUs @9 :Float64;
   # What one query was expected to take in the index, by a walk through the graph and by comparing
   # all; the less was chosen. 0: there was no choice.
+  filter @10 :Text;
+  # With a filter: how the records that match were found.
 
   struct Stage {
     step @0 :Step;
@@ -262,5 +320,9 @@ struct Explanation {
     # Vectors that were written while indexes were asked.
     records @5;
     # Candidates looked up.
+    filter @6;
+    # Finding the records that match. rows: those that were looked at one by one.
+    text @7;
+    # Searching the text index. rows: postings that were scored.
   }
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/field_rules.hpp"
 #include "core/format.hpp"
 #include "storage/change_codec.hpp"
 #include "storage/corruption.hpp"
@@ -28,6 +29,7 @@ const std::optional<std::string> no_text;
 
 result<void> batch_applier::prepare() {
   HEARTH_CHECK(check_shape());
+  HEARTH_CHECK(check_new_metadata());
   if (batch_.ids.empty())
     HEARTH_CHECK(assign_ids());
   HEARTH_CHECK(make_targets());
@@ -37,14 +39,16 @@ result<void> batch_applier::prepare() {
 // What would make the code below read past a column. The rest was validated on the way in.
 result<void> batch_applier::check_shape() const {
   const auto rows = batch_.rows();
-  if (gives_vectors() && batch_.vectors.dimension() != dimension_)
+  if (gives_vectors() && batch_.vectors.dimension() != config_.dimension)
     return fail(errc::dimension_mismatch,
                 core::format("vectors have {} values; the namespace has dimension {}",
-                             batch_.vectors.dimension(), dimension_));
+                             batch_.vectors.dimension(), config_.dimension));
   const auto fits = [rows](std::size_t column) { return column == 0 || column == rows; };
   if (!fits(batch_.vectors.rows()) || !fits(batch_.metadata.size()) || !fits(batch_.texts.size()))
     return fail(errc::invalid_argument, "the columns of the batch differ in length",
                 "give one entry per id, or leave the column out");
+  if (batch_.where)
+    return {};  // it may match nothing
   if (rows == 0 || (batch_.ids.empty() && !inserts()))
     return fail(errc::invalid_argument, "ids is empty");
   return {};
@@ -106,9 +110,11 @@ result<void> batch_applier::look_up() {
       HEARTH_TRY(const auto found, find_id(transaction_, tables_, id_of(item.index), key_of(item)));
       item.existing = found.value_or(id_entry{});
     }
-    HEARTH_CHECK(check_existence(item));
-    if (batch_.kind == write_kind::update)
+    HEARTH_CHECK(batch_.expected.empty() ? check_existence(item) : check_version(item));
+    if (batch_.kind == write_kind::update) {
+      HEARTH_CHECK(check_existence(item));
       HEARTH_CHECK(check_update(item));
+    }
   }
   return {};
 }
@@ -145,8 +151,43 @@ result<void> batch_applier::check_update(const target& item) {
     return corrupt(core::format("the record of row {}", item.existing.row));
   if (!merges)
     return {};
-  return validate_metadata(updated_metadata(record.metadata, item.index),
-                           core::format("metadata[{}], merged,", item.index));
+  const auto merged = updated_metadata(record.metadata, item.index);
+  HEARTH_CHECK(validate_metadata(merged, core::format("metadata[{}], merged,", item.index)));
+  return check_rules(config_.schema, merged, core::format("metadata[{}], merged,", item.index));
+}
+
+// Metadata that will be as it is given; what is merged is checked with what it is merged into.
+result<void> batch_applier::check_new_metadata() const {
+  if (config_.schema.empty() || batch_.kind == write_kind::erase)
+    return {};
+  const bool updates = batch_.kind == write_kind::update;
+  if (updates && (batch_.metadata.empty() || batch_.merge == metadata_mode::merge))
+    return {};
+  for (std::size_t i = 0; i < batch_.rows(); ++i)
+    HEARTH_CHECK(check_rules(config_.schema,
+                             batch_.metadata.empty() ? no_metadata : batch_.metadata[i],
+                             core::format("metadata[{}]", i)));
+  return {};
+}
+
+// Compare and set.
+result<void> batch_applier::check_version(const target& item) const {
+  const auto expected = batch_.expected[item.index];
+  lsn_t version = 0;
+  if (item.existing.row != 0) {
+    HEARTH_TRY(const auto record,
+               load_record(transaction_, tables_, item.existing.row, {false, false}));
+    version = record.version;
+  }
+  if (version == expected)
+    return batch_.kind == write_kind::add ? check_existence(item) : result<void>();
+  const auto is = [](lsn_t number) {
+    return number == 0 ? std::string("not there") : core::format("at version {}", number);
+  };
+  return fail(errc::conflict,
+              core::format("ids[{}]: {} is {}; the batch expects it {}", item.index,
+                           to_string(id_of(item.index)), is(version), is(expected)),
+              "read the record again and repeat the change");
 }
 
 value_map batch_applier::updated_metadata(const value_map& old, std::size_t index) const {
@@ -184,16 +225,21 @@ result<applied_batch> batch_applier::execute() {
   std::ranges::sort(replaced);
   std::ranges::sort(changes.removed);
 
+  HEARTH_CHECK(open_indexes());
   if (batch_.kind == write_kind::update)
     HEARTH_CHECK(update_records());
   HEARTH_CHECK(erase_records(std::move(replaced)));
   if (inserts())
     HEARTH_CHECK(insert_records());
+  if (attributes_)
+    HEARTH_CHECK(attributes_->finish());
+  if (texts_)
+    HEARTH_CHECK(texts_->finish());
   HEARTH_CHECK(write_ids());
   if (typed_values_)
     HEARTH_CHECK(raise_format(transaction_, tables_.meta, typed_values_format));
 
-  vector_writer vectors(transaction_, tables_, state_, dimension_, candidates_);
+  vector_writer vectors(transaction_, tables_, state_, config_.dimension, candidates_);
   HEARTH_CHECK(vectors.remove(changes.removed));
   if (gives_vectors()) {
     HEARTH_CHECK(vectors.add(first_row_, batch_.vectors.view()));
@@ -213,13 +259,49 @@ result<applied_batch> batch_applier::execute() {
   return applied;
 }
 
+result<void> batch_applier::open_indexes() {
+  HEARTH_TRY(auto writer, attribute_writer::open(transaction_, tables_.attributes));
+  if (writer.active())
+    attributes_.emplace(std::move(writer));
+  HEARTH_TRY(auto updater, text_updater::open(transaction_, tables_, tokenize_));
+  if (updater.active())
+    texts_.emplace(std::move(updater));
+  return {};
+}
+
+// A record that is damaged can still be erased or replaced. Its words stay in the text index then:
+// searches leave out rows that are gone.
+result<void> batch_applier::unindex_record(row_id row) {
+  HEARTH_TRY(const auto stored, transaction_.get(tables_.records, encode_row(row)));
+  if (attributes_) {
+    const auto metadata = stored ? encoded_metadata(row, *stored) : corrupt("a record");
+    HEARTH_CHECK(metadata ? attributes_->remove(row, *metadata) : attributes_->remove_unread(row));
+  }
+  if (texts_ && stored) {
+    if (const auto record = decode_record(row, *stored, {}))
+      HEARTH_CHECK(texts_->remove(row, record->metadata, record->text));
+  }
+  return {};
+}
+
+result<void> batch_applier::index_record(row_id row, const value_map& metadata,
+                                         const std::optional<std::string>& text) {
+  if (attributes_) {
+    HEARTH_TRY(const auto encoded, encoded_metadata(row, buffer_));
+    HEARTH_CHECK(attributes_->add(row, encoded));
+  }
+  return texts_ ? texts_->add(row, metadata, text) : result<void>();
+}
+
 result<void> batch_applier::insert_records() {
   for (std::size_t i = 0; i < batch_.rows(); ++i) {
-    typed_values_ |= encode_record(first_row_ + i, id_of(i), state_.lsn, gives_vectors(),
-                                   batch_.metadata.empty() ? no_metadata : batch_.metadata[i],
-                                   batch_.texts.empty() ? no_text : batch_.texts[i], buffer_);
+    const auto& metadata = batch_.metadata.empty() ? no_metadata : batch_.metadata[i];
+    const auto& text = batch_.texts.empty() ? no_text : batch_.texts[i];
+    typed_values_ |= encode_record(first_row_ + i, id_of(i), state_.lsn, gives_vectors(), metadata,
+                                   text, buffer_);
     HEARTH_CHECK(
         transaction_.put(tables_.records, encode_row(first_row_ + i), buffer_, MDB_APPEND));
+    HEARTH_CHECK(index_record(first_row_ + i, metadata, text));
   }
   state_.records += batch_.rows();
   return {};
@@ -235,11 +317,18 @@ result<void> batch_applier::update_records() {
     HEARTH_TRY(const auto old, load_record(transaction_, tables_, old_rows[i], {}));
     const bool new_text = !batch_.texts.empty() && batch_.texts[i].has_value();
     const auto row = first_row_ != 0 ? first_row_ + i : old_rows[i];
+    const bool indexes = (attributes_ || texts_) &&
+                         (first_row_ != 0 || !batch_.metadata.empty() || !batch_.texts.empty());
+    if (indexes && first_row_ == 0)
+      HEARTH_CHECK(unindex_record(row));
+    const auto metadata = updated_metadata(old.metadata, i);
+    const auto& text = new_text ? batch_.texts[i] : old.text;
     typed_values_ |= encode_record(row, old.id, state_.lsn, gives_vectors() || old.has_vector,
-                                   updated_metadata(old.metadata, i),
-                                   new_text ? batch_.texts[i] : old.text, buffer_);
+                                   metadata, text, buffer_);
     HEARTH_CHECK(transaction_.put(tables_.records, encode_row(row), buffer_,
                                   first_row_ != 0 ? MDB_APPEND : 0));
+    if (indexes)
+      HEARTH_CHECK(index_record(row, metadata, text));
   }
   if (first_row_ != 0)
     state_.records += batch_.rows();  // erase_records takes the old ones off
@@ -247,8 +336,11 @@ result<void> batch_applier::update_records() {
 }
 
 result<void> batch_applier::erase_records(std::vector<row_id> rows) {
-  for (const auto row : rows)
+  for (const auto row : rows) {
+    if (attributes_ || texts_)
+      HEARTH_CHECK(unindex_record(row));
     HEARTH_CHECK(transaction_.erase(tables_.records, encode_row(row)));
+  }
   state_.records -= rows.size();
   return {};
 }

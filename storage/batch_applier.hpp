@@ -2,12 +2,15 @@
 // Applies one write batch to an open transaction, in two steps: everything that can be refused is
 // found out before the first byte is written.
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/write_batch.hpp"
+#include "storage/attributes/attribute_writer.hpp"
 #include "storage/keys.hpp"
 #include "storage/record_codec.hpp"
 #include "storage/tables.hpp"
+#include "storage/text/text_index.hpp"
 #include "storage/vector_table.hpp"
 
 namespace hearth::storage {
@@ -16,10 +19,10 @@ namespace hearth::storage {
 class batch_applier {
  public:
   batch_applier(lmdb::write_transaction& in, const tables& to, store_state& state,
-                std::uint32_t dimension, compaction_candidates& candidates, id_hash hash,
-                const write_batch& batch)
-      : transaction_(in), tables_(to), state_(state), dimension_(dimension),
-        candidates_(candidates), hash_(hash), batch_(batch) {}
+                const namespace_config& config, compaction_candidates& candidates, id_hash hash,
+                const tokenize_text& tokenize, const write_batch& batch)
+      : transaction_(in), tables_(to), state_(state), config_(config), candidates_(candidates),
+        hash_(hash), tokenize_(tokenize), batch_(batch) {}
 
   /// Looks up every id and checks the batch against what is stored. Writes nothing.
   [[nodiscard]] result<void> prepare();
@@ -52,9 +55,17 @@ class batch_applier {
   [[nodiscard]] result<void> make_targets();
   [[nodiscard]] result<void> look_up();
   [[nodiscard]] result<void> check_existence(const target& item) const;
+  [[nodiscard]] result<void> check_version(const target& item) const;
+  [[nodiscard]] result<void> check_new_metadata() const;
   [[nodiscard]] result<void> check_update(const target& item);
   [[nodiscard]] value_map updated_metadata(const value_map& old, std::size_t index) const;
 
+  [[nodiscard]] result<void> open_indexes();
+  /// Takes the record at `row` off the indexes of attributes and texts, before it goes.
+  [[nodiscard]] result<void> unindex_record(row_id row);
+  /// Enters the record just encoded in buffer_.
+  [[nodiscard]] result<void> index_record(row_id row, const value_map& metadata,
+                                          const std::optional<std::string>& text);
   [[nodiscard]] result<void> insert_records();
   [[nodiscard]] result<void> update_records();
   [[nodiscard]] result<void> erase_records(std::vector<row_id> rows);
@@ -65,9 +76,10 @@ class batch_applier {
   lmdb::write_transaction& transaction_;
   const tables& tables_;
   store_state& state_;
-  std::uint32_t dimension_;
+  const namespace_config& config_;
   compaction_candidates& candidates_;
   id_hash hash_;
+  const tokenize_text& tokenize_;
   const write_batch& batch_;
 
   std::vector<record_id> assigned_;
@@ -77,6 +89,8 @@ class batch_applier {
   bool typed_values_ = false;        // written: a namespace of an older format becomes one of ours
   row_id first_row_ = 0;             // of the new rows, one per record in batch order; 0: none
   std::vector<std::byte> buffer_;
+  std::optional<attribute_writer> attributes_;  // none: no field has an index
+  std::optional<text_updater> texts_;           // none: nothing is searched by text
 };
 
 }  // namespace hearth::storage

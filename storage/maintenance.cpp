@@ -1,9 +1,11 @@
-// Upkeep: trimming history, sealing the tail, compacting chunks.
+// Upkeep: trimming history, sealing the tail, compacting chunks, building indexes of fields.
 #include <algorithm>
 
 #include "core/format.hpp"
+#include "storage/attributes/attribute_builder.hpp"
 #include "storage/events.hpp"
 #include "storage/namespace_store_impl.hpp"
+#include "storage/text/text_index.hpp"
 
 namespace hearth::storage {
 
@@ -35,7 +37,22 @@ result<bool> lmdb_namespace_store::maintain(lsn_t keep_after) {
 result<lmdb_namespace_store::upkeep> lmdb_namespace_store::run_upkeep(lsn_t keep_after) {
   HEARTH_TRY(const auto history, trim_history(keep_after));
   HEARTH_TRY(const auto vectors, seal_and_compact());
-  return upkeep{history.more || vectors.more, history.wrote || vectors.wrote};
+  HEARTH_TRY(const auto attributes, work_on_attributes());
+  HEARTH_TRY(const auto texts, work_on_texts());
+  return upkeep{history.more || vectors.more || attributes.more || texts.more,
+                history.wrote || vectors.wrote || attributes.wrote || texts.wrote};
+}
+
+result<lmdb_namespace_store::upkeep> lmdb_namespace_store::work_on_attributes() {
+  HEARTH_TRY(const auto done, build_attributes(*transaction_, tables_.records, tables_.attributes,
+                                               {hooks_.indexed_records, hooks_.maintenance_bytes}));
+  return upkeep{done.more, done.wrote};
+}
+
+result<lmdb_namespace_store::upkeep> lmdb_namespace_store::work_on_texts() {
+  HEARTH_TRY(const auto done, build_text_index(*transaction_, tables_, tokenize_,
+                                               {hooks_.indexed_records, hooks_.maintenance_bytes}));
+  return upkeep{done.more, done.wrote};
 }
 
 // Drops what is both unneeded and beyond the history to keep.

@@ -5,11 +5,14 @@
 
 #include "core/format.hpp"
 #include "core/posix_error.hpp"
+#include "storage/attributes/attribute_builder.hpp"
 #include "storage/batch_applier.hpp"
 #include "storage/events.hpp"
 #include "storage/files.hpp"
 #include "storage/namespace_store_impl.hpp"
 #include "storage/read_view_impl.hpp"
+#include "storage/text/text_index.hpp"
+#include "storage/where_batch.hpp"
 
 namespace hearth::storage {
 
@@ -49,15 +52,34 @@ result<std::shared_ptr<lmdb::environment>> open_environment(const std::filesyste
   return opened;
 }
 
+result<std::vector<field_path>> indexed_paths(const std::vector<field_rule>& schema) {
+  std::vector<field_path> paths;
+  for (const auto& rule : schema)
+    if (rule.indexed) {
+      HEARTH_TRY(auto path, parse_path(rule.path));
+      paths.push_back(std::move(path));
+    }
+  return paths;
+}
+
+// None where nothing is searched by text.
+result<tokenize_text> tokenizer_of(const namespace_config& config,
+                                   const namespace_store_options& options) {
+  if (config.text.fields.empty() || !options.make_tokenizer)
+    return tokenize_text();
+  return options.make_tokenizer(config.text);
+}
+
 }  // namespace
 
 result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::path& directory,
                                                       const namespace_config& config,
                                                       const namespace_store_options& options,
                                                       const store_hooks& hooks) {
+  lmdb_namespace_store::contents made;
+  HEARTH_TRY(made.tokenize, tokenizer_of(config, options));
   HEARTH_CHECK(make_directory(directory));
   HEARTH_TRY(auto environment, open_environment(directory, options, hooks, true));
-  lmdb_namespace_store::contents made;
   made.config = config;
   HEARTH_TRY(made.identity, make_identity());
   HEARTH_TRY(auto transaction, environment->begin_write());
@@ -65,6 +87,12 @@ result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::pat
   HEARTH_CHECK(write_config(transaction, made.all, made.config));
   HEARTH_CHECK(write_identity(transaction, made.all, made.identity));
   HEARTH_CHECK(write_state(transaction, made.all, made.state));
+  HEARTH_TRY(const auto indexed, indexed_paths(config.schema));
+  HEARTH_CHECK(declare_attributes(transaction, made.all.attributes, indexed));
+  HEARTH_CHECK(build_attributes(transaction, made.all.records, made.all.attributes, {}));
+  if (made.tokenize)
+    HEARTH_CHECK(
+        follow_text_settings(transaction, made.all, config.text, options.tokenizer_version, true));
   HEARTH_CHECK(transaction.commit());
   HEARTH_CHECK(sync_directory(directory));
   return std::make_unique<lmdb_namespace_store>(std::move(environment), std::move(made), options,
@@ -79,10 +107,14 @@ result<std::unique_ptr<namespace_store>> open_store(const std::filesystem::path&
   HEARTH_TRY(auto transaction, environment->begin_write());
   HEARTH_TRY(found.all, tables::open(transaction, false));
   HEARTH_TRY(found.config, read_config(transaction, found.all));
+  HEARTH_TRY(found.tokenize, tokenizer_of(found.config, options));
   HEARTH_TRY(found.identity, read_identity(transaction, found.all));
   HEARTH_TRY(found.state, read_state(transaction, found.all));
+  if (found.tokenize)
+    HEARTH_CHECK(follow_text_settings(transaction, found.all, found.config.text,
+                                      options.tokenizer_version, found.state.records == 0));
   HEARTH_TRY(found.candidates, find_candidates(transaction, found.all));
-  HEARTH_CHECK(transaction.commit());  // nothing was written; this keeps the table handles
+  HEARTH_CHECK(transaction.commit());  // for the table handles; writes tables that were missing
   return std::make_unique<lmdb_namespace_store>(std::move(environment), std::move(found), options,
                                                 hooks);
 }
@@ -104,7 +136,8 @@ lmdb_namespace_store::lmdb_namespace_store(std::shared_ptr<lmdb::environment> en
                                            const store_hooks& hooks)
     : environment_(std::move(environment)), tables_(found.all), identity_(found.identity),
       options_(std::move(options)), hooks_(hooks), dimension_(found.config.dimension),
-      state_(found.state), candidates_(std::move(found.candidates)), durable_lsn_(found.state.lsn),
+      state_(found.state), candidates_(std::move(found.candidates)),
+      tokenize_(std::move(found.tokenize)), durable_lsn_(found.state.lsn),
       config_(std::move(found.config)) {}
 
 namespace_config lmdb_namespace_store::config() const {
@@ -149,13 +182,25 @@ std::unexpected<error> lmdb_namespace_store::give_up(error cause) {
 result<applied_batch> lmdb_namespace_store::apply(const write_batch& batch) {
   const bool begins = !transaction_;
   HEARTH_CHECK(begin());
-  batch_applier applier(*transaction_, tables_, state_, dimension_, candidates_, hooks_.hash,
-                        batch);
-  if (auto prepared = applier.prepare(); !prepared) {
+  const auto refuse = [&](error reason) {
     if (begins)
       transaction_.reset();  // nothing in it: no commit needed, nobody waits for it
-    return std::unexpected(std::move(prepared).error());
+    return std::unexpected(std::move(reason));
+  };
+  std::optional<write_batch> named;
+  if (batch.where) {
+    if (auto written = write_state(*transaction_, tables_, state_); !written)
+      return give_up(std::move(written).error());
+    auto found = with_ids(*transaction_, tables_, batch);
+    if (!found)
+      return refuse(std::move(found).error());
+    named = *std::move(found);
   }
+  // Only this thread changes the configuration.
+  batch_applier applier(*transaction_, tables_, state_, config_, candidates_, hooks_.hash,
+                        tokenize_, named ? *named : batch);
+  if (auto prepared = applier.prepare(); !prepared)
+    return refuse(std::move(prepared).error());
   auto applied = applier.execute();
   if (!applied)
     return give_up(std::move(applied).error());
@@ -183,18 +228,73 @@ result<void> lmdb_namespace_store::set_config(const namespace_config& config) {
   const auto old = this->config();
   auto unchanged = config;
   unchanged.index = old.index;
+  unchanged.schema = old.schema;
+  unchanged.text = old.text;
   unchanged.distance = old.distance;
   if (unchanged != old)
     return fail(errc::config_mismatch,
-                "only the distance and the index parameters of a namespace can change",
+                "only the distance, the index parameters, the schema and the text settings of a "
+                "namespace can change",
                 "create another namespace and copy the records");
+  HEARTH_TRY(auto tokenize, tokenizer_of(config, options_));
   HEARTH_CHECK(begin());
   if (auto written = write_config(*transaction_, tables_, config); !written)
     return give_up(std::move(written).error());
+  if (auto followed = follow_text_settings(*transaction_, tables_, config.text,
+                                           options_.tokenizer_version, state_.records == 0);
+      !followed)
+    return give_up(std::move(followed).error());
+  tokenize_ = std::move(tokenize);
   HEARTH_CHECK(commit());
-  const std::scoped_lock lock(mutex_);
-  config_ = config;
+  {
+    const std::scoped_lock lock(mutex_);
+    config_ = config;
+  }
+  return follow_schema(old.schema);
+}
+
+// What is refused is refused before anything is written.
+result<void> lmdb_namespace_store::index_fields(std::span<const field_path> fields) {
+  HEARTH_CHECK(commit());
+  HEARTH_CHECK(begin());
+  const auto declared = declare_attributes(*transaction_, tables_.attributes, fields);
+  if (!declared && group_of(declared.error().code) != error_group::caller)
+    return give_up(declared.error());
+  if (!declared || !*declared) {
+    transaction_.reset();
+    return declared ? result<void>() : std::unexpected(declared.error());
+  }
+  if (auto raised = raise_format(*transaction_, tables_.meta, attributes_format); !raised)
+    return give_up(std::move(raised).error());
+  HEARTH_CHECK(commit());
   return {};
+}
+
+result<void> lmdb_namespace_store::drop_field_index(const field_path& field) {
+  HEARTH_CHECK(commit());
+  HEARTH_CHECK(begin());
+  const auto withdrawn = withdraw_attribute(*transaction_, tables_.attributes, field);
+  if (!withdrawn && withdrawn.error().code != errc::not_found)
+    return give_up(withdrawn.error());
+  if (!withdrawn) {
+    transaction_.reset();
+    return withdrawn;
+  }
+  HEARTH_CHECK(commit());
+  return {};
+}
+
+// Indexes that the schema no longer wants go; those that filters brought about stay.
+result<void> lmdb_namespace_store::follow_schema(const std::vector<field_rule>& before) {
+  HEARTH_TRY(const auto wanted, indexed_paths(config_.schema));
+  HEARTH_TRY(const auto unwanted, indexed_paths(before));
+  for (const auto& path : unwanted)
+    if (std::ranges::find(wanted, path) == wanted.end()) {
+      const auto dropped = drop_field_index(path);
+      if (!dropped && dropped.error().code != errc::not_found)
+        return dropped;
+    }
+  return wanted.empty() ? result<void>() : index_fields(wanted);
 }
 
 result<std::unique_ptr<read_view>> lmdb_namespace_store::read() const {
@@ -213,7 +313,9 @@ file_usage lmdb_namespace_store::usage() const {
     return usage;
   for (const lmdb::table which :
        {lmdb::free_pages, lmdb::table_names, tables_.meta, tables_.ids, tables_.records,
-        tables_.tail, tables_.chunks, tables_.dead, tables_.changes}) {
+        tables_.tail, tables_.chunks, tables_.dead, tables_.changes, tables_.attributes.fields,
+        tables_.attributes.entries, tables_.text.postings, tables_.text.positions,
+        tables_.text.stats}) {
     const auto numbers = snapshot->statistics(which);
     if (numbers)
       usage.used_bytes +=

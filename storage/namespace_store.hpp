@@ -8,10 +8,14 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "core/filter/compiled_filter.hpp"
 #include "core/log.hpp"
+#include "core/postings.hpp"
 #include "core/query.hpp"
+#include "core/row_set.hpp"
 #include "core/write_batch.hpp"
 
 namespace hearth::storage {
@@ -42,6 +46,47 @@ struct file_usage {
   std::uint64_t file_bytes = 0;
 };
 
+/// A metadata field with an index.
+struct indexed_field {
+  field_path path;
+  bool ready = false;    ///< false: it is being built, and used for the rows that it has
+  row_id rows_done = 0;  ///< the last row that it has, while it is being built
+};
+
+/// A field with a text index.
+struct searchable_field {
+  std::string name;
+  std::uint32_t number = 0;  ///< in the tables
+  bool ready = false;        ///< false: it is being built, and not to be searched
+  row_id rows_done = 0;      ///< the last row that it has, while it is being built
+};
+
+namespace lmdb {
+class transaction;
+}
+struct text_tables;
+/// Where the postings are.
+struct text_snapshot {
+  const lmdb::transaction* in = nullptr;
+  const text_tables* tables = nullptr;
+};
+
+/// The records that match a filter.
+struct selection {
+  row_set rows;                 ///< all of them, and no others
+  bool exact = false;           ///< indexes alone knew; otherwise records were read
+  std::uint64_t scanned = 0;    ///< records read
+  std::uint64_t keys_read = 0;  ///< index entries read
+  std::string how;              ///< for people: "index of tag, year; 120 records"
+};
+
+/// An order of records by a field, and the part of it that is wanted.
+struct row_order {
+  bool descending = false;
+  std::size_t offset = 0;
+  std::size_t limit = 0;
+};
+
 /// A consistent snapshot of the namespace. Keep it for less than a second: it pins old pages.
 /// Used by one thread at a time; made and destroyed on any thread.
 class read_view {
@@ -54,8 +99,11 @@ class read_view {
 
   /// limit_exceeded when the answer outgrows `max_bytes`.
   [[nodiscard]] virtual result<get_result> get(const get_query& query, std::size_t max_bytes) = 0;
-  /// `max_bytes` ends a page early (never before its first record).
-  [[nodiscard]] virtual result<scan_page> scan(const scan_query& query, std::size_t max_bytes) = 0;
+  /// One page in the order of ids, of the rows in `among` or of all (null); query.where and
+  /// query.order_by are not looked at. `max_bytes` ends a page early (never before its first
+  /// record).
+  [[nodiscard]] virtual result<scan_page> scan(const scan_query& query, std::size_t max_bytes,
+                                               const row_set* among = nullptr) = 0;
 
   /// The record of each row as of this snapshot, with its columns appended to `out`; rows that no
   /// longer exist are skipped. Answers, for each row, whether it was there; limit_exceeded when the
@@ -64,6 +112,9 @@ class read_view {
                                                           const field_set& fields,
                                                           std::size_t max_bytes,
                                                           record_columns& out) = 0;
+
+  /// The row of each record; 0 for one that is not there.
+  [[nodiscard]] virtual result<std::vector<row_id>> rows_of(std::span<const record_id> ids) = 0;
 
   /// Copies vectors of rows (rising order) to `out`; answers whether each was there.
   [[nodiscard]] virtual result<std::vector<bool>> vectors(std::span<const row_id> rows,
@@ -81,23 +132,65 @@ class read_view {
   for_each_vector(row_id after,
                   const std::function<bool(std::span<const row_id>, matrix_view)>& visit) = 0;
 
+  /// The records that match `wanted` (the errors of validate()). Stays on one snapshot however long
+  /// it takes: without an index that helps, as long as reading all records does.
+  [[nodiscard]] virtual result<selection> select(const filter& wanted) = 0;
+  /// Whether each record matches; false for rows that are gone.
+  [[nodiscard]] virtual result<bool> matches(row_id row, const compiled_filter& wanted) = 0;
+  [[nodiscard]] virtual result<std::vector<bool>> matches(std::span<const row_id> rows,
+                                                          const compiled_filter& wanted) = 0;
+  /// About how many records match: what indexes count with few reads, or else judged by 256
+  /// records.
+  [[nodiscard]] virtual result<std::uint64_t> estimate(const filter& wanted) = 0;
+
+  /// The values of a field with the numbers of records that have them, most frequent first and
+  /// equally frequent ones in their order; at most `limit`. Of the records in `among`, or of all
+  /// (null). Without a finished index, these records are read.
+  [[nodiscard]] virtual result<std::vector<facet>>
+  facets(const field_path& path, const row_set* among, std::size_t limit) = 0;
+  /// The rows of `among`, or all (null), by the least value of the field that each has (descending:
+  /// the greatest): null, bools, numbers, timestamps, strings, geo points. Records without a value
+  /// come last, equal ones by row. Without a finished index, these records are read.
+  [[nodiscard]] virtual result<std::vector<row_id>>
+  rows_in_order(const field_path& path, const row_order& order, const row_set* among) = 0;
+
+  /// The text index as of this snapshot. Valid as long as the view.
+  [[nodiscard]] virtual text_snapshot text() const = 0;
+  /// The fields that are searched by text.
+  [[nodiscard]] virtual result<std::vector<searchable_field>> searchable_fields() = 0;
+
+  /// The fields with an index, by path.
+  [[nodiscard]] virtual result<std::vector<indexed_field>> indexed_fields() = 0;
+
   /// Changes with LSN in (after, after + limit], oldest first, without vectors. errc::not_found if
   /// history after `after` was trimmed: then rebuild.
   [[nodiscard]] virtual result<std::vector<row_changes>> changes(lsn_t after,
                                                                  std::size_t limit) = 0;
 };
 
+/// Splits a text into what it is found by. What it answers is valid until the next call. One thread
+/// at a time.
+using tokenize_text = std::function<std::span<const text_token>(std::string_view text)>;
+/// Makes one for the language and the stop words of a namespace. invalid_argument for a language
+/// that there is none of.
+using make_tokenizer = std::function<result<tokenize_text>(const text_settings&)>;
+
 struct namespace_store_options {
   std::shared_ptr<logger> log = null_logger();
   std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< the largest file possible; 16 TiB at most
   std::uint64_t history_batches = 100'000;           ///< change table entries kept at least
+  /// Without it, a namespace with text fields takes no writes (unsupported).
+  storage::make_tokenizer make_tokenizer;
+  /// A text index that was made with another one is made anew.
+  std::string tokenizer_version;
   /// Runs before each LMDB commit; an error makes the commit fail. Tests only.
   std::function<result<void>()> before_commit;
 };
 
-/// Thread rule: apply, commit, set_config and maintain belong to one thread (the writer), which
-/// also destroys the store if it left a transaction open; every other member is thread-safe. A
-/// directory is open at most once per process, counting views that outlive their store.
+/// Thread rule: apply, commit, set_config, index_fields, drop_field_index and maintain belong to
+/// one thread (the writer), which also destroys the store if it left a transaction open; every
+/// other member is thread-safe. A directory is open at most once per process, counting views that
+/// outlive their store.
 class namespace_store {
  public:
   virtual ~namespace_store() = default;
@@ -127,9 +220,17 @@ class namespace_store {
   /// Commits the open transaction (none: answers the durable LSN). On failure everything since the
   /// last commit is gone and the store is read-only until reopened.
   [[nodiscard]] virtual result<lsn_t> commit() = 0;
+  /// Gives fields an index, durably; those that have one keep it. Upkeep builds it from the records
+  /// that are there, and it is used as far as it is. Commits what is open. invalid_argument for a
+  /// path that is none, limit_exceeded for too many.
+  [[nodiscard]] virtual result<void> index_fields(std::span<const field_path> fields) = 0;
+  /// Takes the index away, durably; upkeep gives its space back. Commits what is open. not_found if
+  /// there is none.
+  [[nodiscard]] virtual result<void> drop_field_index(const field_path& field) = 0;
   /// Drops history that is older than `keep_after` and beyond history_batches, seals and compacts
-  /// vector chunks, in one bounded transaction of its own, after committing what is open. Answers
-  /// true if there is more to do; writes nothing if there is nothing to do.
+  /// vector chunks, builds and removes indexes of fields, in one bounded transaction of its own,
+  /// after committing what is open. Answers true if there is more to do; writes nothing if there is
+  /// nothing to do.
   [[nodiscard]] virtual result<bool> maintain(lsn_t keep_after) = 0;
 
   [[nodiscard]] virtual result<std::unique_ptr<read_view>> read() const = 0;

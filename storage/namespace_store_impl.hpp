@@ -19,6 +19,7 @@ struct store_hooks {
   std::chrono::nanoseconds renew_scans_after = std::chrono::milliseconds(500);
   std::uint64_t first_map_bytes = lmdb::environment_options{}.first_map_bytes;
   std::size_t maintenance_bytes = std::size_t{8} << 20;  ///< written by one call of maintain()
+  std::size_t indexed_records = 5000;  ///< entered into unfinished indexes by one call
 };
 
 /// namespace_store::create and open, with hooks.
@@ -38,6 +39,7 @@ class lmdb_namespace_store final : public namespace_store {
     store_identity identity;
     store_state state;
     compaction_candidates candidates;
+    tokenize_text tokenize;  // of config.text; none where nothing is searched by text
   };
 
   lmdb_namespace_store(std::shared_ptr<lmdb::environment> environment, contents found,
@@ -50,6 +52,8 @@ class lmdb_namespace_store final : public namespace_store {
 
   result<applied_batch> apply(const write_batch& batch) override;
   result<lsn_t> commit() override;
+  result<void> index_fields(std::span<const field_path> fields) override;
+  result<void> drop_field_index(const field_path& field) override;
   result<bool> maintain(lsn_t keep_after) override;
 
   result<std::unique_ptr<read_view>> read() const override;
@@ -64,6 +68,7 @@ class lmdb_namespace_store final : public namespace_store {
 
  private:
   [[nodiscard]] result<void> check_writable() const;
+  [[nodiscard]] result<void> follow_schema(const std::vector<field_rule>& before);
   [[nodiscard]] result<void> begin();
   /// Aborts, makes the store read-only, and answers `cause`.
   [[nodiscard]] std::unexpected<error> give_up(error cause);
@@ -75,6 +80,8 @@ class lmdb_namespace_store final : public namespace_store {
   [[nodiscard]] result<upkeep> run_upkeep(lsn_t keep_after);
   [[nodiscard]] result<upkeep> trim_history(lsn_t keep_after);
   [[nodiscard]] result<upkeep> seal_and_compact();
+  [[nodiscard]] result<upkeep> work_on_attributes();
+  [[nodiscard]] result<upkeep> work_on_texts();
 
   const std::shared_ptr<lmdb::environment> environment_;
   const tables tables_;
@@ -86,6 +93,7 @@ class lmdb_namespace_store final : public namespace_store {
   // The writer's.
   store_state state_;
   compaction_candidates candidates_;
+  tokenize_text tokenize_;
   std::optional<lmdb::write_transaction> transaction_;
 
   std::atomic<lsn_t> durable_lsn_;

@@ -3,10 +3,13 @@
 
 #include "core/clock.hpp"
 #include "core/format.hpp"
+#include "storage/attributes/list_values.hpp"
+#include "storage/attributes/select_rows.hpp"
 #include "storage/change_codec.hpp"
 #include "storage/corruption.hpp"
 #include "storage/id_table.hpp"
 #include "storage/read_view_impl.hpp"
+#include "storage/text/text_index.hpp"
 
 namespace hearth::storage {
 
@@ -90,6 +93,10 @@ result<record_id> parse_cursor(const std::string& cursor) {
   return record_id(number);
 }
 
+result<void> check_path(const field_path& path) {
+  return path.empty() ? fail(errc::invalid_argument, "the field has no name") : result<void>();
+}
+
 class lmdb_read_view final : public read_view {
  public:
   lmdb_read_view(lmdb::read_transaction snapshot, const tables& from, store_state state,
@@ -101,13 +108,40 @@ class lmdb_read_view final : public read_view {
   std::uint64_t vector_count() const override { return state_.vectors; }
 
   result<get_result> get(const get_query& query, std::size_t max_bytes) override;
-  result<scan_page> scan(const scan_query& query, std::size_t max_bytes) override;
+  result<scan_page> scan(const scan_query& query, std::size_t max_bytes,
+                         const row_set* among) override;
   result<std::vector<bool>> resolve(std::span<const row_id> rows, const field_set& fields,
                                     std::size_t max_bytes, record_columns& out) override;
+  result<std::vector<row_id>> rows_of(std::span<const record_id> ids) override;
+  text_snapshot text() const override { return {&snapshot_, &tables_.text}; }
+  result<std::vector<searchable_field>> searchable_fields() override;
   result<std::vector<bool>> vectors(std::span<const row_id> rows, float* out) override;
   result<void>
   for_each_vector(row_id after,
                   const std::function<bool(std::span<const row_id>, matrix_view)>& visit) override;
+  result<selection> select(const filter& wanted) override {
+    return select_rows(snapshot_, tables_, wanted);
+  }
+  result<bool> matches(row_id row, const compiled_filter& wanted) override {
+    HEARTH_TRY(const auto matches, test_row(snapshot_, tables_, row, wanted));
+    return matches.value_or(false);
+  }
+  result<std::vector<bool>> matches(std::span<const row_id> rows,
+                                    const compiled_filter& wanted) override;
+  result<std::uint64_t> estimate(const filter& wanted) override {
+    return estimate_rows(snapshot_, tables_, wanted);
+  }
+  result<std::vector<facet>> facets(const field_path& path, const row_set* among,
+                                    std::size_t limit) override {
+    HEARTH_CHECK(check_path(path));
+    return count_values(snapshot_, tables_, path, among, limit);
+  }
+  result<std::vector<row_id>> rows_in_order(const field_path& path, const row_order& order,
+                                            const row_set* among) override {
+    HEARTH_CHECK(check_path(path));
+    return order_rows(snapshot_, tables_, path, order, among);
+  }
+  result<std::vector<indexed_field>> indexed_fields() override;
   result<std::vector<row_changes>> changes(lsn_t after, std::size_t limit) override;
 
  private:
@@ -120,8 +154,8 @@ class lmdb_read_view final : public read_view {
     return vector_reader::open(snapshot_, tables_, options_.dimension);
   }
   // The records behind the id entry that `ids` stands on, in id order.
-  [[nodiscard]] result<std::vector<located_record>> records_at(const lmdb::cursor& ids,
-                                                               record_parts parts) const;
+  [[nodiscard]] result<std::vector<located_record>>
+  records_at(const lmdb::cursor& ids, record_parts parts, const row_set* among) const;
   [[nodiscard]] result<bool> start_scan(lmdb::cursor& ids,
                                         const std::optional<record_id>& after) const;
 
@@ -156,10 +190,13 @@ result<get_result> lmdb_read_view::get(const get_query& query, std::size_t max_b
 }
 
 result<std::vector<lmdb_read_view::located_record>>
-lmdb_read_view::records_at(const lmdb::cursor& ids, record_parts parts) const {
+lmdb_read_view::records_at(const lmdb::cursor& ids, record_parts parts,
+                           const row_set* among) const {
   HEARTH_TRY(const auto entries, decode_id_entries(ids.key(), ids.value()));
   std::vector<located_record> records;
   for (const auto& entry : entries) {
+    if (among != nullptr && !among->contains(entry.row))
+      continue;
     HEARTH_TRY(auto record, load_record(snapshot_, tables_, entry.row, parts));
     records.push_back({entry.row, std::move(record)});
   }
@@ -176,7 +213,8 @@ result<bool> lmdb_read_view::start_scan(lmdb::cursor& ids,
   return ids.lower_bound(id_key(*after, options_.hash).bytes());
 }
 
-result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_bytes) {
+result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_bytes,
+                                       const row_set* among) {
   scan_page page;
   std::optional<record_id> after;
   if (!query.cursor.empty()) {
@@ -190,12 +228,17 @@ result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_
   const auto first_key =
       after ? std::optional<id_key>(id_key(*after, options_.hash)) : std::nullopt;
   std::size_t bytes = 0;
+  auto skipped = after ? query.offset : 0;  // on the first page only
   while (more) {
-    HEARTH_TRY(auto records, records_at(ids, columns.parts()));
+    HEARTH_TRY(auto records, records_at(ids, columns.parts(), among));
     const bool resumed = first_key && std::ranges::equal(first_key->bytes(), ids.key());
     for (auto& [row, record] : records) {
       if (resumed && record.id <= *after)
         continue;
+      if (skipped < query.offset) {
+        ++skipped;
+        continue;
+      }
       bytes += columns.bytes_of(record);
       if (page.rows.size() >= limit || (bytes > max_bytes && page.rows.size() > 0)) {
         page.next = make_cursor(page.rows.ids.back());
@@ -231,6 +274,24 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
   }
   columns.finish();
   return there;
+}
+
+result<std::vector<searchable_field>> lmdb_read_view::searchable_fields() {
+  HEARTH_TRY(const auto index, read_text_index(snapshot_, tables_));
+  std::vector<searchable_field> fields;
+  for (const auto& field : index.fields)
+    fields.push_back({field.name, field.number, field.ready(), field.done});
+  return fields;
+}
+
+result<std::vector<row_id>> lmdb_read_view::rows_of(std::span<const record_id> ids) {
+  std::vector<row_id> rows;
+  for (const auto& id : ids) {
+    HEARTH_TRY(const auto entry,
+               find_id(snapshot_, tables_, id, id_key(id, options_.hash).bytes()));
+    rows.push_back(entry ? entry->row : 0);
+  }
+  return rows;
 }
 
 result<std::vector<bool>> lmdb_read_view::vectors(std::span<const row_id> rows, float* out) {
@@ -269,6 +330,26 @@ result<void> lmdb_read_view::for_each_vector(
       renewed = now;
     }
   }
+}
+
+result<std::vector<bool>> lmdb_read_view::matches(std::span<const row_id> rows,
+                                                  const compiled_filter& wanted) {
+  std::vector<bool> all;
+  all.reserve(rows.size());
+  for (const auto row : rows) {
+    HEARTH_TRY(const bool one, matches(row, wanted));
+    all.push_back(one);
+  }
+  return all;
+}
+
+result<std::vector<indexed_field>> lmdb_read_view::indexed_fields() {
+  HEARTH_TRY(const auto known, read_attribute_fields(snapshot_, tables_.attributes));
+  std::vector<indexed_field> fields;
+  for (const auto& field : known.indexed)
+    if (!field.is_all_rows())
+      fields.push_back({field.path, field.ready(), field.ready() ? 0 : field.done});
+  return fields;
 }
 
 result<std::vector<row_changes>> lmdb_read_view::changes(lsn_t after, std::size_t limit) {

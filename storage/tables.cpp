@@ -13,6 +13,8 @@ constexpr std::string_view format_key = "format";
 constexpr std::string_view state_key = "state";
 constexpr std::string_view config_key = "config";
 constexpr std::string_view identity_key = "identity";
+constexpr unsigned required_flag = 1;
+constexpr unsigned indexed_flag = 2;
 
 std::uint64_t seed_of(std::string_view key) noexcept {
   return checksum(lmdb::as_key(key));
@@ -42,7 +44,65 @@ result<void> write_value(lmdb::write_transaction& in, lmdb::table meta, std::str
   return in.put(meta, lmdb::as_key(key), data);
 }
 
+void read_fields(byte_reader& data, namespace_config& config) {
+  const auto count = [&data](std::uint64_t most) {
+    const auto number = data.varint();
+    if (number > most)
+      data.fail();
+    return data.ok() ? number : 0;
+  };
+  for (auto left = count(limits::field_rules); left > 0; --left) {
+    auto& rule = config.schema.emplace_back();
+    rule.path = data.text();
+    const auto type = data.u8();
+    if (type < 1 || type > static_cast<std::uint8_t>(field_type::map))
+      data.fail();
+    rule.type = static_cast<field_type>(type);
+    const auto flags = data.u8();
+    rule.required = (flags & required_flag) != 0;
+    rule.indexed = (flags & indexed_flag) != 0;
+  }
+  for (auto left = count(limits::field_rules); left > 0; --left) {
+    auto& field = config.text.fields.emplace_back();
+    field.field = data.text();
+    field.weight = data.f64();
+  }
+  config.text.language = data.text();
+  for (auto left = count(limits::stop_word_bytes); left > 0; --left)
+    config.text.stop_words.emplace_back(data.text());
+}
+
+void write_fields(const namespace_config& config, byte_writer& out) {
+  out.varint(config.schema.size());
+  for (const auto& rule : config.schema) {
+    out.text(rule.path);
+    out.u8(static_cast<std::uint8_t>(rule.type));
+    out.u8(static_cast<std::uint8_t>((rule.required ? required_flag : 0) |
+                                     (rule.indexed ? indexed_flag : 0)));
+  }
+  out.varint(config.text.fields.size());
+  for (const auto& field : config.text.fields) {
+    out.text(field.field);
+    out.f64(field.weight);
+  }
+  out.text(config.text.language);
+  out.varint(config.text.stop_words.size());
+  for (const auto& word : config.text.stop_words)
+    out.text(word);
+}
+
 }  // namespace
+
+result<std::optional<byte_reader>> read_meta(const lmdb::transaction& in, lmdb::table meta,
+                                             std::string_view key) {
+  HEARTH_TRY(const auto data, in.get(meta, lmdb::as_key(key)));
+  return data ? std::optional(open_checked(*data, seed_of(key))) : std::nullopt;
+}
+
+result<void> write_meta(lmdb::write_transaction& in, lmdb::table meta, std::string_view key,
+                        const std::function<void(byte_writer&)>& encode) {
+  return write_value(in, meta, key, encode);
+}
 
 result<tables> tables::open(lmdb::write_transaction& in, bool create) {
   tables all;
@@ -57,6 +117,8 @@ result<tables> tables::open(lmdb::write_transaction& in, bool create) {
   HEARTH_TRY(all.chunks, in.open_table("chunks", create));
   HEARTH_TRY(all.dead, in.open_table("dead", create));
   HEARTH_TRY(all.changes, in.open_table("changes", create));
+  HEARTH_TRY(all.attributes, attribute_tables::open(in));
+  HEARTH_TRY(all.text, text_tables::open(in, true));  // namespaces of older formats have none
   return all;
 }
 
@@ -116,6 +178,8 @@ result<namespace_config> read_config(const lmdb::transaction& in, const tables& 
     config.index.nprobe = small();
     config.index.nbits = small();
   }
+  if (data.remaining() > 0)  // format 3 ends here
+    read_fields(data, config);
   if (!data.done() || config.dimension == 0 || config.dimension > limits::dimension ||
       config.shards == 0 || config.shards > limits::shards)
     return damaged(config_key);
@@ -140,6 +204,7 @@ result<void> write_config(lmdb::write_transaction& in, const tables& to,
     out.varint(config.index.nlist);
     out.varint(config.index.nprobe);
     out.varint(config.index.nbits);
+    write_fields(config, out);
   });
 }
 

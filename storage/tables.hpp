@@ -1,31 +1,41 @@
 #pragma once
 // The tables of a namespace's environment and what its table `meta` holds.
 #include <cstdint>
+#include <functional>
+#include <optional>
+#include <string_view>
 #include <vector>
 
+#include "core/bytes.hpp"
 #include "core/namespace_config.hpp"
+#include "storage/attributes/attribute_tables.hpp"
 #include "storage/lmdb.hpp"
 #include "storage/namespace_store.hpp"
+#include "storage/text/text_tables.hpp"
 
 namespace hearth::storage {
 
 /// What this build writes; refused when a file says a higher one. Format 1 has shorter index
 /// parameters in its `config` and is read as well; writing the configuration makes it format 2.
-inline constexpr std::uint64_t namespace_format = 3;
+inline constexpr std::uint64_t namespace_format = 4;
 /// The first format whose metadata may hold timestamps and geo points.
 inline constexpr std::uint64_t typed_values_format = 3;
+/// The first format with attribute indexes, which an older build would not keep up to date.
+inline constexpr std::uint64_t attributes_format = 4;
 
 struct tables {
-  lmdb::table meta = 0;     ///< name → checked value
-  lmdb::table ids = 0;      ///< encoded id → where its record is
-  lmdb::table records = 0;  ///< row → record without its vector
-  lmdb::table tail = 0;     ///< row → vector not yet sealed
-  lmdb::table chunks = 0;   ///< first row → sealed chunk
-  lmdb::table dead = 0;     ///< first row of a chunk → which of its rows are dead
-  lmdb::table changes = 0;  ///< lsn, part → rows added and removed
+  lmdb::table meta = 0;         ///< name → checked value
+  lmdb::table ids = 0;          ///< encoded id → where its record is
+  lmdb::table records = 0;      ///< row → record without its vector
+  lmdb::table tail = 0;         ///< row → vector not yet sealed
+  lmdb::table chunks = 0;       ///< first row → sealed chunk
+  lmdb::table dead = 0;         ///< first row of a chunk → which of its rows are dead
+  lmdb::table changes = 0;      ///< lsn, part → rows added and removed
+  attribute_tables attributes;  ///< indexes of metadata
+  text_tables text;             ///< full text
 
   /// Opens them all, or creates them and writes the format version. Opening checks the version
-  /// first. Handles count once `in` has committed.
+  /// first, and creates the tables that older formats lack. Handles count once `in` has committed.
   [[nodiscard]] static result<tables> open(lmdb::write_transaction& in, bool create);
 };
 
@@ -53,6 +63,13 @@ inline constexpr std::uint64_t assigned_id_limit = std::uint64_t{1} << 63;
 /// Also writes the format version, because an older build cannot read what this one writes.
 [[nodiscard]] result<void> write_config(lmdb::write_transaction& in, const tables& to,
                                         const namespace_config& config);
+
+/// Another entry of the table `meta`; nothing if it is missing.
+[[nodiscard]] result<std::optional<byte_reader>> read_meta(const lmdb::transaction& in,
+                                                           lmdb::table meta, std::string_view key);
+[[nodiscard]] result<void> write_meta(lmdb::write_transaction& in, lmdb::table meta,
+                                      std::string_view key,
+                                      const std::function<void(byte_writer&)>& encode);
 
 [[nodiscard]] result<store_identity> read_identity(const lmdb::transaction& in, const tables& from);
 [[nodiscard]] result<void> write_identity(lmdb::write_transaction& in, const tables& to,

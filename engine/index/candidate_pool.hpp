@@ -24,18 +24,24 @@ struct candidate {
 /// the order is what the walk needs: its next step is the first node not followed yet.
 class candidate_pool {
  public:
-  void clear(std::size_t wanted) {
+  /// `most` bounds the array, which otherwise grows with nodes that are not admitted.
+  void clear(std::size_t wanted, std::size_t most = std::numeric_limits<std::size_t>::max()) {
     entries_.clear();
     entries_.reserve(wanted + 1);
     wanted_ = wanted;
+    most_ = std::max(most, wanted);
+    overflowed_ = false;
     admitted_ = 0;
     next_ = 0;
   }
 
   /// Only what is nearer need be offered.
   [[nodiscard]] float limit() const noexcept {
-    return admitted_ == wanted_ ? entries_.back().distance : std::numeric_limits<float>::max();
+    return admitted_ == wanted_ || entries_.size() == most_ ? entries_.back().distance
+                                                            : std::numeric_limits<float>::max();
   }
+  /// Everything that the walk can reach has been offered, or what is left is too far.
+  [[nodiscard]] bool complete() const noexcept { return admitted_ == wanted_ || !overflowed_; }
 
   /// Precondition: distance < limit(). True if the walk goes on with this node as things stand.
   bool offer(float distance, slot_id slot, bool admitted) {
@@ -44,6 +50,8 @@ class candidate_pool {
                     entry{distance, slot & slot_mask, 0, admitted ? 1u : 0u});
     if (admitted && ++admitted_ >= wanted_)
       cut();
+    if (entries_.size() > most_)
+      overflow();
     if (position > next_)
       return false;
     next_ = position;
@@ -102,8 +110,16 @@ class candidate_pool {
       entries_.pop_back();
   }
 
+  void overflow() {
+    admitted_ -= entries_.back().admitted;
+    entries_.pop_back();
+    overflowed_ = true;
+  }
+
   std::vector<entry> entries_;
   std::size_t wanted_ = 0;
+  std::size_t most_ = 0;
+  bool overflowed_ = false;
   std::size_t admitted_ = 0;
   std::size_t next_ = 0;  ///< everything before it has been followed
 };

@@ -86,13 +86,13 @@ std::vector<float> exact_codes::sample() const {
 
 // In this order: every visible slot below the bound is in codes that are read later. Older ones may
 // lack the newest slots.
-std::optional<exact_view> exact_codes::view() const noexcept {
+std::optional<exact_view> exact_codes::view(const row_selection* among) const noexcept {
   const slot_id bound = rows_.bound();
   const auto* const codes = newest_.load(std::memory_order_acquire);
   if (codes == nullptr)
     return std::nullopt;
-  return exact_view{rows_, vectors_, codes->full, codes->reduced ? &*codes->reduced : nullptr,
-                    bound};
+  return exact_view{
+      {rows_, among}, vectors_, codes->full, codes->reduced ? &*codes->reduced : nullptr, bound};
 }
 
 std::size_t exact_codes::memory_bytes() const noexcept {

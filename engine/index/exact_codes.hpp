@@ -38,7 +38,7 @@ class exact_codes {
 
   // For readers, pinned.
   /// What search_exact needs; nothing before the first training.
-  [[nodiscard]] std::optional<exact_view> view() const noexcept;
+  [[nodiscard]] std::optional<exact_view> view(const row_selection* among) const noexcept;
   [[nodiscard]] std::size_t memory_bytes() const noexcept;
 
  private:

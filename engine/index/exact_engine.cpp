@@ -81,6 +81,7 @@ class batch_search {
   void prepare();
   void pack(std::size_t query);
   void scan_rows();
+  void scan_chosen();
   void compare(const row_block& rows, const std::byte* codes);
   [[nodiscard]] std::size_t hits_alone(const code_block& block);
   [[nodiscard]] bool stays_open(std::size_t query, slot_id slot) const noexcept;
@@ -182,6 +183,8 @@ void batch_search::give_up(std::size_t query) noexcept {
 // Blocks whose rows are all visible are compared where they lie; the rows of others are gathered
 // first, so that the bytes of a hidden one, which the writer may be changing, are never read.
 void batch_search::scan_rows() {
+  if (!view_.rows.all())
+    return scan_chosen();
   const std::size_t row_bytes = codes_.row_bytes();
   std::byte* const gathered = scratch_.gathered.of(code_block_rows * row_bytes);
   row_block rest;
@@ -211,6 +214,29 @@ void batch_search::scan_rows() {
   }
   if (rest.count > 0)
     compare(rest, gathered);
+}
+
+// Of a selection no block is whole.
+void batch_search::scan_chosen() {
+  const std::size_t row_bytes = codes_.row_bytes();
+  std::byte* const gathered = scratch_.gathered.of(code_block_rows * row_bytes);
+  row_block block;
+  const auto compare_block = [&] {
+    for (std::size_t i = 0; i < block.count; ++i)
+      std::memcpy(gathered + i * row_bytes, row_at(block.slots[i]), row_bytes);
+    compare(block, gathered);
+    block.count = 0;
+  };
+  view_.rows.for_each(view_.bound, [&](slot_id slot, row_id row) {
+    __builtin_prefetch(row_at(slot));
+    block.slots[block.count] = slot;
+    block.ids[block.count++] = row;
+    if (block.count == code_block_rows)
+      compare_block();
+    return true;
+  });
+  if (block.count > 0)
+    compare_block();
 }
 
 // One limit per query and block: that of a row with the greatest errors.

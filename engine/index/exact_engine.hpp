@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "core/matrix_view.hpp"
+#include "engine/index/chosen_rows.hpp"
 #include "engine/index/codes/code_store.hpp"
-#include "engine/index/row_directory.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
@@ -14,14 +14,14 @@ namespace hearth::engine::index {
 /// What a search works on. `codes` hold every slot below `bound`, and so do `reduced` where they
 /// are given.
 struct exact_view {
-  const row_directory& rows;
+  chosen_rows rows;
   const vector_store& vectors;
   const scalar_store& codes;
   const reduced_store* reduced;
   slot_id bound;
 };
 
-/// For each query what scan_exact answers, bit for bit: the min(k, visible rows) nearest.
+/// For each query what scan_exact answers, bit for bit: the min(k, chosen rows) nearest.
 ///
 /// Rows are taken in blocks of 32 whose codes (the reduced ones, where there are some) stay in the
 /// L1 cache while all the queries of a batch, in groups of 16, are compared with them

@@ -11,23 +11,21 @@ namespace {
 
 // False as soon as a distance is not finite.
 template <class Real, class Distance>
-bool collect(const row_directory& rows, const Distance& distance, nearest_hits<Real>& nearest) {
-  const slot_id bound = rows.bound();
-  for (slot_id slot = 0; slot < bound; ++slot) {
-    const auto row = rows.row_at(slot);
-    if (!row)
-      continue;
+bool collect(const chosen_rows& rows, const Distance& distance, nearest_hits<Real>& nearest) {
+  bool finite = true;
+  rows.for_each(rows.bound(), [&](slot_id slot, row_id row) {
     const Real value = distance(slot);
-    if (!std::isfinite(value))
-      return false;
-    nearest.offer({value, *row});
-  }
-  return true;
+    finite = std::isfinite(value);
+    if (finite)
+      nearest.offer({value, row});
+    return finite;
+  });
+  return finite;
 }
 
 }  // namespace
 
-std::vector<neighbor> scan_exact(const row_directory& rows, const query_distance& distance,
+std::vector<neighbor> scan_exact(const chosen_rows& rows, const query_distance& distance,
                                  std::size_t k) {
   if (k == 0)
     return {};

@@ -75,19 +75,19 @@ std::vector<neighbor> flat_index::search(std::span<const float> query, std::size
   return std::move(search_batch({query.data(), 1, dimension()}, k, effort).front());
 }
 
-std::vector<std::vector<neighbor>>
-flat_index::search_batch(matrix_view queries, std::size_t k,
-                         const search_effort& /*all of it*/) const {
+std::vector<std::vector<neighbor>> flat_index::search_batch(matrix_view queries, std::size_t k,
+                                                            const search_effort& effort) const {
   assert(queries.empty() || queries.dimension() == dimension());
   thread_local std::vector<float> normalized;
   queries = compared(queries, vectors_.distance(), normalized);
   const auto pin = rows_.pin();
-  if (const auto view = codes_ ? codes_->view() : std::nullopt)
+  if (const auto view = codes_ ? codes_->view(effort.among) : std::nullopt)
     return search_exact(*view, queries, k);
   std::vector<std::vector<neighbor>> found;
   found.reserve(queries.rows());
   for (std::size_t query = 0; query < queries.rows(); ++query)
-    found.push_back(scan_exact(rows_, query_distance(vectors_, queries.row(query).data()), k));
+    found.push_back(
+        scan_exact({rows_, effort.among}, query_distance(vectors_, queries.row(query).data()), k));
   return found;
 }
 

@@ -112,22 +112,33 @@ template <class Distance>
   return from;
 }
 
+/// What a walk may take where it meets few nodes that are admitted.
+struct walk_bounds {
+  std::size_t steps = std::numeric_limits<std::size_t>::max();  ///< nodes whose links are looked at
+  std::size_t nodes = std::numeric_limits<std::size_t>::max();  ///< kept to go on from
+};
+
 /// Malkov and Yashunin's algorithm 2: the `ef` nearest nodes of `layer` that `admit` lets through,
 /// from `from` on, are left in scratch.best, nearest first. Nodes that are not admitted are walked
-/// through all the same. False if a distance left the range of float32; best is then incomplete.
+/// through all the same. False, with best incomplete, if a distance left the range of float32 or
+/// the walk the bounds of `most`.
 template <class Distance, class Admit>
 [[nodiscard]] bool search_layer(const graph_view<Distance>& view, candidate from, std::size_t ef,
-                                std::uint32_t layer, search_scratch& scratch, Admit&& admit) {
+                                std::uint32_t layer, search_scratch& scratch, Admit&& admit,
+                                const walk_bounds& most = {}) {
   auto& visited = scratch.visited;
   auto& pool = scratch.pool;
   visited.clear(view.bound);
-  pool.clear(ef);
+  pool.clear(ef, most.nodes);
+  std::size_t steps = 0;
   visited.reserve(1);
   visited.insert(from.slot);
   pool.offer(from.distance, from.slot, admit(from.slot));
   bool in_range = true;
   for (slot_id at = pool.peek(); at != no_slot && in_range; at = pool.peek()) {
     pool.follow();
+    if (++steps > most.steps)
+      return false;
     // Memory is the limit: find out first what has to be read, ask for all of it, then compute.
     const std::size_t known = visited.seen().size();
     visited.reserve(view.graph.capacity(layer));
@@ -150,7 +161,7 @@ template <class Distance, class Admit>
     }
   }
   pool.copy_to(scratch.best);
-  return in_range;
+  return in_range && pool.complete();
 }
 
 }  // namespace hearth::engine::index

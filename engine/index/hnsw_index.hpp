@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "engine/index/chosen_rows.hpp"
 #include "engine/index/codes/code_generation.hpp"
 #include "engine/index/exact_engine.hpp"
 #include "engine/index/graph_search.hpp"
@@ -107,17 +108,29 @@ class hnsw_index final : public vector_index {
     float per_candidate = 0;
   };
   void measure_walks();
-  [[nodiscard]] double seconds_exact(std::size_t queries) const;
+  [[nodiscard]] double seconds_exact(std::size_t queries, const row_selection* among) const;
+  /// How far a walk may go for a selection: as far as takes as long as comparing all of it.
+  [[nodiscard]] walk_bounds bounds_for(std::size_t ef, const row_selection* among) const;
 
   // Searching (hnsw_search.cpp).
-  [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k) const;
+  [[nodiscard]] std::vector<neighbor> scan(const query_distance& distance, std::size_t k,
+                                           const row_selection* among) const;
+  /// Ranks a selection by its codes, as a walk that met all of it would, and then by the vectors:
+  /// for those that are in storage. False before there are codes. Pinned.
+  [[nodiscard]] bool rank_chosen(const query_distance& distance, const float* query, std::size_t k,
+                                 std::size_t ef, search_scratch& scratch,
+                                 const row_selection* among) const;
   /// scan() of bits; nothing before there are codes. Pinned.
-  [[nodiscard]] std::optional<std::vector<neighbor>> scan_bits(const float* query,
-                                                               std::size_t k) const;
+  [[nodiscard]] std::optional<std::vector<neighbor>> scan_bits(const float* query, std::size_t k,
+                                                               const row_selection* among) const;
   /// Codes by which all rows are compared; nothing where only the vectors can serve. Pinned.
-  [[nodiscard]] std::optional<exact_view> compared_by_codes() const noexcept;
+  [[nodiscard]] std::optional<exact_view>
+  compared_by_codes(const row_selection* among) const noexcept;
   [[nodiscard]] bool search_graph(const query_distance& distance, const float* query, std::size_t k,
-                                  std::size_t ef, search_scratch& scratch) const;
+                                  std::size_t ef, search_scratch& scratch,
+                                  const row_selection* among = nullptr) const;
+  [[nodiscard]] bool rank(const code_generation& codes, const query_distance& distance,
+                          const float* query, std::size_t k, search_scratch& scratch) const;
   void rank_by_codes(const scalar_store& codes, const float* query,
                      std::vector<candidate>& best) const;
   [[nodiscard]] bool rank_by_vectors(const query_distance& distance, std::size_t k,
@@ -125,7 +138,8 @@ class hnsw_index final : public vector_index {
   void measure(const query_distance& distance, std::span<const candidate> part, float* out) const;
   template <class Distance>
   [[nodiscard]] bool walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
-                          std::size_t ef, search_scratch& scratch) const;
+                          std::size_t ef, search_scratch& scratch,
+                          const row_selection* among) const;
   [[nodiscard]] std::vector<neighbor> take_best(const query_distance& distance, std::size_t k,
                                                 std::vector<candidate>& best) const;
 

@@ -14,28 +14,40 @@ namespace {
 constexpr std::size_t rows_per_candidate = 4;
 // exact_cost leaves out keeping the nearest, and looking at the vectors that codes leave open.
 constexpr double exact_overhead = 1.5;
+// Finding a selected row and reading it where it lies.
+constexpr double seconds_per_chosen = 40e-9;
+// Nodes that a walk may keep beside those that it looks for.
+constexpr std::size_t least_nodes = 1024;
+constexpr std::size_t nodes_per_candidate = 16;
 
 }  // namespace
 
 search_plan hnsw_index::plan(std::size_t queries, std::size_t k,
                              const search_effort& effort) const {
   const auto pin = rows_.pin();  // codes are looked at
-  const std::size_t live = size();
+  const std::size_t live = chosen_rows::share_of(size(), effort.among);
   const std::size_t ef = std::max(effort.ef, k);
   const auto cost = walk_cost_.load(std::memory_order_relaxed);
   if (cost.per_candidate == 0 || !resident_.load(std::memory_order_acquire))
     return {.exact = effort.exact || ef > live / rows_per_candidate};
-  search_plan plan{.exact_seconds = seconds_exact(queries),
-                   .walk_seconds =
-                       static_cast<double>(cost.fixed) +
-                       static_cast<double>(cost.per_candidate) * static_cast<double>(ef)};
+  // Of a selection a walk meets fewer than it follows.
+  const double followed = static_cast<double>(ef) * static_cast<double>(size()) /
+                          static_cast<double>(std::max<std::size_t>(live, 1));
+  search_plan plan{.exact_seconds = seconds_exact(queries, effort.among),
+                   .walk_seconds = static_cast<double>(cost.fixed) +
+                                   static_cast<double>(cost.per_candidate) * followed};
   plan.exact = effort.exact || ef >= live || plan.exact_seconds < plan.walk_seconds;
   return plan;
 }
 
 // For each of so many queries that come together.
-double hnsw_index::seconds_exact(std::size_t queries) const {
+double hnsw_index::seconds_exact(std::size_t queries, const row_selection* among) const {
   const auto& cost = exact_cost::here();
+  if (among != nullptr) {
+    const std::size_t chosen = chosen_rows::share_of(size(), among);
+    return seconds_per_chosen * static_cast<double>(chosen) +
+           exact_overhead * cost.alone(chosen, dimension());
+  }
   const auto* const codes = codes_.load(std::memory_order_acquire);
   if (codes != nullptr && codes_are_exact())
     return exact_overhead *
@@ -45,6 +57,19 @@ double hnsw_index::seconds_exact(std::size_t queries) const {
   const double alone = cost.alone(size(), dimension());
   const double batched = alone / static_cast<double>(queries) + cost.batched(size(), dimension());
   return exact_overhead * std::min(alone, batched);
+}
+
+walk_bounds hnsw_index::bounds_for(std::size_t ef, const row_selection* among) const {
+  walk_bounds most;
+  most.nodes = std::max(least_nodes, nodes_per_candidate * ef);
+  const std::size_t chosen = std::max<std::size_t>(chosen_rows::share_of(size(), among), 1);
+  most.steps = 2 * ef * std::max<std::size_t>(size() / chosen, 1);
+  const auto cost = walk_cost_.load(std::memory_order_relaxed);
+  if (cost.per_candidate > 0)
+    most.steps =
+        std::max(most.steps, static_cast<std::size_t>(seconds_exact(1, among) /
+                                                      static_cast<double>(cost.per_candidate)));
+  return most;
 }
 
 // With rows of the index as queries, a little of it each time the rows are twice as many.

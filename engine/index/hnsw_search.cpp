@@ -19,14 +19,15 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   const auto pin = rows_.pin();
   if (k == 0 || size() == 0)
     return {};
-  if (plan(1, k, effort).exact ||
-      !search_graph(distance, values, k, std::max(effort.ef, k), scratch))
-    return scan(distance, k);
+  const std::size_t ef = std::max(effort.ef, k);
+  if (plan(1, k, effort).exact || (!search_graph(distance, values, k, ef, scratch, effort.among) &&
+                                   !rank_chosen(distance, values, k, ef, scratch, effort.among)))
+    return scan(distance, k, effort.among);
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
   // only while rows are being erased: those found may have gone since.
   if (found.size() < std::min(k, size()))
-    return scan(distance, k);
+    return scan(distance, k, effort.among);
   return found;
 }
 
@@ -34,7 +35,7 @@ std::vector<std::vector<neighbor>> hnsw_index::search_batch(matrix_view queries,
                                                             const search_effort& effort) const {
   assert(queries.empty() || queries.dimension() == dimension());
   const auto pin = rows_.pin();
-  const auto view = compared_by_codes();
+  const auto view = compared_by_codes(effort.among);
   if (queries.rows() < 2 || !view || !plan(queries.rows(), k, effort).exact)
     return vector_index::search_batch(queries, k, effort);
   scans_.fetch_add(queries.rows(), std::memory_order_relaxed);
@@ -44,7 +45,8 @@ std::vector<std::vector<neighbor>> hnsw_index::search_batch(matrix_view queries,
 
 // Walks on codes where there are any; what comes back has its place by the vectors themselves.
 bool hnsw_index::search_graph(const query_distance& distance, const float* query, std::size_t k,
-                              std::size_t ef, search_scratch& scratch) const {
+                              std::size_t ef, search_scratch& scratch,
+                              const row_selection* among) const {
   // In this order: the entry point lies below the bound, and every slot below the bound is in codes
   // that are read later. Older ones may lack the newest slots.
   const auto entry = graph_.entry();
@@ -53,32 +55,64 @@ bool hnsw_index::search_graph(const query_distance& distance, const float* query
   if (entry.slot == no_slot)
     return false;
   if (codes == nullptr)
-    return walk(graph_view<query_distance>{graph_, distance, bound}, entry, ef, scratch);
+    return walk(graph_view<query_distance>{graph_, distance, bound}, entry, ef, scratch, among);
   const auto& walked = codes->walk.codes();
   std::byte* const row = scratch.coded_query.of(walked.row_bytes());
   walked.encode(query, row);
   const code_distance coded(codes->walk, row);
-  if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch))
+  if (!walk(graph_view<code_distance>{graph_, coded, bound}, entry, ef, scratch, among))
     return false;
-  if (codes_are_exact())
+  return codes_are_exact() || rank(*codes, distance, query, k, scratch);
+}
+
+bool hnsw_index::rank_chosen(const query_distance& distance, const float* query, std::size_t k,
+                             std::size_t ef, search_scratch& scratch,
+                             const row_selection* among) const {
+  const slot_id bound = rows_.bound();  // before the codes: as above
+  const auto* codes = codes_.load(std::memory_order_acquire);
+  if (among == nullptr || codes == nullptr || vectors_in_memory())
+    return false;
+  const auto& coded = codes->walk.codes();
+  std::byte* const row = scratch.coded_query.of(coded.row_bytes());
+  coded.encode(query, row);
+  const code_distance distance_by_codes(codes->walk, row);
+  candidate_pool& nearest = scratch.pool;
+  nearest.clear(ef);
+  chosen_rows(rows_, among).for_each(bound, [&](slot_id slot, row_id) {
+    if (const float each = distance_by_codes(slot); each < nearest.limit())
+      nearest.offer(each, slot, true);
     return true;
+  });
+  nearest.copy_to(scratch.best);
+  return rank(*codes, distance, query, k, scratch);
+}
+
+// Brings candidates from the order of their codes into that of their vectors.
+bool hnsw_index::rank(const code_generation& codes, const query_distance& distance,
+                      const float* query, std::size_t k, search_scratch& scratch) const {
   // Codes order all distances as the squared l2 distance does: 2 - 2ab where lengths are 1.
   if (vectors_.distance() != distance_kind::l2)
     for (auto& each : scratch.best)
       each.distance *= 0.5F;
-  if (codes->rank && !resident_.load(std::memory_order_acquire))
-    rank_by_codes(*codes->rank, query, scratch.best);
+  if (codes.rank && !resident_.load(std::memory_order_acquire))
+    rank_by_codes(*codes.rank, query, scratch.best);
   return rank_by_vectors(distance, k, scratch);
 }
 
 template <class Distance>
 bool hnsw_index::walk(const graph_view<Distance>& view, hnsw_graph::entry_point entry,
-                      std::size_t ef, search_scratch& scratch) const {
+                      std::size_t ef, search_scratch& scratch, const row_selection* among) const {
   candidate from{view.distance(entry.slot), entry.slot};
   for (std::uint32_t layer = entry.level; layer > 0; --layer)
     from = descend(view, from, layer, scratch);
   if (!std::isfinite(from.distance))
     return false;
+  if (among != nullptr) {
+    const chosen_rows chosen(rows_, among);
+    return search_layer(
+        view, from, ef, 0, scratch, [&](slot_id slot) { return chosen.row_at(slot).has_value(); },
+        bounds_for(ef, among));
+  }
   // Often nothing that is linked is hidden, and looking it up for each node would cost a cache
   // miss. What is hidden from now on is left out by take_best().
   if (leaving_.load(std::memory_order_acquire) == 0)
@@ -174,21 +208,23 @@ std::vector<neighbor> hnsw_index::take_best(const query_distance& distance, std:
   return found;
 }
 
-std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k) const {
+std::vector<neighbor> hnsw_index::scan(const query_distance& distance, std::size_t k,
+                                       const row_selection* among) const {
   scans_.fetch_add(1, std::memory_order_relaxed);
   if (codes_are_exact())
-    if (auto found = scan_bits(distance.query(), k))
+    if (auto found = scan_bits(distance.query(), k, among))
       return *std::move(found);
-  if (const auto view = compared_by_codes())
+  if (const auto view = compared_by_codes(among))
     return std::move(search_exact(*view, {distance.query(), 1, dimension()}, k).front());
+  const chosen_rows chosen(rows_, among);
   if (resident_.load(std::memory_order_acquire))
-    return scan_exact(rows_, distance, k);
-  return scan_stored(rows_, distance, vectors_.distance(), dimension(), stored_, k);
+    return scan_exact(chosen, distance, k);
+  return scan_stored(chosen, distance, vectors_.distance(), dimension(), stored_, k);
 }
 
 // Bits are compared where they are, whether or not the vectors are in memory, too.
-std::optional<std::vector<neighbor>> hnsw_index::scan_bits(const float* query,
-                                                           std::size_t k) const {
+std::optional<std::vector<neighbor>> hnsw_index::scan_bits(const float* query, std::size_t k,
+                                                           const row_selection* among) const {
   const slot_id bound = rows_.bound();  // before the codes: as below
   const auto* const codes = codes_.load(std::memory_order_acquire);
   if (codes == nullptr)
@@ -200,19 +236,20 @@ std::optional<std::vector<neighbor>> hnsw_index::scan_bits(const float* query,
   const code_distance distance(bits, coded);
   thread_local nearest_hits<float> nearest;
   nearest.start(k);
-  for (slot_id slot = 0; slot < bound; ++slot)
-    if (const auto row = rows_.row_at(slot))
-      nearest.offer({distance(slot), *row});
+  chosen_rows(rows_, among).for_each(bound, [&](slot_id slot, row_id row) {
+    nearest.offer({distance(slot), row});
+    return true;
+  });
   return reported(nearest, [](float each) { return each; });
 }
 
 // In this order: every visible slot below the bound is in codes that are read later.
-std::optional<exact_view> hnsw_index::compared_by_codes() const noexcept {
+std::optional<exact_view> hnsw_index::compared_by_codes(const row_selection* among) const noexcept {
   const slot_id bound = rows_.bound();
   const auto* const codes = codes_.load(std::memory_order_acquire);
   if (codes == nullptr || !codes->rank || !resident_.load(std::memory_order_acquire))
     return std::nullopt;
-  return exact_view{rows_, vectors_, *codes->rank, nullptr, bound};
+  return exact_view{{rows_, among}, vectors_, *codes->rank, nullptr, bound};
 }
 
 bool hnsw_index::contains(row_id row) const {

@@ -62,13 +62,18 @@ void for_each_stored(std::span<const row_id> rows, const fetch_vectors& stored, 
   }
 }
 
-std::vector<neighbor> scan_stored(const row_directory& rows, const query_distance& distance,
+std::vector<neighbor> scan_stored(const chosen_rows& rows, const query_distance& distance,
                                   distance_kind kind, std::uint32_t dimension,
                                   const fetch_vectors& stored, std::size_t k) {
   std::vector<neighbor> found;
   if (k == 0)
     return found;
-  const auto all = rows.sorted_rows();
+  std::vector<row_id> all;
+  rows.for_each(rows.bound(), [&](slot_id, row_id row) {
+    all.push_back(row);
+    return true;
+  });
+  std::sort(all.begin(), all.end());
   nearest_rows<float> nearest(k);
   bool in_range = true;
   for_each_stored(all, stored, kind, dimension, [&](row_id row, const float* vector) {

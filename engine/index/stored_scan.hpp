@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "engine/index/row_directory.hpp"
+#include "engine/index/chosen_rows.hpp"
 #include "engine/index/vector_store.hpp"
 
 namespace hearth::engine::index {
@@ -22,7 +22,7 @@ void for_each_stored(std::span<const row_id> rows, const fetch_vectors& stored, 
 
 /// As scan_exact(), with vectors from storage. Rows that storage does not have
 /// any more are left out. Throws std::runtime_error where storage fails.
-[[nodiscard]] std::vector<neighbor> scan_stored(const row_directory& rows,
+[[nodiscard]] std::vector<neighbor> scan_stored(const chosen_rows& rows,
                                                 const query_distance& distance, distance_kind kind,
                                                 std::uint32_t dimension,
                                                 const fetch_vectors& stored, std::size_t k);

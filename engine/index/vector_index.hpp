@@ -10,6 +10,7 @@
 #include "core/error.hpp"
 #include "core/matrix_view.hpp"
 #include "core/namespace_config.hpp"
+#include "core/row_set.hpp"
 
 namespace hearth::engine::index {
 
@@ -33,15 +34,23 @@ struct neighbor {
   }
 };
 
+/// The rows that a search may answer with. It outlives the search and does not change meanwhile.
+struct row_selection {
+  const row_set* rows = nullptr;
+  /// How much of all rows it is, more or less: what it costs to look for them depends on it.
+  double share = 1;
+};
+
 /// What a search may spend. An index ignores what it has no use for.
 struct search_effort {
   search_effort(std::size_t candidates = 0, std::size_t lists = 0,  // NOLINT: a number is an ef
-                bool all = false) noexcept
-      : ef(candidates), nprobe(lists), exact(all) {}
+                bool all = false, const row_selection* selected = nullptr) noexcept
+      : ef(candidates), nprobe(lists), exact(all), among(selected) {}
 
-  std::size_t ef;      ///< candidates that are kept; raised to k where it is smaller
-  std::size_t nprobe;  ///< lists of an inverted file; 0: as it is configured
-  bool exact;          ///< miss nothing, whatever the kind of index
+  std::size_t ef;              ///< candidates that are kept; raised to k where it is smaller
+  std::size_t nprobe;          ///< lists of an inverted file; 0: as it is configured
+  bool exact;                  ///< miss nothing, whatever the kind of index
+  const row_selection* among;  ///< null: any row
 };
 
 /// How an index goes about a search, and why.
@@ -66,8 +75,8 @@ class vector_index {
   /// connected, and the memory of erased rows is used again.
   virtual std::size_t erase(std::span<const row_id> rows) = 0;
 
-  /// The k nearest rows, nearest first; min(k, size()) of them, always. Precondition: query has
-  /// dimension() values.
+  /// The k nearest rows, nearest first; all that there are if they are fewer, always. With
+  /// effort.among, rows outside of it do not count. Precondition: query has dimension() values.
   [[nodiscard]] virtual std::vector<neighbor> search(std::span<const float> query, std::size_t k,
                                                      const search_effort& effort) const = 0;
 

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearth import _native, aio
+from hearth._calls import SearchOptions
 from hearth._values import GeoPoint
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async
@@ -50,6 +51,8 @@ from hearth.measures import Advice, Explanation, Stage, Tried, Tuned
 from hearth.namespace import Namespace
 from hearth.results import (
     BatchHits,
+    Facets,
+    FieldRule,
     Hit,
     Hits,
     NamespaceConfig,
@@ -77,6 +80,8 @@ __all__ = [
     "DaemonUnavailable",
     "DimensionMismatch",
     "Explanation",
+    "Facets",
+    "FieldRule",
     "Filter",
     "GeoPoint",
     "HearthError",
@@ -98,6 +103,7 @@ __all__ = [
     "Rebuild",
     "Record",
     "Records",
+    "SearchOptions",
     "Stage",
     "Store",
     "StoreInfo",

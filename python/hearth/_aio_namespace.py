@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from typing import Any, NoReturn, TypeAlias, TypeVar, cast, overload
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, NoReturn, TypeAlias, TypeVar, Unpack, cast, overload
 
 from numpy.typing import ArrayLike, NDArray
 
 from hearth import _calls, _native
-from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
+from hearth._calls import (
+    ALL_COLUMNS,
+    HIT_COLUMNS,
+    Ids,
+    MetadataArgument,
+    Progress,
+    Schema,
+    Search,
+    SearchOptions,
+    Texts,
+    Where,
+    Write,
+)
 from hearth.errors import make_error
 from hearth.measures import Tuned
 from hearth.results import (
     BatchHits,
+    Facets,
     Hits,
     Id,
     NamespaceConfig,
@@ -132,6 +145,7 @@ class AsyncNamespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        versions: Iterable[int] | int | None = None,
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
@@ -147,17 +161,20 @@ class AsyncNamespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
+                versions=versions,
                 copy=True,
             )
         )
 
     def update(
         self,
-        ids: Ids,
+        ids: Ids | None = None,
         vectors: ArrayLike | None = None,
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        where: Where | None = None,
+        versions: Iterable[int] | int | None = None,
         mode: str = "merge",
         durability: str = "sync",
         batch_rows: int | None = None,
@@ -175,13 +192,24 @@ class AsyncNamespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
+                versions=versions,
+                where=where,
                 copy=True,
             )
         )
 
-    def delete(self, ids: Ids, *, durability: str = "sync") -> Call[int]:
+    def delete(
+        self,
+        ids: Ids | None = None,
+        *,
+        where: Where | None = None,
+        versions: Iterable[int] | int | None = None,
+        durability: str = "sync",
+    ) -> Call[int]:
         """See `hearth.Namespace.delete`."""
-        return self._delete(Write("delete", ids, durability=durability))
+        return self._delete(
+            Write("delete", ids, durability=durability, versions=versions, where=where)
+        )
 
     async def _delete(self, write: Write) -> int:
         return (await self._write(write)).affected
@@ -206,6 +234,10 @@ class AsyncNamespace:
         nlist: int | None = None,
         nprobe: int | None = None,
         nbits: int | None = None,
+        schema: Schema | None = None,
+        text_fields: Mapping[str, float] | Iterable[str] | None = None,
+        language: str | None = None,
+        stop_words: Iterable[str] | None = None,
     ) -> NamespaceConfig:
         """See `hearth.Namespace.alter`."""
         settings = _calls.namespace_settings(
@@ -220,6 +252,10 @@ class AsyncNamespace:
             nlist=nlist,
             nprobe=nprobe,
             nbits=nbits,
+            schema=schema,
+            text_fields=text_fields,
+            language=language,
+            stop_words=stop_words,
         )
         self._config = _calls.config_from(await self._link.call(self._open().alter, settings))
         return self._config
@@ -271,27 +307,49 @@ class AsyncNamespace:
         return _calls.records_from(*await self._link.call(self._open().get, column, include))
 
     def scan(
-        self, *, batch_size: int = 1000, include: Iterable[str] = ALL_COLUMNS
+        self,
+        *,
+        where: Where | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+        batch_size: int = 1000,
+        include: Iterable[str] = ALL_COLUMNS,
     ) -> AsyncIterator[Records]:
         """`async for page in ns.scan()`. See `hearth.Namespace.scan`."""
-        limit = _calls.count_argument("batch_size", batch_size)
-        return self._scan(self._open(), limit, _calls.included(include))
+        size = _calls.count_argument("batch_size", batch_size)
+        options = _calls.scan_options(where, order_by, descending, offset)
+        return self._scan(self._open(), size, limit, options, _calls.included(include))
 
     async def _scan(
-        self, native: _native.Namespace, limit: int, include: Iterable[str]
+        self,
+        native: _native.Namespace,
+        size: int,
+        limit: int | None,
+        options: dict[str, object],
+        include: Iterable[str],
     ) -> AsyncIterator[Records]:
         cursor = b""
-        while True:
-            columns, cursor = await self._link.call(native.scan, cursor, limit, include)
+        while limit is None or limit > 0:
+            wanted = size if limit is None else min(size, limit)
+            columns, cursor = await self._link.call(native.scan, cursor, wanted, options, include)
             page = _calls.records_from(columns)
             if len(page):
                 yield page
+            if limit is not None:
+                limit -= len(page)
             if not cursor:
                 return
 
-    async def count(self) -> int:
-        """The number of records."""
-        return (await self._link.call(self._open().info))["count"]
+    async def count(self, where: Where | None = None) -> int:
+        """See `hearth.Namespace.count`."""
+        return await self._link.call(self._open().count, where)
+
+    async def facets(self, field: str, *, where: Where | None = None, limit: int = 100) -> Facets:
+        """See `hearth.Namespace.facets`."""
+        most = _calls.count_argument("limit", limit)
+        return _calls.facets_from(await self._link.call(self._open().facets, field, where, most))
 
     async def info(self) -> NamespaceInfo:
         """See `hearth.Namespace.info`."""
@@ -303,41 +361,37 @@ class AsyncNamespace:
         k: int = 10,
         *,
         text: str | None = None,
-        ef: int | None = None,
-        nprobe: int | None = None,
-        exact: bool = False,
-        explain: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
+        **more: Unpack[SearchOptions],
     ) -> Call[Hits]:
         """See `hearth.Namespace.search`."""
-        vector = _calls.query_of(query, text, self._name, self._config)
-        count = _calls.count_argument("k", k)
-        how = (*_calls.search_effort(ef, nprobe), exact, explain, _calls.included(include))
-        return self._search(_calls.query_copy(vector), count, how)
+        asked = _calls.search_of(query, text, k, more, (self._name, self._config))
+        return self._search(asked.copied(), _calls.included(include))
 
-    async def _search(self, query: ArrayLike, k: int, how: tuple[object, ...]) -> Hits:
+    async def _search(self, asked: Search, include: Iterable[str]) -> Hits:
         start = self._open().search
-        return _calls.hits_from(await self._link.call(start, query, k, *how, False))
+        return _calls.hits_from(
+            await self._link.call(start, asked.vectors, asked.options, include, False)
+        )
 
     def search_batch(
         self,
-        queries: ArrayLike,
+        queries: ArrayLike | None = None,
         k: int = 10,
         *,
-        ef: int | None = None,
-        nprobe: int | None = None,
-        exact: bool = False,
-        explain: bool = False,
+        texts: Sequence[str] | None = None,
         include: Iterable[str] = HIT_COLUMNS,
+        **more: Unpack[SearchOptions],
     ) -> Call[BatchHits]:
         """See `hearth.Namespace.search_batch`."""
-        count = _calls.count_argument("k", k)
-        how = (*_calls.search_effort(ef, nprobe), exact, explain, _calls.included(include))
-        return self._search_batch(_calls.query_copy(queries), count, how)
+        asked = _calls.batch_search_of(queries, texts, k, more)
+        return self._search_batch(asked.copied(), _calls.included(include))
 
-    async def _search_batch(self, queries: ArrayLike, k: int, how: tuple[object, ...]) -> BatchHits:
+    async def _search_batch(self, asked: Search, include: Iterable[str]) -> BatchHits:
         start = self._open().search
-        return _calls.batch_hits_from(await self._link.call(start, queries, k, *how, True))
+        return _calls.batch_hits_from(
+            await self._link.call(start, asked.vectors, asked.options, include, True)
+        )
 
     def __repr__(self) -> str:
         state = "" if self._native is not None else " closed"

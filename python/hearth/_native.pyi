@@ -26,14 +26,27 @@ Columns: TypeAlias = tuple[
 ]
 # (step, rows, candidates, seconds)
 StageTuple: TypeAlias = tuple[str, int, int, float]
-# (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds, stages)
+# (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds, stages, filter)
 ExplanationTuple: TypeAlias = tuple[
-    str, str, int, int, int, bool, float, float, float, list[StageTuple]
+    str, str, int, int, int, bool, float, float, float, list[StageTuple], str
 ]
-# (offsets, ids, distances, metadata, texts, vectors, explanation); a single query has no offsets
+Scores: TypeAlias = NDArray[np.float64] | None
+# (offsets, ids, distances, metadata, texts, vectors, explanation, scores, text scores, groups); a
+# single query has no offsets
 HitColumns: TypeAlias = tuple[
-    Any, IdColumn, NDArray[np.float32], Metadata, Texts, Vectors, ExplanationTuple | None
+    Any,
+    IdColumn,
+    NDArray[np.float32],
+    Metadata,
+    Texts,
+    Vectors,
+    ExplanationTuple | None,
+    Scores,
+    Scores,
+    list[Any] | None,
 ]
+# ([(value, count)], records)
+FacetsTuple: TypeAlias = tuple[list[tuple[Any, int]], int]
 # (parameter, value, finished, queries, [(value, recall, mean seconds, p95 seconds)])
 TunedTuple: TypeAlias = tuple[str, int | None, bool, int, list[tuple[int, float, float, float]]]
 # (settings, memory_bytes, recall, searches_per_second, build_seconds, fits, reasons)
@@ -56,6 +69,10 @@ class ConfigDict(TypedDict):
     nbits: int
     shards: int
     embedder: str
+    schema: list[tuple[str, str, bool, bool]]
+    text_fields: list[tuple[str, float]]
+    language: str
+    stop_words: list[str]
 
 class RebuildDict(TypedDict):
     serving: ConfigDict
@@ -107,6 +124,8 @@ class WriteJob:
         mode: str,
         copy_vectors: bool,
         batch_rows: int | None,
+        versions: object,
+        where: object,
     ) -> None: ...
     @property
     def rows(self) -> int: ...
@@ -128,29 +147,32 @@ class Namespace:
     ) -> None: ...
     @overload
     def search(
-        self,
-        vectors: object,
-        k: int,
-        ef: int,
-        nprobe: int,
-        exact: bool,
-        explain: bool,
-        include: object,
-        many: bool,
+        self, vectors: object, options: dict[str, object], include: object, many: bool
     ) -> HitColumns: ...
     @overload
     def search(
         self,
         vectors: object,
-        k: int,
-        ef: int,
-        nprobe: int,
-        exact: bool,
-        explain: bool,
+        options: dict[str, object],
         include: object,
         many: bool,
         queue: CompletionQueue,
         future: asyncio.Future[HitColumns],
+    ) -> None: ...
+    @overload
+    def count(self, where: object) -> int: ...
+    @overload
+    def count(self, where: object, queue: CompletionQueue, future: asyncio.Future[int]) -> None: ...
+    @overload
+    def facets(self, field: str, where: object, limit: int) -> FacetsTuple: ...
+    @overload
+    def facets(
+        self,
+        field: str,
+        where: object,
+        limit: int,
+        queue: CompletionQueue,
+        future: asyncio.Future[FacetsTuple],
     ) -> None: ...
     @overload
     def get(
@@ -165,12 +187,15 @@ class Namespace:
         future: asyncio.Future[tuple[Columns, IdColumn]],
     ) -> None: ...
     @overload
-    def scan(self, cursor: bytes, limit: int, include: object) -> tuple[Columns, bytes]: ...
+    def scan(
+        self, cursor: bytes, limit: int, options: dict[str, object], include: object
+    ) -> tuple[Columns, bytes]: ...
     @overload
     def scan(
         self,
         cursor: bytes,
         limit: int,
+        options: dict[str, object],
         include: object,
         queue: CompletionQueue,
         future: asyncio.Future[tuple[Columns, bytes]],

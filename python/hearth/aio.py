@@ -15,12 +15,13 @@ from __future__ import annotations
 import asyncio
 import os
 import weakref
-from collections.abc import Generator
+from collections.abc import Generator, Iterable, Mapping
 from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from hearth import _calls, _native
 from hearth._aio_namespace import AsyncNamespace, Link
+from hearth._calls import Schema
 from hearth.results import StoreInfo
 
 __all__ = ["AsyncNamespace", "AsyncStore", "Connecting", "connect"]
@@ -66,6 +67,10 @@ class AsyncStore:
         nbits: int | None = None,
         shards: int | None = None,
         embedder: str | None = None,
+        schema: Schema | None = None,
+        text_fields: Mapping[str, float] | Iterable[str] | None = None,
+        language: str | None = None,
+        stop_words: Iterable[str] | None = None,
         mode: str = "open_or_create",
     ) -> AsyncNamespace:
         """See `hearth.Store.namespace`."""
@@ -84,6 +89,10 @@ class AsyncStore:
             nbits=nbits,
             shards=shards,
             embedder=embedder,
+            schema=schema,
+            text_fields=text_fields,
+            language=language,
+            stop_words=stop_words,
         )
         native = await self._link.call(self._open().open_namespace, name, mode, settings)
         namespace = AsyncNamespace(native, self._link)

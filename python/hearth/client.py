@@ -5,10 +5,12 @@ from __future__ import annotations
 import atexit
 import os
 import weakref
+from collections.abc import Iterable, Mapping
 from types import TracebackType
 from typing import NoReturn, Self
 
 from hearth import _calls, _native
+from hearth._calls import Schema
 from hearth.namespace import Namespace
 from hearth.results import StoreInfo
 
@@ -53,6 +55,10 @@ class Store:
         nbits: int | None = None,
         shards: int | None = None,
         embedder: str | None = None,
+        schema: Schema | None = None,
+        text_fields: Mapping[str, float] | Iterable[str] | None = None,
+        language: str | None = None,
+        stop_words: Iterable[str] | None = None,
         mode: str = "open_or_create",
     ) -> Namespace:
         """Opens or creates a namespace.
@@ -82,7 +88,15 @@ class Store:
                 (0: chosen by the number of rows).
             nbits: of ivf_pq: bits per coded part, 4 (default) or 8.
             shards: parts of the index (1).
-            embedder: who makes the vectors; "lexical" lets `search(text=...)` work.
+            embedder: who makes the vectors; "lexical" lets `search(text=...)` embed the text.
+            schema: what metadata fields have to be, by dotted path: a type ("int", "string", ...)
+                or a `FieldRule`. It holds for what is written from then on;
+                `FieldRule(indexed=True)` keeps an attribute index, built in the background.
+            text_fields: what `search(text=...)` looks into: "text" (the text of the record) and
+                paths of metadata, as names or as a dict of names and weights. The index is made in
+                the background where there are records already.
+            language: whose word stems, e.g. "english"; "none" unless given.
+            stop_words: words to leave out; the one word "english" stands for a list of them.
             mode: "open" (`NotFound` if it is not there), "create" (`AlreadyExists` if it is) or
                 "open_or_create".
         """
@@ -101,6 +115,10 @@ class Store:
             nbits=nbits,
             shards=shards,
             embedder=embedder,
+            schema=schema,
+            text_fields=text_fields,
+            language=language,
+            stop_words=stop_words,
         )
         namespace = Namespace(self._open().open_namespace(name, mode, settings))
         self._namespaces.add(namespace)

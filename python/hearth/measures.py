@@ -11,8 +11,9 @@ class Stage:
     """One step of a search: sums over its queries, shards and rounds.
 
     Attributes:
-        step: "tail" (compares with fresh vectors that are not in the index yet), "index" (asks the
-            index), "storage" (compares with vectors as they are stored), "late" (compares with
+        step: "filter" (finds the records that match), "text" (searches the text index), "tail"
+            (compares with fresh vectors that are not in the index yet), "index" (asks the index),
+            "storage" (compares with vectors as they are stored), "late" (compares with
             vectors that were written meanwhile) or "records" (looks candidates up).
         rows: vectors compared with, or candidates looked up; of the index, the vectors it holds.
         candidates: found, or live.
@@ -39,6 +40,7 @@ class Explanation:
             through its graph and by comparing all vectors; the less was chosen. 0: no choice.
         seconds: from the first step to the last.
         stages: the steps that happened.
+        filter: with a filter: how the records that match were found.
     """
 
     distance: str
@@ -51,6 +53,7 @@ class Explanation:
     exact_seconds: float
     seconds: float
     stages: tuple[Stage, ...]
+    filter: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NoReturn, overload
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NoReturn, Unpack, overload
 
 from numpy.typing import ArrayLike, NDArray
 
 from hearth import _calls, _native
-from hearth._calls import ALL_COLUMNS, HIT_COLUMNS, Ids, MetadataArgument, Progress, Texts, Write
+from hearth._calls import (
+    ALL_COLUMNS,
+    HIT_COLUMNS,
+    Ids,
+    MetadataArgument,
+    Progress,
+    Schema,
+    SearchOptions,
+    Texts,
+    Where,
+    Write,
+)
 from hearth.measures import Tuned
 from hearth.results import (
     BatchHits,
+    Facets,
     Hits,
     Id,
     NamespaceConfig,
@@ -92,6 +104,7 @@ class Namespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        versions: Iterable[int] | int | None = None,
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
@@ -107,6 +120,7 @@ class Namespace:
             durability: "sync" returns when the write is on disk; "interval" when it is queued, and
                 it is on disk and visible within 50 ms.
             batch_rows: split the write into batches of at most so many rows.
+            versions: compare and set, as in `update`.
             progress: called with (rows committed, rows in all) after each batch.
 
         One batch commits whole or not at all. A call is one batch unless it has more than 64 MiB of
@@ -125,16 +139,19 @@ class Namespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
+                versions=versions,
             )
         )
 
     def update(
         self,
-        ids: Ids,
+        ids: Ids | None = None,
         vectors: ArrayLike | None = None,
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        where: Where | None = None,
+        versions: Iterable[int] | int | None = None,
         mode: str = "merge",
         durability: str = "sync",
         batch_rows: int | None = None,
@@ -144,7 +161,16 @@ class Namespace:
 
         mode "merge": the given metadata keys replace, None as a value removes the key, other keys
         stay. mode "replace": the given dict is the new metadata. A None among `texts` keeps the old
-        text. The other arguments are those of `upsert`.
+        text.
+
+        where: instead of ids, every record that matches the filter; metadata is then one dict and
+        texts one str, for all of them. It is evaluated where the write commits, so nothing comes in
+        between.
+
+        versions: compare and set: the version (`Record.version`) that each record must have, 0 if
+        it must not be there; otherwise `Conflict`, and nothing is changed.
+
+        The other arguments are those of `upsert`.
         """
         return self._write(
             Write(
@@ -157,12 +183,26 @@ class Namespace:
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
+                versions=versions,
+                where=where,
             )
         )
 
-    def delete(self, ids: Ids, *, durability: str = "sync") -> int:
-        """Removes records and returns how many. Ids that are not there are no error."""
-        return self._write(Write("delete", ids, durability=durability)).affected
+    def delete(
+        self,
+        ids: Ids | None = None,
+        *,
+        where: Where | None = None,
+        versions: Iterable[int] | int | None = None,
+        durability: str = "sync",
+    ) -> int:
+        """Removes records, by id or all that match a filter, and returns how many.
+
+        Ids that are not there are no error. versions: as in `update`.
+        """
+        return self._write(
+            Write("delete", ids, durability=durability, versions=versions, where=where)
+        ).affected
 
     def flush(self, lsn: int = 0) -> int:
         """Waits until everything up to `lsn` is on disk (0: all that was acknowledged).
@@ -187,6 +227,10 @@ class Namespace:
         nlist: int | None = None,
         nprobe: int | None = None,
         nbits: int | None = None,
+        schema: Schema | None = None,
+        text_fields: Mapping[str, float] | Iterable[str] | None = None,
+        language: str | None = None,
+        stop_words: Iterable[str] | None = None,
     ) -> NamespaceConfig:
         """Changes the index, its parameters or the distance while the namespace is in use.
 
@@ -214,6 +258,10 @@ class Namespace:
             nlist=nlist,
             nprobe=nprobe,
             nbits=nbits,
+            schema=schema,
+            text_fields=text_fields,
+            language=language,
+            stop_words=stop_words,
         )
         self._config = _calls.config_from(self._open().alter(settings))
         return self._config
@@ -269,32 +317,61 @@ class Namespace:
         return _calls.records_from(*native.get(_calls.id_column(ids), include))
 
     def scan(
-        self, *, batch_size: int = 1000, include: Iterable[str] = ALL_COLUMNS
+        self,
+        *,
+        where: Where | None = None,
+        order_by: str | None = None,
+        descending: bool = False,
+        offset: int = 0,
+        limit: int | None = None,
+        batch_size: int = 1000,
+        include: Iterable[str] = ALL_COLUMNS,
     ) -> Iterator[Records]:
-        """All records in storage order, in pages of at most `batch_size`.
+        """All records, or those that match a filter, in pages of at most `batch_size`.
 
-        Records that exist throughout the scan appear exactly once, whatever is written meanwhile.
+        In storage order, records that exist throughout the scan appear exactly once, whatever is
+        written meanwhile. order_by names a metadata field to order by instead: records without it
+        come last, and what is written between two pages may shift those that follow. offset leaves
+        records out first; limit ends the scan.
         """
-        limit = _calls.count_argument("batch_size", batch_size)
+        size = _calls.count_argument("batch_size", batch_size)
         columns = tuple(include) if not isinstance(include, str) else include
-        return self._scan(self._open(), limit, columns)
+        options = _calls.scan_options(where, order_by, descending, offset)
+        return self._scan(self._open(), size, limit, options, columns)
 
     def _scan(
-        self, native: _native.Namespace, limit: int, include: Iterable[str]
+        self,
+        native: _native.Namespace,
+        size: int,
+        limit: int | None,
+        options: dict[str, object],
+        include: Iterable[str],
     ) -> Iterator[Records]:
         cursor = b""
-        while True:
-            columns, cursor = native.scan(cursor, limit, include)
+        while limit is None or limit > 0:
+            wanted = size if limit is None else min(size, limit)
+            columns, cursor = native.scan(cursor, wanted, options, include)
             page = _calls.records_from(columns)
             if len(page):
                 yield page
+            if limit is not None:
+                limit -= len(page)
             if not cursor:
                 return
             native = self._open()
 
-    def count(self) -> int:
-        """The number of records."""
-        return self._open().info()["count"]
+    def count(self, where: Where | None = None) -> int:
+        """The number of records, or of those that match a filter."""
+        return self._open().count(where)
+
+    def facets(self, field: str, *, where: Where | None = None, limit: int = 100) -> Facets:
+        """How often each value of a metadata field occurs, among the records that match.
+
+        At most `limit` values, the most frequent first.
+        """
+        return _calls.facets_from(
+            self._open().facets(field, where, _calls.count_argument("limit", limit))
+        )
 
     def info(self) -> NamespaceInfo:
         return _calls.namespace_info_from(self._open().info())
@@ -305,48 +382,35 @@ class Namespace:
         k: int = 10,
         *,
         text: str | None = None,
-        ef: int | None = None,
-        nprobe: int | None = None,
-        exact: bool = False,
-        explain: bool = False,
         include: Iterable[str] = HIT_COLUMNS,
+        **more: Unpack[SearchOptions],
     ) -> Hits:
-        """The k records nearest to a vector, or to the lexical embedding of `text`.
+        """The k records that are nearest to a vector, fit a text best, or both (hybrid).
 
         Args:
             query: (dimension,), of any real dtype.
-            k: hits; fewer come back only if fewer records have a vector.
-            text: instead of `query`, if the namespace's embedder is "lexical".
-            ef: candidates the index looks at; more finds more and takes longer. None: the
-                namespace's `ef_search`. Never less than k.
-            nprobe: lists that an ivf index searches. None: the namespace's `nprobe`.
-            exact: compare with every vector instead of using the index.
-            explain: say in `Hits.explanation` how the search was answered.
+            k: hits; fewer come back only if fewer records match.
+            text: words to look for in the text index; with `query`, both sides are fused. Alone, in
+                a namespace whose embedder is "lexical", it is embedded and its vector searched for.
             include: columns to bring along, of "metadata", "texts" and "vectors".
+            **more: see `SearchOptions`: where, mode, fusion, group_by, diversity, like, ef, ...
         """
-        vector = _calls.query_of(query, text, self._name, self._config)
-        count = _calls.count_argument("k", k)
-        effort = _calls.search_effort(ef, nprobe)
-        return _calls.hits_from(
-            self._open().search(vector, count, *effort, exact, explain, include, False)
-        )
+        asked = _calls.search_of(query, text, k, more, (self._name, self._config))
+        return _calls.hits_from(self._open().search(asked.vectors, asked.options, include, False))
 
     def search_batch(
         self,
-        queries: ArrayLike,
+        queries: ArrayLike | None = None,
         k: int = 10,
         *,
-        ef: int | None = None,
-        nprobe: int | None = None,
-        exact: bool = False,
-        explain: bool = False,
+        texts: Sequence[str] | None = None,
         include: Iterable[str] = HIT_COLUMNS,
+        **more: Unpack[SearchOptions],
     ) -> BatchHits:
-        """`search` for every row of a (queries, dimension) matrix, in one call."""
-        count = _calls.count_argument("k", k)
-        effort = _calls.search_effort(ef, nprobe)
+        """`search` for every row of a (queries, dimension) matrix, every text, or pairs of both."""
+        asked = _calls.batch_search_of(queries, texts, k, more)
         return _calls.batch_hits_from(
-            self._open().search(queries, count, *effort, exact, explain, include, True)
+            self._open().search(asked.vectors, asked.options, include, True)
         )
 
     def __repr__(self) -> str:

@@ -7,7 +7,7 @@ Use `.copy()` for an array to write into.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -54,9 +54,14 @@ class Hit:
     metadata: Metadata | None
     text: str | None
     vector: NDArray[np.float32] | None
+    score: float | None = None
+    text_score: float | None = None
+    group: Any = None
 
     def __repr__(self) -> str:
-        return _row_repr(self, id=self.id, distance=self.distance)
+        if self.score is None:
+            return _row_repr(self, id=self.id, distance=self.distance)
+        return _row_repr(self, id=self.id, score=self.score, distance=self.distance)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -65,11 +70,17 @@ class Hits:
 
     Attributes:
         ids: uint64 array (hits,), or a list when there are string ids.
-        distances: float32 array (hits,); smaller is nearer for every kind of distance.
+        distances: float32 array (hits,); smaller is nearer for every kind of distance. NaN for a
+            hit that only its text brought.
         metadata: one dict per hit.
         texts: one str per hit, None where the record has no text.
         vectors: float32 array (hits, dimension).
         explanation: how the search was answered, with `explain=True`.
+        scores: float64 array (hits,), where a text was searched: what the hits are ordered by, most
+            first.
+        text_scores: float64 array (hits,): what the text alone gave; NaN for a hit that is not
+            among those by text.
+        groups: with `group_by`: the value of the field; None for records without it.
     """
 
     ids: IdColumn
@@ -78,6 +89,9 @@ class Hits:
     texts: list[str | None] | None = None
     vectors: NDArray[np.float32] | None = None
     explanation: Explanation | None = None
+    scores: NDArray[np.float64] | None = None
+    text_scores: NDArray[np.float64] | None = None
+    groups: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -90,6 +104,9 @@ class Hits:
             _at(self.metadata, row),
             _at(self.texts, row),
             None if self.vectors is None else self.vectors[row],
+            None if self.scores is None else float(self.scores[row]),
+            None if self.text_scores is None else float(self.text_scores[row]),
+            _at(self.groups, row),
         )
 
     def __iter__(self) -> Iterator[Hit]:
@@ -98,6 +115,12 @@ class Hits:
     def to_dict(self) -> dict[str, Any]:
         """The included columns as plain lists, ready for JSON."""
         plain: dict[str, Any] = {"ids": _plain_ids(self.ids), "distances": self.distances.tolist()}
+        if self.scores is not None:
+            plain["scores"] = self.scores.tolist()
+        if self.text_scores is not None:
+            plain["text_scores"] = self.text_scores.tolist()
+        if self.groups is not None:
+            plain["groups"] = self.groups
         return plain | _plain_columns(self.metadata, self.texts, self.vectors)
 
     def __repr__(self) -> str:
@@ -105,6 +128,10 @@ class Hits:
             "id": lambda row: _id_at(self.ids, row),
             "distance": lambda row: float(self.distances[row]),
         }
+        if (scores := self.scores) is not None:
+            columns["score"] = lambda row: float(scores[row])
+        if (groups := self.groups) is not None:
+            columns["group"] = groups.__getitem__
         columns |= _shown_columns(self.metadata, self.texts, self.vectors)
         return render(f"Hits: {_counted(len(self.ids), 'hit')}", len(self.ids), columns)
 
@@ -125,6 +152,9 @@ class BatchHits:
     texts: list[str | None] | None = None
     vectors: NDArray[np.float32] | None = None
     explanation: Explanation | None = None
+    scores: NDArray[np.float64] | None = None
+    text_scores: NDArray[np.float64] | None = None
+    groups: list[Any] | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -138,6 +168,10 @@ class BatchHits:
             None if self.metadata is None else self.metadata[rows],
             None if self.texts is None else self.texts[rows],
             None if self.vectors is None else self.vectors[rows],
+            None,
+            None if self.scores is None else self.scores[rows],
+            None if self.text_scores is None else self.text_scores[rows],
+            None if self.groups is None else self.groups[rows],
         )
 
     def __iter__(self) -> Iterator[Hits]:
@@ -231,6 +265,39 @@ class Records:
         return render(title, len(self.ids), columns)
 
 
+@dataclass(frozen=True, slots=True)
+class Facets:
+    """How often each value of a field occurs.
+
+    Attributes:
+        counts: by value, the most frequent first. The elements of a list count one by one.
+        records: how many records matched.
+    """
+
+    counts: dict[Any, int]
+    records: int
+
+    def to_dict(self) -> dict[str, Any]:
+        """Ready for JSON."""
+        listed = [{"value": value, "count": count} for value, count in self.counts.items()]
+        return {"facets": listed, "records": self.records}
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """What a schema says of a metadata field. Null is as good as missing.
+
+    Attributes:
+        type: "any", "bool", "int", "number", "string", "timestamp", "geo", "list" or "map".
+        required: every record has it.
+        indexed: keep an attribute index of it, which makes filters fast.
+    """
+
+    type: str = "any"
+    required: bool = False
+    indexed: bool = False
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class WriteResult:
     """What a write did.
@@ -258,6 +325,8 @@ class NamespaceConfig:
         index: "hnsw", "flat", "ivf_flat", "ivf_pq" or "kd_tree"; the parameters from `m` to `nbits`
             are explained at `Store.namespace`. Those of other kinds are kept and have no effect.
         embedder: who made the vectors ("" for "not said").
+        schema: what metadata fields have to be.
+        text_fields: what is searched by text, and how much it counts; `language` names the stems.
     """
 
     dimension: int
@@ -274,6 +343,10 @@ class NamespaceConfig:
     nbits: int
     shards: int
     embedder: str
+    schema: dict[str, FieldRule] = field(default_factory=dict)
+    text_fields: dict[str, float] = field(default_factory=dict)
+    language: str = "none"
+    stop_words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

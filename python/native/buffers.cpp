@@ -21,6 +21,7 @@ struct numpy_api {
   py::object ndarray;
   py::object asarray;
   py::object float32;
+  py::object float64;
   py::object uint64;
   py::object boolean;
 };
@@ -28,9 +29,9 @@ struct numpy_api {
 const numpy_api& numpy() {
   static const auto* api = [] {
     const auto module = py::module_::import("numpy");
-    return new numpy_api{module.attr("ndarray"), module.attr("asarray"),
-                         module.attr("dtype")("float32"), module.attr("dtype")("uint64"),
-                         module.attr("dtype")("bool")};
+    return new numpy_api{module.attr("ndarray"),          module.attr("asarray"),
+                         module.attr("dtype")("float32"), module.attr("dtype")("float64"),
+                         module.attr("dtype")("uint64"),  module.attr("dtype")("bool")};
   }();
   return *api;
 }
@@ -274,6 +275,10 @@ py::object array_from(const matrix& values) {
 
 py::object array_from(std::vector<float> values) {
   return column_from(numpy().float32, std::move(values));
+}
+
+py::object array_from(std::vector<double> values) {
+  return column_from(numpy().float64, std::move(values));
 }
 
 py::object array_from(std::vector<std::uint64_t> values) {

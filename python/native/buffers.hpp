@@ -37,6 +37,7 @@ enum class shape_rule : std::uint8_t {
 /// Read-only arrays that own the C++ memory; nothing is copied.
 [[nodiscard]] py::object array_from(const matrix& values);
 [[nodiscard]] py::object array_from(std::vector<float> values);
+[[nodiscard]] py::object array_from(std::vector<double> values);
 [[nodiscard]] py::object array_from(std::vector<std::uint64_t> values);
 [[nodiscard]] py::object array_from(const std::vector<bool>& flags);
 

@@ -16,6 +16,7 @@
 #include "ipc/socket_path.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/calls.hpp"
+#include "python/native/queries.hpp"
 #include "python/native/values.hpp"
 #include "python/native/write_job.hpp"
 
@@ -50,26 +51,6 @@ class shared_handle {
 using store_object = shared_handle<store_handle>;
 using namespace_object = shared_handle<namespace_handle>;
 
-field_set fields_from(const py::object& include) {
-  field_set fields;
-  if (PyUnicode_Check(include.ptr()) != 0)
-    throw py::type_error("include is a list of columns, not one str");
-  for (const auto& name : include) {
-    const auto column = py::cast<std::string_view>(name);
-    if (column == "vectors")
-      fields.vectors = true;
-    else if (column == "metadata")
-      fields.metadata = true;
-    else if (column == "texts")
-      fields.texts = true;
-    else
-      throw native_error(errc::invalid_argument,
-                         "include has '" + std::string(column) + "', which is no column",
-                         "columns are: vectors, metadata, texts");
-  }
-  return fields;
-}
-
 // Seconds as Python gives them; at least a millisecond, at most some 24 days.
 std::chrono::milliseconds milliseconds_from(double seconds, const char* field) {
   constexpr double longest = 2'000'000;
@@ -97,6 +78,20 @@ py::dict config_dict(const namespace_config& config) {
   dict["nbits"] = config.index.nbits;
   dict["shards"] = config.shards;
   dict["embedder"] = config.embedder;
+  py::list schema;
+  for (const auto& rule : config.schema)
+    schema.append(py::make_tuple(text_of(rule.path), std::string(to_string(rule.type)),
+                                 rule.required, rule.indexed));
+  dict["schema"] = schema;
+  py::list text_fields;
+  for (const auto& field : config.text.fields)
+    text_fields.append(py::make_tuple(text_of(field.field), field.weight));
+  dict["text_fields"] = text_fields;
+  dict["language"] = config.text.language;
+  py::list stop_words;
+  for (const auto& word : config.text.stop_words)
+    stop_words.append(text_of(word));
+  dict["stop_words"] = stop_words;
   return dict;
 }
 
@@ -159,87 +154,50 @@ py::object info_dict(const store_info& info) {
   return dict;
 }
 
-// (ids, versions, metadata, texts, vectors, has_vector); a column not asked for is None.
-py::object columns_tuple(record_columns columns, const field_set& fields) {
-  const py::object absent = py::none();
-  return py::make_tuple(column_from(columns.ids), array_from(std::move(columns.versions)),
-                        fields.metadata ? py::object(list_from(columns.metadata)) : absent,
-                        fields.texts ? py::object(list_from(columns.texts)) : absent,
-                        fields.vectors ? array_from(columns.vectors) : absent,
-                        fields.vectors ? array_from(columns.has_vector) : absent);
-}
-
-// None, or (distance, index, ef, nprobe, rounds, exact, walk seconds, exact seconds, seconds,
-// [(step, rows, candidates, seconds)]).
-py::object explanation_from(const std::optional<search_explanation>& said) {
-  if (!said)
-    return py::none();
-  const auto seconds = [](std::uint64_t time_us) { return static_cast<double>(time_us) / 1e6; };
-  py::list stages;
-  for (const auto& stage : said->stages)
-    stages.append(py::make_tuple(std::string(to_string(stage.step)), stage.rows, stage.candidates,
-                                 seconds(stage.time_us)));
-  return py::make_tuple(std::string(to_string(said->distance)), std::string(to_string(said->kind)),
-                        said->ef, said->nprobe, said->rounds, said->exact, said->walk_us / 1e6,
-                        said->exact_us / 1e6, seconds(said->time_us), stages);
-}
-
-// (offsets, ids, distances, metadata, texts, vectors, explanation); a single query has no offsets.
-py::object hits_tuple(search_result found, const field_set& fields, bool many) {
-  const py::object absent = py::none();
-  auto& hits = found.hits;
-  return py::make_tuple(many ? array_from(std::move(found.offsets)) : absent, column_from(hits.ids),
-                        array_from(std::move(found.distances)),
-                        fields.metadata ? py::object(list_from(hits.metadata)) : absent,
-                        fields.texts ? py::object(list_from(hits.texts)) : absent,
-                        fields.vectors ? array_from(hits.vectors) : absent,
-                        explanation_from(found.explanation));
-}
-
 // ---- settings --------------------------------------------------------------------------------
 
-// The number of `settings[name]`, if it is given. Ranges that fit the wire; core checks the rest.
-template <class Number>
-std::optional<Number> number_from(const py::dict& settings, const char* name) {
-  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
-  if (!given || given.is_none())
-    return std::nullopt;
-  const auto id = id_from(given, name);
-  if (!id.is_number())
-    throw py::type_error(std::string(name) + " must be an int");
-  if (id.number() > std::numeric_limits<Number>::max())
-    throw native_error(errc::invalid_argument,
-                       std::string(name) + " is " + std::to_string(id.number()) +
-                           "; the largest is " +
-                           std::to_string(std::numeric_limits<Number>::max()));
-  return static_cast<Number>(id.number());
-}
-
-std::optional<std::string> text_setting(const py::dict& settings, const char* name) {
-  const auto given = py::reinterpret_borrow<py::object>(PyDict_GetItemString(settings.ptr(), name));
-  return given ? text_from(given, name) : std::nullopt;
+// [(path, type, required, indexed)]
+std::vector<field_rule> rules_from(const py::object& schema) {
+  std::vector<field_rule> rules;
+  for (const auto& each : schema) {
+    const auto parts = py::cast<py::tuple>(each);
+    rules.push_back({utf8_of(parts[0], "schema"),
+                     unwrap(field_type_from_string(utf8_of(parts[1], "schema"))),
+                     py::cast<bool>(parts[2]), py::cast<bool>(parts[3])});
+  }
+  return rules;
 }
 
 namespace_request request_from(const py::dict& settings) {
   namespace_request request;
-  request.dimension = number_from<std::uint32_t>(settings, "dimension");
+  request.dimension = number_setting<std::uint32_t>(settings, "dimension");
   if (const auto distance = text_setting(settings, "distance"))
     request.distance = unwrap(distance_from_string(*distance));
   if (const auto index = text_setting(settings, "index"))
     request.kind = unwrap(index_kind_from_string(*index));
-  request.m = number_from<std::uint32_t>(settings, "m");
-  request.ef_construction = number_from<std::uint32_t>(settings, "ef_construction");
-  request.ef_search = number_from<std::uint32_t>(settings, "ef_search");
-  request.seed = number_from<std::uint64_t>(settings, "seed");
+  request.m = number_setting<std::uint32_t>(settings, "m");
+  request.ef_construction = number_setting<std::uint32_t>(settings, "ef_construction");
+  request.ef_search = number_setting<std::uint32_t>(settings, "ef_search");
+  request.seed = number_setting<std::uint64_t>(settings, "seed");
   if (const auto quantization = text_setting(settings, "quantization"))
     request.quantization = unwrap(quantization_from_string(*quantization));
   if (const auto memory = text_setting(settings, "memory"))
     request.memory = unwrap(memory_from_string(*memory));
-  request.nlist = number_from<std::uint32_t>(settings, "nlist");
-  request.nprobe = number_from<std::uint32_t>(settings, "nprobe");
-  request.nbits = number_from<std::uint32_t>(settings, "nbits");
-  request.shards = number_from<std::uint32_t>(settings, "shards");
+  request.nlist = number_setting<std::uint32_t>(settings, "nlist");
+  request.nprobe = number_setting<std::uint32_t>(settings, "nprobe");
+  request.nbits = number_setting<std::uint32_t>(settings, "nbits");
+  request.shards = number_setting<std::uint32_t>(settings, "shards");
   request.embedder = text_setting(settings, "embedder");
+  if (const auto schema = setting(settings, "schema"); !schema.is_none())
+    request.schema = rules_from(schema);
+  if (const auto fields = setting(settings, "text_fields"); !fields.is_none())
+    request.text_fields = weights_from(fields);
+  request.language = text_setting(settings, "language");
+  if (const auto words = setting(settings, "stop_words"); !words.is_none()) {
+    request.stop_words.emplace();
+    for (const auto& word : words)
+      request.stop_words->push_back(utf8_of(word, "stop_words"));
+  }
   return request;
 }
 
@@ -257,29 +215,44 @@ py::object write(const namespace_object& self, write_job& job, queue_ptr queue, 
       });
 }
 
-py::object search(const namespace_object& self, const py::object& vectors, std::uint32_t k,
-                  std::uint32_t ef, std::uint32_t nprobe, bool exact, bool explain,
+py::object search(const namespace_object& self, const py::object& vectors, const py::dict& options,
                   const py::object& include, bool many, queue_ptr queue, py::object future) {
-  search_query query;
-  query.vectors =
-      matrix_from(vectors, many ? "queries" : "query",
-                  many ? shape_rule::many_vectors : shape_rule::one_vector, ownership::copy);
-  query.k = k;
-  query.ef = ef;
-  query.nprobe = nprobe;
-  query.exact = exact;
-  query.explain = explain;
-  query.fields = fields_from(include);
+  auto query = search_from(vectors, options, include, many);
+  const auto fields = query.fields;
   return perform<search_result>(
       queue, std::move(future),
       [&](completion<search_result> done) {
-        if (query.vectors.empty())  // no queries have no hits; the daemon need not say so
-          return done(
-              search_result{.offsets = {0}, .distances = {}, .hits = {}, .explanation = {}});
+        if (many && query.count() == 0) {  // no queries have no hits; the daemon need not say so
+          search_result none;
+          none.offsets = {0};
+          return done(std::move(none));
+        }
         self->search(std::move(query), std::move(done));
       },
-      [fields = query.fields, many](search_result found) {
-        return hits_tuple(std::move(found), fields, many);
+      [fields, many](search_result found) { return hits_tuple(std::move(found), fields, many); });
+}
+
+py::object count(const namespace_object& self, const py::object& where, queue_ptr queue,
+                 py::object future) {
+  auto filter = where_from(where);
+  return perform<std::uint64_t>(
+      queue, std::move(future),
+      [&](completion<std::uint64_t> done) { self->count(std::move(filter), std::move(done)); },
+      [](std::uint64_t found) -> py::object { return py::int_(found); });
+}
+
+// ([(value, count)], records)
+py::object facets(const namespace_object& self, const py::str& field, const py::object& where,
+                  std::uint32_t limit, queue_ptr queue, py::object future) {
+  facet_query query{utf8_of(field, "field"), where_from(where), limit};
+  return perform<facet_result>(
+      queue, std::move(future),
+      [&](completion<facet_result> done) { self->facets(std::move(query), std::move(done)); },
+      [](const facet_result& found) -> py::object {
+        py::list listed;
+        for (const auto& each : found.facets)
+          listed.append(py::make_tuple(object_from(each.item), each.count));
+        return py::make_tuple(listed, found.records);
       });
 }
 
@@ -298,10 +271,15 @@ py::object get(const namespace_object& self, const py::object& ids, const py::ob
 }
 
 py::object scan(const namespace_object& self, const py::bytes& cursor, std::uint32_t limit,
-                const py::object& include, queue_ptr queue, py::object future) {
+                const py::dict& options, const py::object& include, queue_ptr queue,
+                py::object future) {
   scan_query query;
   query.cursor = std::string(cursor);
   query.limit = limit;
+  query.where = where_from(setting(options, "where"));
+  query.order_by = text_setting(options, "order_by").value_or("");
+  query.descending = !setting(options, "descending").is_none();
+  query.offset = number_setting<std::uint64_t>(options, "offset").value_or(0);
   query.fields = fields_from(include);
   return perform<scan_page>(
       queue, std::move(future),
@@ -363,10 +341,13 @@ void bind_namespace(py::module_& module) {
       .def_property_readonly(
           "config", [](const namespace_object& self) { return config_dict(self->config()); })
       .def("write", &write, py::arg("job"), queue, future)
-      .def("search", &search, py::arg("vectors"), py::arg("k"), py::arg("ef"), py::arg("nprobe"),
-           py::arg("exact"), py::arg("explain"), py::arg("include"), py::arg("many"), queue, future)
+      .def("search", &search, py::arg("vectors"), py::arg("options"), py::arg("include"),
+           py::arg("many"), queue, future)
+      .def("count", &count, py::arg("where"), queue, future)
+      .def("facets", &facets, py::arg("field"), py::arg("where"), py::arg("limit"), queue, future)
       .def("get", &get, py::arg("ids"), py::arg("include"), queue, future)
-      .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("include"), queue, future)
+      .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("options"),
+           py::arg("include"), queue, future)
       .def("info", &namespace_information, queue, future)
       .def("flush", &flush, py::arg("lsn"), queue, future)
       .def("alter", &alter, py::arg("settings"), queue, future)

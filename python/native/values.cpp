@@ -169,28 +169,11 @@ value value_from(py::handle object, const key_path& path) {
       "; metadata holds None, bool, int, float, str, datetime, GeoPoint, list and dict");
 }
 
-py::object object_from(const value& item);
-
 py::object list_object_from(const value_list& items) {
   py::list list(items.size());
   for (std::size_t i = 0; i < items.size(); ++i)
     PyList_SET_ITEM(list.ptr(), static_cast<Py_ssize_t>(i), object_from(items[i]).release().ptr());
   return list;
-}
-
-py::object object_from(const value& item) {
-  struct converter {
-    py::object operator()(std::monostate) const { return py::none(); }
-    py::object operator()(bool flag) const { return py::bool_(flag); }
-    py::object operator()(std::int64_t number) const { return py::int_(number); }
-    py::object operator()(double number) const { return py::float_(number); }
-    py::object operator()(const std::string& text) const { return text_of(text); }
-    py::object operator()(const value_list& items) const { return list_object_from(items); }
-    py::object operator()(const value_map& items) const { return dict_from(items); }
-    py::object operator()(timestamp moment) const { return datetime_from(moment); }
-    py::object operator()(geo_point point) const { return python::object_from(point); }
-  };
-  return std::visit(converter{}, item.data());
 }
 
 // A C-contiguous uint64 buffer, as the package makes of every integer array.
@@ -213,6 +196,21 @@ std::vector<record_id> ids_from_buffer(py::handle column) {
 }
 
 }  // namespace
+
+py::object object_from(const value& item) {
+  struct converter {
+    py::object operator()(std::monostate) const { return py::none(); }
+    py::object operator()(bool flag) const { return py::bool_(flag); }
+    py::object operator()(std::int64_t number) const { return py::int_(number); }
+    py::object operator()(double number) const { return py::float_(number); }
+    py::object operator()(const std::string& text) const { return text_of(text); }
+    py::object operator()(const value_list& items) const { return list_object_from(items); }
+    py::object operator()(const value_map& items) const { return dict_from(items); }
+    py::object operator()(timestamp moment) const { return datetime_from(moment); }
+    py::object operator()(geo_point point) const { return python::object_from(point); }
+  };
+  return std::visit(converter{}, item.data());
+}
 
 std::string utf8_of(py::handle text, const std::string& field) {
   auto bytes = try_utf8(text);

@@ -22,6 +22,7 @@ namespace py = pybind11;
 [[nodiscard]] value_map metadata_from(py::handle object, const std::string& field,
                                       std::size_t levels = limits::metadata_depth);
 
+[[nodiscard]] py::object object_from(const value& item);
 [[nodiscard]] py::dict dict_from(const value_map& metadata);
 
 /// One id: str, or an integer in 0..2^64-1 (a NumPy integer too, but not bool).

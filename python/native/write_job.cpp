@@ -11,6 +11,7 @@
 #include "core/duplicate_finder.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/errors.hpp"
+#include "python/native/queries.hpp"
 #include "python/native/values.hpp"
 
 namespace hearth::python {
@@ -77,8 +78,8 @@ constexpr std::size_t message_room = limits::message_bytes - std::size_t{64} * 1
 }  // namespace
 
 write_job::write_job(options settings, py::handle ids, py::handle vectors, py::object metadata,
-                     py::object texts)
-    : settings_(settings), metadata_(std::move(metadata)), texts_(std::move(texts)) {
+                     py::object texts, py::handle versions)
+    : settings_(std::move(settings)), metadata_(std::move(metadata)), texts_(std::move(texts)) {
   release_returned_buffers();
   settings_.batch_rows = std::clamp(settings_.batch_rows, std::size_t{1}, limits::batch_rows);
   if (!ids.is_none()) {
@@ -95,6 +96,16 @@ write_job::write_job(options settings, py::handle ids, py::handle vectors, py::o
     set_rows("metadata", list_size(metadata_, "metadata"));
   if (!texts_.is_none())
     set_rows("texts", list_size(texts_, "texts"));
+  if (!versions.is_none()) {
+    for (const auto& version : ids_from(versions)) {
+      if (!version.is_number())
+        throw py::type_error("versions must be integers");
+      versions_.push_back(version.number());
+    }
+    set_rows("versions", versions_.size());
+  }
+  if (settings_.where && !sized_)
+    set_rows("where", 1);
   if (!sized_)
     throw native_error(errc::invalid_argument, "the write has no columns",
                        "give at least one of ids, vectors, metadata and texts");
@@ -159,6 +170,10 @@ void write_job::finish(write_batch& batch, std::size_t end) {
     batch.vectors = matrix(std::shared_ptr<const float[]>(vectors_.data(), data), end - position_,
                            vectors_.dimension());
   }
+  if (!versions_.empty())
+    batch.expected.assign(versions_.begin() + static_cast<std::ptrdiff_t>(position_),
+                          versions_.begin() + static_cast<std::ptrdiff_t>(end));
+  batch.where = settings_.where;
   batch_start_ = position_;
   position_ = end;
 }
@@ -239,14 +254,16 @@ constexpr choice<metadata_mode> metadata_modes[] = {{"merge", metadata_mode::mer
 write_job make_write_job(std::string_view kind, const py::object& ids, const py::object& vectors,
                          py::object metadata, py::object texts, std::string_view ack,
                          std::string_view merge, bool copy_vectors,
-                         std::optional<std::size_t> batch_rows) {
+                         std::optional<std::size_t> batch_rows, const py::object& versions,
+                         const py::object& where) {
   write_job::options settings;
   settings.kind = choose("kind", kind, kinds);
   settings.ack = choose("durability", ack, durabilities);
   settings.merge = choose("mode", merge, metadata_modes);
   settings.copy_vectors = copy_vectors;
   settings.batch_rows = batch_rows.value_or(limits::batch_rows);
-  return {settings, ids, vectors, std::move(metadata), std::move(texts)};
+  settings.where = where_from(where);
+  return {std::move(settings), ids, vectors, std::move(metadata), std::move(texts), versions};
 }
 
 }  // namespace
@@ -255,7 +272,7 @@ void bind_write_job(py::module_& module) {
   py::class_<write_job>(module, "WriteJob", "The columns of one write call.")
       .def(py::init(&make_write_job), py::arg("kind"), py::arg("ids"), py::arg("vectors"),
            py::arg("metadata"), py::arg("texts"), py::arg("durability"), py::arg("mode"),
-           py::arg("copy_vectors"), py::arg("batch_rows"))
+           py::arg("copy_vectors"), py::arg("batch_rows"), py::arg("versions"), py::arg("where"))
       .def_property_readonly("rows", &write_job::rows)
       .def_property_readonly("position", &write_job::position)
       .def_property_readonly("batch_start", &write_job::batch_start);

@@ -23,12 +23,14 @@ class write_job {
     metadata_mode merge = metadata_mode::merge;
     bool copy_vectors = false;  ///< the caller may change the array before the call ends
     std::size_t batch_rows = limits::batch_rows;  ///< at most so many rows per batch
+    std::optional<filter> where{};  ///< instead of ids: the write is one batch, of one row at most
   };
 
   /// Columns are None or have one entry per row: ids as ids_from takes them, vectors as a matrix
-  /// or one vector, metadata and texts as lists. Throws on columns that do not fit together.
+  /// or one vector, metadata and texts as lists, versions as numbers. Throws on columns that do not
+  /// fit together.
   write_job(options settings, py::handle ids, py::handle vectors, py::object metadata,
-            py::object texts);
+            py::object texts, py::handle versions);
 
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   /// Rows handed out so far.
@@ -57,6 +59,7 @@ class write_job {
 
   options settings_;
   std::vector<record_id> ids_;
+  std::vector<lsn_t> versions_;  // expected; none: whatever they are
   matrix vectors_;
   py::object metadata_;  // a list, or None
   py::object texts_;     // a list, or None

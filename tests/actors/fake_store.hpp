@@ -48,6 +48,14 @@ class fake_store final : public storage::namespace_store {
     durable_ = lsn_;
     return durable_;
   }
+  [[nodiscard]] result<void> index_fields(std::span<const field_path> fields) override {
+    trace.push_back("index " + std::to_string(fields.size()));
+    return {};
+  }
+  [[nodiscard]] result<void> drop_field_index(const field_path& field) override {
+    trace.push_back("drop index of " + path_text(field));
+    return {};
+  }
   [[nodiscard]] result<bool> maintain(lsn_t keep_after) override {
     trace.push_back("maintain");
     kept_after = keep_after;

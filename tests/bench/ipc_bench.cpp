@@ -69,6 +69,8 @@ class instant_namespace final : public namespace_handle {
   void write(write_batch, completion<write_result> done) override { done(write_result()); }
   void get(get_query, completion<get_result> done) override { done(get_result()); }
   void scan(scan_query, completion<scan_page> done) override { done(scan_page()); }
+  void count(std::optional<filter>, completion<std::uint64_t> done) override { done(0U); }
+  void facets(facet_query, completion<facet_result> done) override { done(facet_result()); }
   void info(completion<namespace_info> done) override { done(namespace_info()); }
 
  private:

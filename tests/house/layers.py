@@ -38,6 +38,7 @@ MAY_INCLUDE: dict[str, set[str]] = {
 HOMES: dict[str, set[str]] = {
     r"lmdb\.h": {"storage"},
     r"Eigen/.*": {"engine"},
+    r"unicode/.+|libstemmer\.h": {"engine"},
     r"caf/.+": {"actors"},
     r"(capnp|kj)/.+": {"schema", "ipc"},
     r"(fmt|spdlog)/.+": {"core"},
@@ -58,6 +59,8 @@ ENTRY_HEADERS = [
     "actors/runtime.hpp",
     "core/clock.hpp",
     "core/disk.hpp",
+    "core/filter/filter_dict.hpp",
+    "core/filter/filter_text.hpp",
     "ipc/client.hpp",
     "ipc/server.hpp",
     "ipc/socket_path.hpp",

@@ -108,6 +108,7 @@ VIOLATIONS = {
         "#include <nlohmann/json.hpp>",
         "belongs in tools only",
     ),
+    "ICU outside engine": ("core/bad.cpp", "#include <unicode/ubrk.h>", "belongs in engine only"),
     "SIMD outside engine": ("core/bad.cpp", "#include <immintrin.h>", "belongs in engine only"),
     "LMDB in a test of another folder": (
         "tests/actors/bad_test.cpp",

@@ -95,6 +95,15 @@ class fake_namespace final : public namespace_handle {
       return what->scan(std::move(query));
     });
   }
+  void count(std::optional<filter> where, completion<std::uint64_t> done) override {
+    answer(std::move(done),
+           [what = what_, where = std::move(where)]() mutable { return what->count(where); });
+  }
+  void facets(facet_query query, completion<facet_result> done) override {
+    answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
+      return what->facets(std::move(query));
+    });
+  }
   void info(completion<namespace_info> done) override {
     answer(std::move(done), [what = what_] { return what->info(); });
   }

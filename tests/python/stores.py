@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -91,3 +92,20 @@ def run_python(code: str, *arguments: object) -> subprocess.CompletedProcess[str
 
 def metadata_column(count: int) -> list[dict[str, Any]]:
     return [{"row": row, "even": row % 2 == 0} for row in range(count)]
+
+
+def run_guide(guide: Path) -> int:
+    """Runs every ```python block of a page, in order; answers how many there are."""
+    text = guide.read_text(encoding="utf-8")
+    blocks = list(re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+    names: dict[str, object] = {"__name__": "__main__"}
+    try:
+        for block in blocks:
+            # So that a traceback names the line of the page.
+            padded = "\n" * text.count("\n", 0, block.start(1)) + block.group(1)
+            exec(compile(padded, os.fspath(guide), "exec"), names)
+    finally:
+        db = names.get("db")
+        if isinstance(db, hearth.Store):
+            db.close()
+    return len(blocks)

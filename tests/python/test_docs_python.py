@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
@@ -10,34 +9,15 @@ import pytest
 
 import hearth
 from hearth import errors
-from stores import ROOT
+from stores import ROOT, run_guide
 
 GUIDE = ROOT / "docs" / "python.md"
 
 
-def examples(text: str) -> list[tuple[int, str]]:
-    """Line number and source of every ```python block."""
-    return [
-        (text.count("\n", 0, match.start(1)) + 1, match.group(1))
-        for match in re.finditer(r"^```python\n(.*?)^```$", text, re.DOTALL | re.MULTILINE)
-    ]
-
-
 def test_the_examples_run(store_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = examples(GUIDE.read_text(encoding="utf-8"))
-    assert len(found) > 10
     store_path.parent.mkdir(exist_ok=True)
     monkeypatch.chdir(store_path.parent)
-    names: dict[str, object] = {"__name__": "__main__"}
-    try:
-        for line, source in found:
-            # So that a traceback names the line of the guide.
-            padded = "\n" * (line - 1) + source
-            exec(compile(padded, os.fspath(GUIDE), "exec"), names)
-    finally:
-        db = names.get("db")
-        if isinstance(db, hearth.Store):
-            db.close()
+    assert run_guide(GUIDE) > 10
 
 
 def test_the_guide_names_every_error() -> None:

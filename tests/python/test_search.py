@@ -118,8 +118,8 @@ def test_a_batch_may_be_empty_and_hits_may_be_few(ns: hearth.Namespace) -> None:
         ([1, 2, 3, 4], {"k": 2.5}, TypeError, "integer"),
         ([1, 2, 3, 4], {"ef": 0}, hearth.InvalidArgument, "ef is 0"),
         ([1, 2, 3, 4], {"include": ["meta"]}, hearth.InvalidArgument, "'meta'"),
-        ([1, 2, 3, 4], {"text": "also"}, hearth.InvalidArgument, "one of them"),
-        (None, {}, hearth.InvalidArgument, "one of them"),
+        ([1, 2, 3, 4], {"text": "also"}, hearth.Unsupported, "no text index"),
+        (None, {}, hearth.InvalidArgument, "a vector, a text, both"),
         ({"a": 1}, {}, TypeError, "query"),
     ],
     ids=str,
@@ -171,8 +171,10 @@ def test_search_by_text_needs_a_label_that_fits(make_namespace: MakeNamespace) -
     assert caught[0].filename == __file__
     other = make_namespace(dimension=384, embedder="all-MiniLM-L6-v2")
     with pytest.raises(hearth.Unsupported, match="all-MiniLM-L6-v2") as refused:
-        other.search(text="words")
+        other.search(text="words", mode="vector")
     assert refused.value.hint
+    with pytest.raises(hearth.Unsupported, match="no text index"):
+        other.search(text="words")
     with pytest.raises(TypeError, match="text must be str"):
         other.search(text=5)  # type: ignore[arg-type]
 

@@ -86,6 +86,7 @@ inline write_batch batch_of(write_kind kind, std::vector<record_id> ids, matrix 
 
 inline std::vector<record_id> numbers(std::uint64_t first, std::size_t count) {
   std::vector<record_id> ids;
+  ids.reserve(count);
   for (std::size_t i = 0; i < count; ++i)
     ids.emplace_back(first + i);
   return ids;

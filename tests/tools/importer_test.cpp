@@ -80,6 +80,8 @@ class memory_namespace final : public namespace_handle {
   void search(search_query, completion<search_result> done) override { done(unused()); }
   void get(get_query, completion<get_result> done) override { done(unused()); }
   void scan(scan_query, completion<scan_page> done) override { done(unused()); }
+  void count(std::optional<filter>, completion<std::uint64_t> done) override { done(unused()); }
+  void facets(facet_query, completion<facet_result> done) override { done(unused()); }
   void info(completion<namespace_info> done) override { done(unused()); }
 
  private:

@@ -28,7 +28,7 @@ list_layout layout_for(std::uint32_t dimension) {
 // Offers the rows of `list` to `best`, and answers how many there are; nothing as soon as a
 // distance is not finite.
 template <class Real, class Distance>
-bool offer_list(const inverted_lists& lists, std::uint32_t list, const row_directory& rows,
+bool offer_list(const inverted_lists& lists, std::uint32_t list, const chosen_rows& rows,
                 const Distance& distance, nearest_hits<Real>& best) {
   const std::size_t row_bytes = lists.row_bytes();
   bool finite = true;
@@ -120,38 +120,40 @@ std::optional<std::vector<neighbor>> ivf_flat_index::find(const structure& in, c
     of.centroids.squared_distances(query, memory.scores.data());
   memory.scores.resize(of.centroids.size());
   list_queue nearest(memory.scores, spent.nprobe, memory.order);
+  const chosen_rows chosen(directory(), spent.among);
   auto& best = memory.best;
   best.start(spent.k);
   std::size_t seen = 0;
-  for (std::size_t looked = 0; looked < spent.nprobe || seen < spent.ef; ++looked) {
+  for (std::size_t looked = 0; looked < spent.nprobe || seen < spent.rows; ++looked) {
     const auto* const next = nearest.next();
     if (next == nullptr)
       break;
     if (!offer_list(
-            of.lists, next->list, directory(),
-            [&](const float* vector) { return distance.of(vector); }, best))
+            of.lists, next->list, chosen, [&](const float* vector) { return distance.of(vector); },
+            best))
       return std::nullopt;
     seen += of.lists.rows_in(next->list);
   }
   return reported(best, [&](float found) { return distance.reported(found); });
 }
 
-std::vector<neighbor> ivf_flat_index::scan(const float* query, std::size_t k) const {
+std::vector<neighbor> ivf_flat_index::scan(const float* query, std::size_t k,
+                                           const row_selection* among) const {
   const query_distance distance(space_, query);
+  const chosen_rows chosen(directory(), among);
   const auto& lists = current()->lists;
   auto& memory = search_memory::of_this_thread();
   memory.best.start(k);
   bool finite = true;
   for (std::uint32_t list = 0; list < lists.lists() && finite; ++list)
     finite = offer_list(
-        lists, list, directory(), [&](const float* vector) { return distance.of(vector); },
-        memory.best);
+        lists, list, chosen, [&](const float* vector) { return distance.of(vector); }, memory.best);
   if (finite)
     return reported(memory.best, [&](float found) { return distance.reported(found); });
   memory.precise.start(k);
   for (std::uint32_t list = 0; list < lists.lists(); ++list)
     (void)offer_list(
-        lists, list, directory(), [&](const float* vector) { return distance.exact_of(vector); },
+        lists, list, chosen, [&](const float* vector) { return distance.exact_of(vector); },
         memory.precise);
   return reported(memory.precise, saturated);
 }

@@ -32,7 +32,8 @@ class ivf_flat_index final : public ivf_index {
   [[nodiscard]] bool rows_are_vectors() const noexcept override { return true; }
   [[nodiscard]] std::optional<std::vector<neighbor>> find(const structure& in, const float* query,
                                                           const share& spent) const override;
-  [[nodiscard]] std::vector<neighbor> scan(const float* query, std::size_t k) const override;
+  [[nodiscard]] std::vector<neighbor> scan(const float* query, std::size_t k,
+                                           const row_selection* among) const override;
   [[nodiscard]] std::size_t vector_bytes() const noexcept override { return 0; }
 
   const vector_store space_;       // empty: what distances are

@@ -19,6 +19,9 @@ constexpr float largest_squared_norm = 1e37F;
 constexpr std::size_t filed_rows = 1024;
 // A search that keeps more than one row in so many looks at all of them.
 constexpr std::size_t rows_per_candidate = 4;
+// A selection of fewer than one row in so many would widen a search of lists to most of them.
+constexpr std::size_t rows_per_chosen = 8;
+constexpr double least_share = 1.0 / 64;
 // With nprobe = 0 a search looks into one list of so many for each candidate.
 constexpr std::size_t lists_per_candidate = 1024;
 constexpr std::size_t first_rows = 2048;
@@ -260,19 +263,27 @@ std::vector<neighbor> ivf_index::search(std::span<const float> query, std::size_
   const std::size_t ef = std::max(effort.ef, k);
   const structure* const lists = current();
   if (lists == nullptr)
-    return scan(values, k);
+    return scan(values, k, effort.among);
   if (!scans_all(k, effort) && !is_huge(values, dimension_)) {
-    auto found = find(*lists, values, {k, ef, lists_for(lists->lists.lists(), ef, effort.nprobe)});
+    // Of a selection there is less in each list.
+    const double chosen = effort.among == nullptr ? 1 : std::max(effort.among->share, least_share);
+    const auto widened = [chosen](std::size_t count) {
+      return static_cast<std::size_t>(static_cast<double>(count) / chosen);
+    };
+    auto found = find(*lists, values,
+                      {k, ef, widened(lists_for(lists->lists.lists(), ef, effort.nprobe)),
+                       widened(ef), effort.among});
     if (found && found->size() >= std::min(k, size()))
       return *std::move(found);
   }
   scans_.fetch_add(1, std::memory_order_relaxed);
-  return scan(values, k);
+  return scan(values, k, effort.among);
 }
 
 bool ivf_index::scans_all(std::size_t k, const search_effort& effort) const noexcept {
-  return effort.exact || std::max(effort.ef, k) > size() / rows_per_candidate ||
-         any_huge_.load(std::memory_order_acquire);
+  const auto chosen = chosen_rows::share_of(size(), effort.among);
+  return effort.exact || std::max(effort.ef, k) > chosen / rows_per_candidate ||
+         chosen < size() / rows_per_chosen || any_huge_.load(std::memory_order_acquire);
 }
 
 search_plan ivf_index::plan(std::size_t /*queries*/, std::size_t k,

@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "engine/index/chosen_rows.hpp"
 #include "engine/index/index_snapshot.hpp"
 #include "engine/index/ivf/inverted_lists.hpp"
 #include "engine/index/row_directory.hpp"
@@ -74,8 +75,10 @@ class ivf_index : public vector_index {
   };
   struct share {
     std::size_t k;
-    std::size_t ef;      ///< at least k
+    std::size_t ef;      ///< candidates, at least k
     std::size_t nprobe;  ///< lists, at least 1
+    std::size_t rows;    ///< more lists follow until so many were met
+    const row_selection* among;
   };
 
   ivf_index(std::uint32_t dimension, distance_kind distance, const index_params& params);
@@ -115,8 +118,9 @@ class ivf_index : public vector_index {
   /// The best of some lists; nothing where float32 ended.
   [[nodiscard]] virtual std::optional<std::vector<neighbor>>
   find(const structure& in, const float* query, const share& spent) const = 0;
-  /// The best of all rows.
-  [[nodiscard]] virtual std::vector<neighbor> scan(const float* query, std::size_t k) const = 0;
+  /// The best of all rows, or of those that are selected.
+  [[nodiscard]] virtual std::vector<neighbor> scan(const float* query, std::size_t k,
+                                                   const row_selection* among) const = 0;
   /// Beside the lists.
   [[nodiscard]] virtual std::size_t vector_bytes() const noexcept = 0;
 

@@ -82,7 +82,7 @@ class ivf_pq_index::coded_lists final : public structure {
   /// Fills memory.scores with the distances to the lists, and the tables.
   void prepare(const float* query, search_memory& memory) const;
   /// Offers the rows of `list` to memory.best.
-  void offer(const scored_list& list, search_memory& memory) const;
+  void offer(const scored_list& list, const chosen_rows& chosen, search_memory& memory) const;
 
  private:
   coded_lists(product_codes codes, projection space, matrix_view centroids, distance_kind distance,
@@ -148,7 +148,8 @@ void ivf_pq_index::coded_lists::prepare(const float* query, search_memory& memor
   codes_.make_tables(memory.query.data(), memory.tables);
 }
 
-void ivf_pq_index::coded_lists::offer(const scored_list& list, search_memory& memory) const {
+void ivf_pq_index::coded_lists::offer(const scored_list& list, const chosen_rows& chosen,
+                                      search_memory& memory) const {
   alignas(64) float distances[list_layout::most_block_rows];
   lists.for_each_block(list.list, [&](const inverted_lists::block_view& block) {
     auto& best = memory.best;
@@ -156,7 +157,8 @@ void ivf_pq_index::coded_lists::offer(const scored_list& list, search_memory& me
     for (std::uint32_t near = scan(block, memory, limit, distances) & block.live; near != 0;
          near &= near - 1) {
       const auto row = static_cast<std::size_t>(std::countr_zero(near));
-      best.offer({list.distance + distances[row], block.slots[row]});
+      if (chosen.all() || chosen.row_at(block.slots[row]))
+        best.offer({list.distance + distances[row], block.slots[row]});
     }
   });
 }
@@ -253,13 +255,14 @@ std::optional<std::vector<neighbor>> ivf_pq_index::find(const structure& in, con
   auto& memory = search_memory::of_this_thread();
   of.prepare(query, memory);
   list_queue nearest(memory.scores, spent.nprobe, memory.order);
+  const chosen_rows chosen(directory(), spent.among);
   memory.best.start(spent.ef);
   std::size_t seen = 0;
-  for (std::size_t looked = 0; looked < spent.nprobe || seen < spent.ef; ++looked) {
+  for (std::size_t looked = 0; looked < spent.nprobe || seen < spent.rows; ++looked) {
     const auto* const next = nearest.next();
     if (next == nullptr)
       break;
-    of.offer(*next, memory);
+    of.offer(*next, chosen, memory);
     seen += of.lists.rows_in(next->list);
   }
 
@@ -304,8 +307,9 @@ std::optional<std::vector<neighbor>> ivf_pq_index::rank(const query_distance& di
   return reported(nearest, [&](float each) { return distance.reported(each); });
 }
 
-std::vector<neighbor> ivf_pq_index::scan(const float* query, std::size_t k) const {
-  return scan_exact(directory(), query_distance(vectors_, query), k);
+std::vector<neighbor> ivf_pq_index::scan(const float* query, std::size_t k,
+                                         const row_selection* among) const {
+  return scan_exact({directory(), among}, query_distance(vectors_, query), k);
 }
 
 result<std::unique_ptr<ivf_index::structure>> ivf_pq_index::read(section_reader& sections,

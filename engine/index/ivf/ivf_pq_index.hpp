@@ -41,7 +41,8 @@ class ivf_pq_index final : public ivf_index {
   [[nodiscard]] bool rows_are_vectors() const noexcept override { return false; }
   [[nodiscard]] std::optional<std::vector<neighbor>> find(const structure& in, const float* query,
                                                           const share& spent) const override;
-  [[nodiscard]] std::vector<neighbor> scan(const float* query, std::size_t k) const override;
+  [[nodiscard]] std::vector<neighbor> scan(const float* query, std::size_t k,
+                                           const row_selection* among) const override;
   [[nodiscard]] std::size_t vector_bytes() const noexcept override {
     return directory().bound() * vectors_.stride();
   }

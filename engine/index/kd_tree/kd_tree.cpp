@@ -149,13 +149,13 @@ std::uint32_t kd_tree::build(const vector_store& vectors, std::uint32_t first,
 }
 
 struct kd_tree::visit_context {
-  const row_directory& rows;
+  const chosen_rows& rows;
   const query_distance& distance;
   box_walk& walk;
   nearest_hits<float>& best;
 };
 
-void kd_tree::search(const row_directory& rows, const query_distance& distance, box_walk& walk,
+void kd_tree::search(const chosen_rows& rows, const query_distance& distance, box_walk& walk,
                      nearest_hits<float>& best) const {
   if (walk.bound() <= static_cast<double>(best.limit()))
     visit(0, {rows, distance, walk, best});

@@ -7,8 +7,8 @@
 #include <span>
 #include <vector>
 
+#include "engine/index/chosen_rows.hpp"
 #include "engine/index/nearest_hits.hpp"
-#include "engine/index/row_directory.hpp"
 #include "engine/index/vector_index.hpp"
 #include "engine/index/vector_store.hpp"
 
@@ -101,8 +101,8 @@ class kd_tree {
   void remove(std::uint32_t number) noexcept {
     std::atomic_ref(slots_[number]).store(no_slot, std::memory_order_release);
   }
-  /// Offers what may be among the nearest of the visible rows. After begin(walk).
-  void search(const row_directory& rows, const query_distance& distance, box_walk& walk,
+  /// Offers what may be among the nearest of `rows`. After begin(walk).
+  void search(const chosen_rows& rows, const query_distance& distance, box_walk& walk,
               nearest_hits<float>& best) const;
   void begin(box_walk& walk) const { walk.start(low_.data(), high_.data()); }
   [[nodiscard]] std::size_t memory_bytes() const noexcept;

@@ -12,6 +12,12 @@
 
 namespace hearth::engine::index {
 
+namespace {
+
+constexpr std::size_t rows_per_chosen = 16;
+
+}  // namespace
+
 kd_tree_index::kd_tree_index(std::uint32_t dimension, distance_kind distance)
     : vectors_(dimension, distance), owned_(std::make_unique<forest>()), forest_(owned_.get()),
       forest_bytes_(sizeof(forest)) {}
@@ -162,7 +168,7 @@ void kd_tree_index::reclaim() {
 }
 
 std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::size_t k,
-                                            const search_effort& /*all of it*/) const {
+                                            const search_effort& effort) const {
   assert(query.size() == dimension());
   thread_local std::vector<float> normalized;
   const float* const values =
@@ -172,6 +178,10 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
   const auto pin = rows_.pin();
   if (k == 0 || size() == 0)
     return {};
+  const chosen_rows chosen(rows_, effort.among);
+  // Of few rows each is found faster by its number than all by a walk.
+  if (!chosen.all() && chosen.size() < size() / rows_per_chosen)
+    return scan_exact(chosen, distance, k);
   const forest& now = *forest_.load(std::memory_order_acquire);
   thread_local nearest_hits<float> best;
   best.start(k);
@@ -179,7 +189,7 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
   const std::uint32_t buffered = now.buffered.load(std::memory_order_acquire);
   for (std::uint32_t i = 0; i < buffered && finite; ++i) {
     const slot_id slot = now.buffer[i].load(std::memory_order_acquire);
-    const auto row = slot == no_slot ? std::nullopt : rows_.row_at(slot);
+    const auto row = slot == no_slot ? std::nullopt : chosen.row_at(slot);
     if (!row)
       continue;
     const float found = distance(slot);
@@ -192,14 +202,14 @@ std::vector<neighbor> kd_tree_index::search(std::span<const float> query, std::s
     finite = finite && walk.fits_float32();
     if (!finite)
       break;
-    tree->search(rows_, distance, walk, best);
+    tree->search(chosen, distance, walk, best);
   }
   if (!finite)
-    return scan_exact(rows_, distance, k);
+    return scan_exact(chosen, distance, k);
   auto found = reported(best, [&](float each) { return distance.reported(each); });
   // Rows that were on their way out may have taken places.
   if (found.size() < std::min(k, size()))
-    return scan_exact(rows_, distance, k);
+    return scan_exact(chosen, distance, k);
   return found;
 }
 
