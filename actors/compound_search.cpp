@@ -35,6 +35,19 @@ field_set only_metadata() {
   return {.vectors = false, .metadata = true, .texts = false};
 }
 
+std::uint64_t microseconds_since(std::chrono::steady_clock::time_point begin) {
+  return static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::microseconds>(
+                                        std::chrono::steady_clock::now() - begin)
+                                        .count());
+}
+
+void note_filter(const filtered_rows& matching, bool remembered,
+                 std::chrono::steady_clock::time_point begin, search_explanation& into) {
+  into.filter = remembered ? "remembered" : matching.chosen.how;
+  into.stages.push_back({search_step::filter, remembered ? 0 : matching.chosen.scanned,
+                         matching.chosen.rows.size(), microseconds_since(begin)});
+}
+
 // The mean of the rows of a matrix.
 std::vector<float> mean_of(matrix_view vectors) {
   std::vector<double> sum(vectors.dimension(), 0);
@@ -80,7 +93,9 @@ result<void> compound_search::find_examples() {
     HEARTH_TRY(const auto found, view->get({ids, only_vectors()}, limits::message_bytes));
     if (!found.missing.empty())
       return fail(errc::not_found,
-                  core::format("{}: there is no {}", field, to_string(found.missing.front())));
+                  core::format("{} names {}, and there is no such record", field,
+                               to_string(found.missing.front())),
+                  "name records that are there and have a vector");
     const auto& there = found.found.has_vector;
     if (const auto without = std::ranges::find(there, false); without != there.end())
       return fail(errc::invalid_argument,
@@ -136,11 +151,8 @@ result<void> compound_search::answer(std::size_t query, search_result& into) {
   const auto most = query_.group ? hits.size() : std::size_t{query_.k};
   HEARTH_CHECK(
       append(*view, std::span(hits).subspan(first, std::min(most, hits.size() - first)), into));
-  if (into.explanation) {
-    const auto spent = std::chrono::steady_clock::now() - started;
-    into.explanation->time_us += static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::microseconds>(spent).count());
-  }
+  if (into.explanation)
+    into.explanation->time_us += microseconds_since(started);
   return {};
 }
 
@@ -214,6 +226,11 @@ result<compound_search::hit_list> compound_search::by_text(std::size_t query, st
   if (query_.where) {
     bool remembered = false;
     HEARTH_TRY(matching, space_.filters().choose(view, *query_.where, remembered));
+    if (!remembered)
+      matching->wish(space_);
+    // With vectors, their search has said it.
+    if (into.explanation && !searches_vectors())
+      note_filter(*matching, remembered, started, *into.explanation);
   }
   HEARTH_TRY(const auto found, search_text(space_, view, *query_.text, query, depth,
                                            matching ? &matching->chosen.rows : nullptr));
@@ -229,13 +246,9 @@ result<compound_search::hit_list> compound_search::by_text(std::size_t query, st
   for (std::size_t i = 0; i < rows.size(); ++i)
     if (there[i])
       list.hits.push_back({rows[i], found.hits[i].score, no_distance, found.hits[i].score, {}});
-  if (into.explanation) {
-    const auto spent = std::chrono::steady_clock::now() - started;
+  if (into.explanation)
     into.explanation->stages.push_back(
-        {search_step::text, found.scored, found.hits.size(),
-         static_cast<std::uint64_t>(
-             std::chrono::duration_cast<std::chrono::microseconds>(spent).count())});
-  }
+        {search_step::text, found.scored, found.hits.size(), microseconds_since(started)});
   return list;
 }
 

@@ -326,6 +326,12 @@ result<void> search_run::add_late_rows(storage::read_view& view) {
     if (!change.removed.empty())
       late.insert(late.end(), change.added.begin(), change.added.end());
   }
+  // The view may be that of the selection, and visible_lsn older than both: then nobody else asks.
+  if (filtered_) {
+    HEARTH_TRY(const auto match, view.matches(late, filtered_->where));
+    std::size_t at = 0;
+    std::erase_if(late, [&](row_id) { return !match[at++]; });
+  }
   if (late.empty())
     return {};
   search_tally::step step(tally_, search_step::late);

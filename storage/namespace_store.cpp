@@ -65,9 +65,11 @@ result<std::vector<field_path>> indexed_paths(const std::vector<field_rule>& sch
 // None where nothing is searched by text.
 result<tokenize_text> tokenizer_of(const namespace_config& config,
                                    const namespace_store_options& options) {
-  if (config.text.fields.empty() || !options.make_tokenizer)
+  if (config.text == text_settings() || !options.make_tokenizer)
     return tokenize_text();
-  return options.make_tokenizer(config.text);
+  // Made in any case: it says whether there is such a language.
+  HEARTH_TRY(auto tokenize, options.make_tokenizer(config.text));
+  return config.text.fields.empty() ? tokenize_text() : std::move(tokenize);
 }
 
 }  // namespace

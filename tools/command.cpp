@@ -194,6 +194,7 @@ std::unique_ptr<CLI::App> make_app(global_options& options, action& chosen) {
       "Examples:\n"
       "  hearth import docs notes.jsonl --embed    load a file, make vectors from its text\n"
       "  hearth search docs --text \"red bicycle\"   search it\n"
+      "  hearth count docs --where 'year >= 2020'   count what matches a filter\n"
       "  hearth COMMAND --help                     options and examples of a command");
   add_setting_flags(*app, options);
   app->add_flag("--json", options.json, "Print results and errors as JSON")->group(global_group);

@@ -1,10 +1,13 @@
 // `hearth export`: a namespace as jsonl, or its vectors as npy.
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <fstream>
+#include <limits>
 
 #include "core/format.hpp"
 #include "tools/command.hpp"
+#include "tools/field_options.hpp"
 #include "tools/fields.hpp"
 #include "tools/npy.hpp"
 #include "tools/terminal.hpp"
@@ -18,6 +21,11 @@ struct export_options {
   std::string format;
   std::string ids_file;
   std::string fields = "vector,metadata,text";
+  std::optional<std::string> where;
+  std::string order_by;
+  bool descending = false;
+  std::uint64_t offset = 0;
+  std::optional<std::uint64_t> limit;
 };
 
 // A file that gets its name when it is complete; without commit() nothing is left behind.
@@ -63,16 +71,32 @@ struct exported {
   std::uint64_t without_vector = 0;
 };
 
-// Calls `use` with every page of the namespace.
-template <class Use>
-result<void> for_each_page(namespace_handle& target, field_set fields, Use use) {
+// Which records, in which order.
+result<scan_query> query_of(const export_options& options) {
   scan_query query;
-  query.fields = fields;
-  do {
+  HEARTH_TRY(query.fields, parse_fields(options.fields));
+  HEARTH_TRY(query.where, parse_where(options.where));
+  query.order_by = options.order_by;
+  query.descending = options.descending;
+  query.offset = options.offset;
+  return query;
+}
+
+// Calls `use` with every page of the namespace, until there were `limit` records.
+template <class Use>
+result<void> for_each_page(namespace_handle& target, scan_query query,
+                           std::optional<std::uint64_t> limit, Use use) {
+  auto left = limit.value_or(std::numeric_limits<std::uint64_t>::max());
+  const auto page_rows = query.limit;
+  while (left > 0) {
+    query.limit = static_cast<std::uint32_t>(std::min<std::uint64_t>(page_rows, left));
     HEARTH_TRY(auto page, target.scan(query));
     HEARTH_CHECK(use(page.rows));
+    left -= page.rows.size();
+    if (page.next.empty())
+      break;
     query.cursor = std::move(page.next);
-  } while (!query.cursor.empty());
+  }
   return {};
 }
 
@@ -88,23 +112,27 @@ result<void> check_json(const record_columns& rows, std::size_t row) {
   return {};
 }
 
-result<exported> write_jsonl(namespace_handle& target, field_set fields, std::ostream& out) {
+result<exported> write_jsonl(namespace_handle& target, const export_options& options,
+                             const scan_query& query, std::ostream& out) {
   exported total;
-  HEARTH_CHECK(for_each_page(target, fields, [&](const record_columns& rows) -> result<void> {
-    for (std::size_t i = 0; i < rows.size(); ++i) {
-      if (auto sayable = check_json(rows, i); !sayable)
-        return sayable;
-      out << dump_json(record_to_json(rows, i)) << '\n';
-    }
-    total.rows += rows.size();
-    if (!out)
-      return fail(errc::io_error, "the output cannot be written to");
-    return {};
-  }));
+  HEARTH_CHECK(
+      for_each_page(target, query, options.limit, [&](const record_columns& rows) -> result<void> {
+        for (std::size_t i = 0; i < rows.size(); ++i) {
+          if (auto sayable = check_json(rows, i); !sayable)
+            return sayable;
+          out << dump_json(record_to_json(rows, i)) << '\n';
+        }
+        total.rows += rows.size();
+        if (!out)
+          return fail(errc::io_error, "the output cannot be written to");
+        return {};
+      }));
   return total;
 }
 
-result<exported> write_npy(namespace_handle& target, const export_options& options) {
+result<exported> write_npy(namespace_handle& target, const export_options& options,
+                           scan_query query) {
+  query.fields = {.vectors = true};
   output_file vectors(options.file);
   std::optional<output_file> ids;
   if (!options.ids_file.empty())
@@ -112,22 +140,22 @@ result<exported> write_npy(namespace_handle& target, const export_options& optio
   const auto dimension = target.config().dimension;
   vectors.stream() << make_npy_header(0, dimension);
   exported total;
-  HEARTH_CHECK(
-      for_each_page(target, {.vectors = true}, [&](const record_columns& rows) -> result<void> {
-        for (std::size_t i = 0; i < rows.size(); ++i) {
-          if (!rows.has_vector[i]) {
-            ++total.without_vector;
-            continue;
-          }
-          const auto bytes = std::as_bytes(rows.vectors.view().row(i));
-          vectors.stream().write(reinterpret_cast<const char*>(bytes.data()),
-                                 static_cast<std::streamsize>(bytes.size()));
-          if (ids)
-            ids->stream() << id_to_text(rows.ids[i]) << '\n';
-          ++total.rows;
-        }
-        return {};
-      }));
+  const auto keep = [&](const record_columns& rows) -> result<void> {
+    for (std::size_t i = 0; i < rows.size(); ++i) {
+      if (!rows.has_vector[i]) {
+        ++total.without_vector;
+        continue;
+      }
+      const auto bytes = std::as_bytes(rows.vectors.view().row(i));
+      vectors.stream().write(reinterpret_cast<const char*>(bytes.data()),
+                             static_cast<std::streamsize>(bytes.size()));
+      if (ids)
+        ids->stream() << id_to_text(rows.ids[i]) << '\n';
+      ++total.rows;
+    }
+    return {};
+  };
+  HEARTH_CHECK(for_each_page(target, std::move(query), options.limit, keep));
   vectors.stream().seekp(0);
   vectors.stream() << make_npy_header(total.rows, dimension);
   HEARTH_CHECK(vectors.commit());
@@ -137,14 +165,13 @@ result<exported> write_npy(namespace_handle& target, const export_options& optio
 }
 
 result<exported> write_any(invocation& call, namespace_handle& target,
-                           const export_options& options, bool as_npy) {
+                           const export_options& options, const scan_query& query, bool as_npy) {
   if (as_npy)
-    return write_npy(target, options);
-  HEARTH_TRY(const auto fields, parse_fields(options.fields));
+    return write_npy(target, options, query);
   if (options.file == "-")
-    return write_jsonl(target, fields, call.out());
+    return write_jsonl(target, options, query, call.out());
   output_file file(options.file);
-  HEARTH_TRY(const auto total, write_jsonl(target, fields, file.stream()));
+  HEARTH_TRY(const auto total, write_jsonl(target, options, query, file.stream()));
   HEARTH_CHECK(file.commit());
   return total;
 }
@@ -157,8 +184,9 @@ result<int> export_records(invocation& call, const export_options& options) {
                 "name a file with --output");
   if (!as_npy && !options.ids_file.empty())
     return fail(errc::invalid_argument, "--ids goes with npy only", "jsonl lines carry their ids");
+  HEARTH_TRY(const auto query, query_of(options));
   HEARTH_TRY(const auto target, call.open(options.name));
-  HEARTH_TRY(const auto total, write_any(call, *target, options, as_npy));
+  HEARTH_TRY(const auto total, write_any(call, *target, options, query, as_npy));
   if (total.without_vector > 0)
     call.warn(core::format("{} records without a vector are left out", total.without_vector));
   if (options.file == "-")
@@ -191,9 +219,20 @@ void add_export_command(CLI::App& app, action& chosen) {
       ->check(CLI::IsMember({"jsonl", "npy"}));
   command->add_option("--ids", options->ids_file, "npy: also write the ids, one per line");
   add_fields_option(*command, options->fields);
+  add_where_option(*command, options->where);
+  auto* order = command
+                    ->add_option("--order-by", options->order_by,
+                                 "By a metadata field; records without it last (default: storage "
+                                 "order)")
+                    ->type_name("FIELD");
+  command->add_flag("--descending", options->descending, "The greatest first")->needs(order);
+  command->add_option("--offset", options->offset, "Records to leave out first");
+  command->add_option("--limit", options->limit, "Records to write at most (default: all)");
   command->footer("Examples:\n"
                   "  hearth export docs > docs.jsonl\n"
-                  "  hearth export docs --output vectors.npy --ids ids.txt");
+                  "  hearth export docs --output vectors.npy --ids ids.txt\n"
+                  "  hearth export docs --where 'year >= 2020' --fields metadata\n"
+                  "  hearth export docs --order-by year --descending --limit 10");
 }
 
 }  // namespace hearth::tools

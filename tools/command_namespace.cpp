@@ -50,6 +50,17 @@ result<int> list(invocation& call, const std::monostate&) {
   return exit_ok;
 }
 
+// What became of the fields, if the command says anything about them.
+void note_fields(invocation& call, const namespace_request& request,
+                 const namespace_config& config) {
+  if (request.schema)
+    call.note(config.schema.empty()
+                  ? "schema: (none)"
+                  : core::format("schema: {}", core::join(describe_schema(config), ", ")));
+  if (request.text_fields || request.language || request.stop_words)
+    call.note(core::format("text index: {}", describe_text(config.text)));
+}
+
 result<int> create(invocation& call, const create_options& options) {
   HEARTH_TRY(const auto request, to_request(options.config));
   // A configuration that cannot be must not leave a new store behind.
@@ -68,6 +79,7 @@ result<int> create(invocation& call, const create_options& options) {
     call.note(core::format("namespace {}: dimension {}, {}, {}", info.name, info.config.dimension,
                            core::to_string(info.config.distance),
                            core::to_string(info.config.index.kind)));
+  note_fields(call, request, info.config);
   return exit_ok;
 }
 
@@ -103,13 +115,14 @@ result<int> alter(invocation& call, const alter_options& options) {
   HEARTH_TRY(const auto target, call.open(options.name));
   HEARTH_TRY(const auto config, target->alter(request));
   HEARTH_TRY(const auto info, options.wait ? watch(call, *target) : target->info());
-  if (call.as_json())
+  if (call.as_json()) {
     call.print(to_json(info));
-  else
-    call.note(
-        core::format("namespace {}: {}, {}{}", info.name, core::to_string(config.distance),
-                     describe_index(config.index),
-                     info.rebuild ? "; being built, the index before answers until then" : ""));
+    return exit_ok;
+  }
+  call.note(core::format("namespace {}: {}, {}{}", info.name, core::to_string(config.distance),
+                         describe_index(config.index),
+                         info.rebuild ? "; being built, the index before answers until then" : ""));
+  note_fields(call, request, config);
   return exit_ok;
 }
 
@@ -155,9 +168,13 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
   create_command->add_flag("--if-missing", create_state->if_missing,
                            "Succeed if it exists with the same configuration");
   add_namespace_options(*create_command, create_state->config);
-  create_command->footer("Examples:\n"
-                         "  hearth namespace create docs --dimension 384\n"
-                         "  hearth namespace create faces --dimension 512 --distance l2 --m 32");
+  add_field_options(*create_command, create_state->config);
+  create_command->footer(
+      "Examples:\n"
+      "  hearth namespace create docs --dimension 384\n"
+      "  hearth namespace create faces --dimension 512 --distance l2 --m 32\n"
+      "  hearth namespace create notes --dimension 384 --text-field text --text-field title:2 \\\n"
+      "      --language english --field year:int:indexed --field author:string:required");
 
   auto* describe_command = group->add_subcommand("describe", "Show one namespace in full");
   auto describe_state = bind_action<describe_options>(*describe_command, chosen, describe);
@@ -165,15 +182,20 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
   describe_command->footer("Example:\n  hearth namespace describe docs");
 
   auto* alter_command =
-      group->add_subcommand("alter", "Change the index or the distance while others use it");
+      group->add_subcommand("alter", "Change index, distance, fields or texts while others use it");
   auto alter_state = bind_action<alter_options>(*alter_command, chosen, alter);
   alter_command->add_option("namespace", alter_state->name, "The namespace")->required();
   add_index_options(*alter_command, alter_state->config);
+  add_field_options(*alter_command, alter_state->config);
+  add_field_removals(*alter_command, alter_state->config);
   alter_command->add_flag("--wait", alter_state->wait, "Return when the new index answers");
-  alter_command->footer("What is not named stays as it is.\n\n"
+  alter_command->footer("What is not named stays as it is. --field and --text-field name all that\n"
+                        "there are from now on.\n\n"
                         "Examples:\n"
                         "  hearth namespace alter docs --m 32 --wait\n"
-                        "  hearth namespace alter docs --distance dot");
+                        "  hearth namespace alter docs --distance dot\n"
+                        "  hearth namespace alter docs --text-field text --language english\n"
+                        "  hearth namespace alter docs --field year:int:indexed");
 
   auto* drop_command = group->add_subcommand("drop", "Remove a namespace and all its records");
   auto drop_state = bind_action<drop_options>(*drop_command, chosen, drop);

@@ -60,4 +60,12 @@ std::string describe_record(const record_columns& columns, std::size_t row, std:
   return line;
 }
 
+std::string describe_value(const value& item, std::size_t width) {
+  if (const auto* text = item.get_if<std::string>(); text != nullptr && !text->empty() &&
+                                                     text->front() != '"' && text->front() != ' ' &&
+                                                     text->back() != ' ' && !parse_json(*text))
+    return snippet(*text, width);
+  return snippet(dump_json(to_json(item)), width);
+}
+
 }  // namespace hearth::tools

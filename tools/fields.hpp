@@ -5,6 +5,7 @@
 
 #include "core/error.hpp"
 #include "core/record.hpp"
+#include "core/value.hpp"
 
 namespace hearth::tools {
 
@@ -17,5 +18,9 @@ void add_fields_option(CLI::App& command, std::string& fields);
 /// Text and metadata of a row in at most `width` columns, the text first.
 [[nodiscard]] std::string describe_record(const record_columns& columns, std::size_t row,
                                           std::size_t width);
+
+/// A value of metadata in at most `width` columns: strings as they are, unless they would read as
+/// something else ("5", "null"); everything else as JSON.
+[[nodiscard]] std::string describe_value(const value& item, std::size_t width);
 
 }  // namespace hearth::tools

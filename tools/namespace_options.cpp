@@ -1,5 +1,7 @@
 #include "tools/namespace_options.hpp"
 
+#include "tools/field_options.hpp"
+
 #include <CLI/CLI.hpp>
 
 namespace hearth::tools {
@@ -22,6 +24,39 @@ constexpr const char* group = "Namespace";
 template <class Target>
 CLI::Option* add(CLI::App& command, const char* name, Target& target, const char* help) {
   return command.add_option(name, target, help)->group(group);
+}
+
+template <class Parsed>
+result<std::vector<Parsed>> parse_all(const std::vector<std::string>& words,
+                                      result<Parsed> (*parse)(std::string_view)) {
+  std::vector<Parsed> all;
+  for (const auto& word : words) {
+    HEARTH_TRY(auto one, parse(word));
+    all.push_back(std::move(one));
+  }
+  return all;
+}
+
+// What is not stated stays as it is, so "none" has to be said.
+result<void> add_fields(const namespace_options& options, namespace_request& request) {
+  if (options.no_fields)
+    request.schema.emplace();
+  if (options.no_text_fields)
+    request.text_fields.emplace();
+  if (!options.fields.empty()) {
+    HEARTH_TRY(request.schema, parse_all(options.fields, parse_field_rule));
+  }
+  if (!options.text_fields.empty()) {
+    HEARTH_TRY(request.text_fields, parse_all(options.text_fields, parse_field_weight));
+  }
+  request.language = options.language;
+  if (options.stop_words) {
+    auto& words = request.stop_words.emplace();
+    for (const auto& word : CLI::detail::split(*options.stop_words, ','))
+      if (auto trimmed = CLI::detail::trim_copy(word); !trimmed.empty())
+        words.push_back(std::move(trimmed));
+  }
+  return {};
 }
 
 }  // namespace
@@ -57,6 +92,33 @@ void add_namespace_options(CLI::App& command, namespace_options& options) {
       "What makes the vectors: a model's name, or lexical for the built-in one");
 }
 
+void add_field_options(CLI::App& command, namespace_options& options) {
+  add(command, "--field", options.fields,
+      "What a metadata field has to be, as in year:int or author.name:string:required:indexed; "
+      "any, bool, int, number, string, timestamp, geo, list, map (repeatable)")
+      ->type_name("PATH:TYPE[:required][:indexed]")
+      ->allow_extra_args(false);
+  add(command, "--text-field", options.text_fields,
+      "Search the words of this: text (that of the records), or a metadata field; title:2 counts "
+      "twice (repeatable)")
+      ->type_name("NAME[:WEIGHT]")
+      ->allow_extra_args(false);
+  add(command, "--language", options.language,
+      "Whose words, so that \"locks\" finds \"lock\": english, german, ... (default: none)");
+  add(command, "--stop-words", options.stop_words,
+      "Words that are not searched, with commas; or english, for a list of 33")
+      ->type_name("W,W");
+}
+
+void add_field_removals(CLI::App& command, namespace_options& options) {
+  command.add_flag("--no-fields", options.no_fields, "Take back what was said with --field")
+      ->excludes(command.get_option("--field"))
+      ->group(group);
+  command.add_flag("--no-text-fields", options.no_text_fields, "Drop the text index")
+      ->excludes(command.get_option("--text-field"))
+      ->group(group);
+}
+
 result<namespace_request> to_request(const namespace_options& options) {
   namespace_request request;
   request.dimension = options.dimension;
@@ -81,6 +143,7 @@ result<namespace_request> to_request(const namespace_options& options) {
   request.nbits = options.nbits;
   request.shards = options.shards;
   request.embedder = options.embedder;
+  HEARTH_CHECK(add_fields(options, request));
   return request;
 }
 

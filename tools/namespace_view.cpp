@@ -1,6 +1,7 @@
 #include "tools/namespace_view.hpp"
 
 #include "core/format.hpp"
+#include "tools/field_options.hpp"
 #include "tools/terminal.hpp"
 
 namespace hearth::tools {
@@ -69,12 +70,43 @@ std::string share_of(const index_rebuild& rebuild) {
 
 }  // namespace
 
+std::vector<std::string> describe_schema(const namespace_config& config) {
+  std::vector<std::string> lines;
+  lines.reserve(config.schema.size());
+  for (const auto& rule : config.schema)
+    lines.push_back(to_word(rule));
+  return lines;
+}
+
+std::string describe_text(const text_settings& text) {
+  if (text.fields.empty())
+    return "(none)";
+  std::vector<std::string> fields;
+  fields.reserve(text.fields.size());
+  for (const auto& field : text.fields)
+    fields.push_back(to_word(field));
+  auto line = core::format("{}; language {}", core::join(fields, ", "), text.language);
+  if (text.stop_words.size() == 1)
+    line += core::format("; stop words: {}", text.stop_words.front());
+  else if (!text.stop_words.empty())
+    line += core::format("; {} stop words", text.stop_words.size());
+  return line;
+}
+
 json to_json(const namespace_config& config) {
-  return {{"dimension", config.dimension},
-          {"distance", core::to_string(config.distance)},
-          {"index", to_json(config.index)},
-          {"shards", config.shards},
-          {"embedder", config.embedder}};
+  json schema = json::object();
+  for (const auto& rule : config.schema)
+    schema[rule.path] = {{"type", core::to_string(rule.type)},
+                         {"required", rule.required},
+                         {"indexed", rule.indexed}};
+  json text_fields = json::object();
+  for (const auto& [field, weight] : config.text.fields)
+    text_fields[field] = weight;
+  return {{"dimension", config.dimension},         {"distance", core::to_string(config.distance)},
+          {"index", to_json(config.index)},        {"shards", config.shards},
+          {"embedder", config.embedder},           {"schema", std::move(schema)},
+          {"text_fields", std::move(text_fields)}, {"language", config.text.language},
+          {"stop_words", config.text.stop_words}};
 }
 
 json to_json(const namespace_info& info) {
@@ -148,6 +180,11 @@ void print_namespace(std::ostream& out, const namespace_info& info) {
   line("index", describe_index(config.index));
   line("shards", std::to_string(config.shards));
   line("embedder", config.embedder.empty() ? "(not said)" : config.embedder);
+  const auto schema = describe_schema(config);
+  line("schema", schema.empty() ? "(none)" : schema.front());
+  for (std::size_t i = 1; i < schema.size(); ++i)
+    line("", schema[i]);
+  line("text index", describe_text(config.text));
   line("records",
        core::format("{}, {} with a vector", group_digits(info.count), group_digits(info.vectors)));
   line("state", core::format("{}: {} indexed, {} fresh", state_of(info), group_digits(info.indexed),

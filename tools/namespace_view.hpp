@@ -2,6 +2,8 @@
 // How stores and namespaces are shown, as JSON and as tables.
 #include <ostream>
 #include <span>
+#include <string>
+#include <vector>
 
 #include "core/database.hpp"
 #include "tools/json_value.hpp"
@@ -12,6 +14,11 @@ namespace hearth::tools {
 [[nodiscard]] std::string_view state_of(const namespace_info& info) noexcept;
 /// The kind of index and those of its parameters that mean something to it.
 [[nodiscard]] std::string describe_index(const index_params& index);
+
+/// The fields of the schema as --field takes them, one per line; empty if there are none.
+[[nodiscard]] std::vector<std::string> describe_schema(const namespace_config& config);
+/// "text, title:2; english; 33 stop words"; "(none)" without a text index.
+[[nodiscard]] std::string describe_text(const text_settings& text);
 
 [[nodiscard]] json to_json(const index_params& index);
 [[nodiscard]] json to_json(const namespace_config& config);

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hearth import _native, aio
-from hearth._calls import SearchOptions
+from hearth._searches import SearchOptions
 from hearth._values import GeoPoint
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async

@@ -8,7 +8,7 @@ from typing import Any, NoReturn, TypeAlias, TypeVar, Unpack, cast, overload
 
 from numpy.typing import ArrayLike, NDArray
 
-from hearth import _calls, _native
+from hearth import _calls, _native, _searches
 from hearth._calls import (
     ALL_COLUMNS,
     HIT_COLUMNS,
@@ -16,12 +16,11 @@ from hearth._calls import (
     MetadataArgument,
     Progress,
     Schema,
-    Search,
-    SearchOptions,
     Texts,
     Where,
     Write,
 )
+from hearth._searches import Search, SearchOptions
 from hearth.errors import make_error
 from hearth.measures import Tuned
 from hearth.results import (
@@ -319,7 +318,7 @@ class AsyncNamespace:
     ) -> AsyncIterator[Records]:
         """`async for page in ns.scan()`. See `hearth.Namespace.scan`."""
         size = _calls.count_argument("batch_size", batch_size)
-        options = _calls.scan_options(where, order_by, descending, offset)
+        options = _searches.scan_options(where, order_by, descending, offset)
         return self._scan(self._open(), size, limit, options, _calls.included(include))
 
     async def _scan(
@@ -365,7 +364,7 @@ class AsyncNamespace:
         **more: Unpack[SearchOptions],
     ) -> Call[Hits]:
         """See `hearth.Namespace.search`."""
-        asked = _calls.search_of(query, text, k, more, (self._name, self._config))
+        asked = _searches.search_of(query, text, k, more, (self._name, self._config))
         return self._search(asked.copied(), _calls.included(include))
 
     async def _search(self, asked: Search, include: Iterable[str]) -> Hits:
@@ -384,7 +383,7 @@ class AsyncNamespace:
         **more: Unpack[SearchOptions],
     ) -> Call[BatchHits]:
         """See `hearth.Namespace.search_batch`."""
-        asked = _calls.batch_search_of(queries, texts, k, more)
+        asked = _searches.batch_search_of(queries, texts, k, more)
         return self._search_batch(asked.copied(), _calls.included(include))
 
     async def _search_batch(self, asked: Search, include: Iterable[str]) -> BatchHits:

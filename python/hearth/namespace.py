@@ -7,7 +7,7 @@ from typing import Any, NoReturn, Unpack, overload
 
 from numpy.typing import ArrayLike, NDArray
 
-from hearth import _calls, _native
+from hearth import _calls, _native, _searches
 from hearth._calls import (
     ALL_COLUMNS,
     HIT_COLUMNS,
@@ -15,11 +15,11 @@ from hearth._calls import (
     MetadataArgument,
     Progress,
     Schema,
-    SearchOptions,
     Texts,
     Where,
     Write,
 )
+from hearth._searches import SearchOptions
 from hearth.measures import Tuned
 from hearth.results import (
     BatchHits,
@@ -336,7 +336,7 @@ class Namespace:
         """
         size = _calls.count_argument("batch_size", batch_size)
         columns = tuple(include) if not isinstance(include, str) else include
-        options = _calls.scan_options(where, order_by, descending, offset)
+        options = _searches.scan_options(where, order_by, descending, offset)
         return self._scan(self._open(), size, limit, options, columns)
 
     def _scan(
@@ -395,7 +395,7 @@ class Namespace:
             include: columns to bring along, of "metadata", "texts" and "vectors".
             **more: see `SearchOptions`: where, mode, fusion, group_by, diversity, like, ef, ...
         """
-        asked = _calls.search_of(query, text, k, more, (self._name, self._config))
+        asked = _searches.search_of(query, text, k, more, (self._name, self._config))
         return _calls.hits_from(self._open().search(asked.vectors, asked.options, include, False))
 
     def search_batch(
@@ -408,7 +408,7 @@ class Namespace:
         **more: Unpack[SearchOptions],
     ) -> BatchHits:
         """`search` for every row of a (queries, dimension) matrix, every text, or pairs of both."""
-        asked = _calls.batch_search_of(queries, texts, k, more)
+        asked = _searches.batch_search_of(queries, texts, k, more)
         return _calls.batch_hits_from(
             self._open().search(asked.vectors, asked.options, include, True)
         )

@@ -62,7 +62,21 @@ TEST_CASE("command line: mistakes are exit code 2, as text or as JSON") {
            {"nonsense"},
            {"search"},
            {"search", "docs"},
-           {"search", "docs", "--text", "a", "--vector", "[1]"},
+           {"search", "docs", "--vector", "[1]", "--vector-file", "a.npy"},
+           {"search", "docs", "--vector", "[1]", "--like", "1"},
+           {"search", "docs", "--unlike", "1"},
+           {"search", "docs", "--where", "a == 1"},
+           {"search", "docs", "--text", "a", "--mode", "words"},
+           {"search", "docs", "--text", "a", "--fusion", "sum"},
+           {"search", "docs", "--text", "a", "--group-limit", "2"},
+           {"search", "docs", "--text", "a", "--diversity", "1.5"},
+           {"search", "docs", "--vector", "[1]", "--operators"},
+           {"search", "docs", "--vector", "[1]", "--text-field", "title"},
+           {"delete", "docs"},
+           {"delete", "docs", "1", "--where", "a == 1"},
+           {"facets", "docs"},
+           {"export", "docs", "--descending"},
+           {"namespace", "alter", "docs", "--field", "a:int", "--no-fields"},
            {"search", "docs", "--text", "a", "--fields", "everything"},
            {"search", "docs", "--text", "a", "-k", "0"},
            {"search", "docs", "--text", "a", "--row", "1"},
@@ -98,6 +112,8 @@ TEST_CASE("command line: a store that is not there is found out before a daemon 
        std::vector<std::vector<std::string>>{{"namespace", "list"},
                                              {"stats"},
                                              {"count", "docs"},
+                                             {"facets", "docs", "year"},
+                                             {"delete", "docs", "--where", "year == 1"},
                                              {"get", "docs", "1"},
                                              {"delete", "docs", "1"},
                                              {"export", "docs"},
@@ -119,14 +135,22 @@ TEST_CASE("command line: input that is refused leaves no store behind") {
   const temp_dir dir;
   const auto store = (dir.path() / "none").string();
   const auto broken = dir.write("a.npy", "not numpy").string();
-  for (const auto& line :
-       std::vector<std::vector<std::string>>{{"namespace", "create", "Docs", "--dimension", "3"},
-                                             {"namespace", "create", "docs"},
-                                             {"namespace", "create", "docs", "--dimension", "0"},
-                                             {"import", "Docs", broken},
-                                             {"import", "docs", "x.unknown"},
-                                             {"import", "docs", "x.jsonl", "--ids", "ids.txt"},
-                                             {"namespace", "drop", "docs", "--json"}}) {
+  for (const auto& line : std::vector<std::vector<std::string>>{
+           {"namespace", "create", "Docs", "--dimension", "3"},
+           {"namespace", "create", "docs"},
+           {"namespace", "create", "docs", "--dimension", "0"},
+           {"import", "Docs", broken},
+           {"import", "docs", "x.unknown"},
+           {"import", "docs", "x.jsonl", "--ids", "ids.txt"},
+           {"namespace", "create", "docs", "--dimension", "3", "--field", "year"},
+           {"namespace", "create", "docs", "--dimension", "3", "--text-field", "title:much"},
+           {"search", "docs", "--text", "a", "--where", "a =="},
+           {"search", "docs", "--text", "a", "--weights", "1"},
+           {"count", "docs", "--where", " "},
+           {"delete", "docs", "--where", ""},
+           {"facets", "docs", "a", "--where", "a"},
+           {"export", "docs", "--where", "NOT"},
+           {"namespace", "drop", "docs", "--json"}}) {
     auto words = line;
     words.insert(words.end(), {"--store", store});
     const auto answer = run(words);
@@ -155,7 +179,8 @@ TEST_CASE("completions: every shell's script knows every command, flag and choic
     INFO(shell);
     CHECK(script.code == exit_ok);
     for (const auto* word : {"search", "namespace", "create", "describe", "vector-file",
-                             "if-missing", "cosine", "interval", "no-autostart"})
+                             "if-missing", "cosine", "interval", "no-autostart", "facets", "where",
+                             "hybrid", "borda", "text-field", "stop-words", "group-by"})
       CHECK(script.out.find(word) != std::string::npos);
   }
 }

@@ -35,6 +35,10 @@ def test_namespaces_are_made_listed_described_and_dropped(shell: Shell) -> None:
         },
         "shards": 1,
         "embedder": "",
+        "schema": {},
+        "text_fields": {},
+        "language": "none",
+        "stop_words": [],
     }
     shell.ok("namespace", "create", "b", "--dimension", 2)
     assert shell.json("namespace", "list") == {"namespaces": ["b", "docs"]}
@@ -196,9 +200,12 @@ def test_search_by_text_needs_the_right_embedder(shell: Shell) -> None:
     assert shell.ok("search", "unsaid", "--text", "x").err.startswith("warning: ")
 
     shell.ok("namespace", "create", "model", "--dimension", 64, "--embedder", "all-MiniLM-L6-v2")
-    other = shell.hearth("search", "model", "--text", "x", "--json")
+    other = shell.hearth("search", "model", "--text", "x", "--mode", "vector", "--json")
     assert (other.code, other.error["code"]) == (5, "unsupported")
     assert "all-MiniLM-L6-v2" in other.error["message"] and other.error["hint"]
+    # By default its words are searched, and there is no index of them.
+    words = shell.hearth("search", "model", "--text", "x", "--json")
+    assert words.code == 5 and "text_fields" in words.error["message"] + words.error["hint"]
     assert shell.hearth("import", "model", path, "--embed").code == 5
 
 
@@ -212,7 +219,7 @@ def test_searches_that_cannot_be_are_refused(docs: Shell) -> None:
         assert (answer.code, answer.out, answer.error["code"]) == (5, "", code)
     assert docs.hearth("search", "none", "--vector", "[1]").code == 3
     assert docs.hearth("search", "docs").code == 2
-    assert docs.hearth("search", "docs", "--vector", "[1]", "--text", "a").code == 2
+    assert docs.hearth("search", "docs", "--vector", "[1]", "--vector-file", "a.npy").code == 2
 
 
 def test_an_empty_namespace_has_no_hits(shell: Shell) -> None:
@@ -353,6 +360,10 @@ def test_bash_completes_commands_flags_and_choices(shell: Shell) -> None:
     distances = complete("hearth", "import", "docs", "x", "--distance", "")
     assert sorted(distances) == ["cosine", "dot", "hamming", "l2", "manhattan"]
     assert "--store" in complete("hearth", "count", "docs", "--")
+    assert complete("hearth", "facets", "docs", "year", "--wh") == ["--where"]
+    assert complete("hearth", "search", "docs", "--gr") == ["--group-by", "--group-limit"]
+    modes = complete("hearth", "search", "docs", "--text", "a", "--mode", "")
+    assert sorted(modes) == ["hybrid", "text", "vector"]
 
 
 def test_bench_measures_and_leaves_nothing_behind(docs: Shell) -> None:

@@ -71,10 +71,12 @@ TEST_CASE("a search among a selection finds k of it, whatever share it is") {
       return static_cast<double>(random() % 100'000) < share * 100'000;
     });
     INFO(to_string(kind) << ", " << chosen->rows.size() << " rows");
+    // By default an ivf visits few lists, and misses more than a graph does.
+    const std::size_t lists = searches_lists(kind) ? 32 : 0;
     std::size_t hits = 0;
     std::size_t wanted = 0;
     for (std::size_t q = 0; q < queries.rows(); ++q) {
-      const auto found = index->search(queries.row(q), 10, {64, 0, false, &chosen->selection});
+      const auto found = index->search(queries.row(q), 10, {64, lists, false, &chosen->selection});
       const auto best = truth(distance_kind::l2, data, chosen->rows, queries.row(q), 10);
       REQUIRE(found.size() == best.size());
       for (const auto& each : found)
