@@ -1,5 +1,6 @@
 #pragma once
 // Which rows the filters of searches select, kept for as long as nothing is written.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <list>
@@ -21,7 +22,9 @@ struct filtered_rows {
   compiled_filter where;
   storage::selection chosen;
   lsn_t lsn = 0;
-  double share = 0;                     ///< of all records
+  double share = 0;  ///< of all records
+  /// See engine::index::row_selection.
+  std::shared_ptr<std::atomic<int>> futile_walks = std::make_shared<std::atomic<int>>(0);
   std::vector<field_path> unindexed{};  ///< fields of the filter, if many records were read for it
 
   /// Asks for the indexes that were missing.

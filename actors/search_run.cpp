@@ -59,7 +59,7 @@ result<void> search_run::choose_rows() {
       return;
     step.rows = remembered_ ? 0 : filtered_->chosen.scanned;
     step.candidates = filtered_->chosen.rows.size();
-    selection_ = {&filtered_->chosen.rows, filtered_->share};
+    selection_ = {&filtered_->chosen.rows, filtered_->share, filtered_->futile_walks.get()};
     effort_.among = &selection_;
     as_of_ = filtered_->lsn;
   });

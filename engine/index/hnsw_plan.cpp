@@ -16,6 +16,7 @@ constexpr std::size_t rows_per_candidate = 4;
 constexpr double exact_overhead = 1.5;
 // Finding a selected row and reading it where it lies.
 constexpr double seconds_per_chosen = 40e-9;
+constexpr double walk_risk = 1.5;
 // Nodes that a walk may keep beside those that it looks for.
 constexpr std::size_t least_nodes = 1024;
 constexpr std::size_t nodes_per_candidate = 16;
@@ -36,7 +37,12 @@ search_plan hnsw_index::plan(std::size_t queries, std::size_t k,
   search_plan plan{.exact_seconds = seconds_exact(queries, effort.among),
                    .walk_seconds = static_cast<double>(cost.fixed) +
                                    static_cast<double>(cost.per_candidate) * followed};
-  plan.exact = effort.exact || ef >= live || plan.exact_seconds < plan.walk_seconds;
+  // Among a selection a walk may meet less than expected, and be for nothing.
+  const double risk = effort.among == nullptr ? 1 : walk_risk;
+  const bool futile = effort.among != nullptr && effort.among->futile_walks != nullptr &&
+                      effort.among->futile_walks->load(std::memory_order_relaxed) > 0;
+  plan.exact =
+      effort.exact || ef >= live || futile || plan.exact_seconds < risk * plan.walk_seconds;
   return plan;
 }
 
@@ -59,16 +65,29 @@ double hnsw_index::seconds_exact(std::size_t queries, const row_selection* among
   return exact_overhead * std::min(alone, batched);
 }
 
+// A walk that broke its bounds costs the next few searches among the same rows their walk; every so
+// often one tries again.
+void hnsw_index::note_walk(const row_selection* among, bool futile) noexcept {
+  constexpr int skipped = 16;
+  if (among == nullptr || among->futile_walks == nullptr)
+    return;
+  if (futile)
+    among->futile_walks->store(skipped, std::memory_order_relaxed);
+  else if (among->futile_walks->load(std::memory_order_relaxed) > 0)
+    among->futile_walks->fetch_sub(1, std::memory_order_relaxed);
+}
+
 walk_bounds hnsw_index::bounds_for(std::size_t ef, const row_selection* among) const {
   walk_bounds most;
   most.nodes = std::max(least_nodes, nodes_per_candidate * ef);
-  const std::size_t chosen = std::max<std::size_t>(chosen_rows::share_of(size(), among), 1);
-  most.steps = 2 * ef * std::max<std::size_t>(size() / chosen, 1);
   const auto cost = walk_cost_.load(std::memory_order_relaxed);
-  if (cost.per_candidate > 0)
-    most.steps =
-        std::max(most.steps, static_cast<std::size_t>(seconds_exact(1, among) /
-                                                      static_cast<double>(cost.per_candidate)));
+  if (cost.per_candidate > 0) {
+    most.steps = std::max(ef, static_cast<std::size_t>(seconds_exact(1, among) /
+                                                       static_cast<double>(cost.per_candidate)));
+  } else {
+    const std::size_t chosen = std::max<std::size_t>(chosen_rows::share_of(size(), among), 1);
+    most.steps = 2 * ef * std::max<std::size_t>(size() / chosen, 1);
+  }
   return most;
 }
 

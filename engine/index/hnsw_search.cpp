@@ -20,9 +20,15 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
   if (k == 0 || size() == 0)
     return {};
   const std::size_t ef = std::max(effort.ef, k);
-  if (plan(1, k, effort).exact || (!search_graph(distance, values, k, ef, scratch, effort.among) &&
-                                   !rank_chosen(distance, values, k, ef, scratch, effort.among)))
+  if (plan(1, k, effort).exact) {
+    note_walk(effort.among, false);
     return scan(distance, k, effort.among);
+  }
+  if (!search_graph(distance, values, k, ef, scratch, effort.among)) {
+    note_walk(effort.among, true);
+    if (!rank_chosen(distance, values, k, ef, scratch, effort.among))
+      return scan(distance, k, effort.among);
+  }
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens
   // only while rows are being erased: those found may have gone since.

@@ -1,5 +1,6 @@
 #pragma once
 // The interface of every vector index. An index knows row numbers and vectors, nothing of records.
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -39,6 +40,9 @@ struct row_selection {
   const row_set* rows = nullptr;
   /// How much of all rows it is, more or less: what it costs to look for them depends on it.
   double share = 1;
+  /// Where searches note how walks through a graph fared among these rows, if they come again:
+  /// above 0 they met too few of them lately. May be null.
+  std::atomic<int>* futile_walks = nullptr;
 };
 
 /// What a search may spend. An index ignores what it has no use for.

@@ -37,8 +37,13 @@ def descriptions() -> list[str]:
     listing = subprocess.run(
         ["apt-cache", "dumpavail"], capture_output=True, text=True, check=True
     ).stdout
-    found = re.findall(r"^Package: (\S+)$.*?^Description: (.*)$", listing, re.MULTILINE | re.DOTALL)
-    return [f"{name}: {text}" for name, text in dict(found).items()]
+    found: dict[str, str] = {}
+    for stanza in listing.split("\n\n"):
+        name = re.search(r"^Package: (.*)$", stanza, re.MULTILINE)
+        text = re.search(r"^Description: (.*)$", stanza, re.MULTILINE)
+        if name and text:
+            found[name[1]] = f"{name[1]}: {text[1]}"
+    return list(found.values())
 
 
 def draw_queries(texts: list[str], count: int) -> list[str]:
@@ -99,14 +104,13 @@ def run_tantivy(texts: list[str], queries: list[str], folder: Path) -> dict[str,
 
     builder = tantivy.SchemaBuilder()
     builder.add_text_field("text", stored=False, tokenizer_name="en_stem")
-    builder.add_unsigned_field("row", stored=False, fast=True)
     where = folder / "tantivy"
     where.mkdir()
     begin = time.process_time()
     index = tantivy.Index(builder.build(), path=str(where))
     writer = index.writer(heap_size=200_000_000, num_threads=1)
-    for row, text in enumerate(texts):
-        writer.add_document(tantivy.Document(text=text, row=row))
+    for text in texts:
+        writer.add_document(tantivy.Document(text=text))
     writer.commit()
     writer.wait_merging_threads()
     spent = time.process_time() - begin

@@ -28,8 +28,8 @@ std::unique_ptr<selected> select(const points& data, Wanted&& wanted) {
     if (wanted(i))
       chosen.push_back(i + 1);
   made->rows.add(chosen);
-  made->selection = {&made->rows,
-                     static_cast<double>(chosen.size()) / static_cast<double>(data.rows())};
+  made->selection = {
+      &made->rows, static_cast<double>(chosen.size()) / static_cast<double>(data.rows()), nullptr};
   return made;
 }
 
