@@ -109,7 +109,8 @@ class hnsw_index final : public vector_index {
   };
   void measure_walks();
   [[nodiscard]] double seconds_exact(std::size_t queries, const row_selection* among) const;
-  static void note_walk(const row_selection* among, bool futile) noexcept;
+  enum class walk_outcome : std::uint8_t { good, futile, left_out };
+  static void note_walk(const row_selection* among, walk_outcome outcome) noexcept;
   /// How far a walk may go for a selection: as far as takes as long as comparing all of it.
   [[nodiscard]] walk_bounds bounds_for(std::size_t ef, const row_selection* among) const;
 

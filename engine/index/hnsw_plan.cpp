@@ -17,6 +17,7 @@ constexpr double exact_overhead = 1.5;
 // Finding a selected row and reading it where it lies.
 constexpr double seconds_per_chosen = 40e-9;
 constexpr double walk_risk = 1.5;
+constexpr int futile_limit = 12;
 // Nodes that a walk may keep beside those that it looks for.
 constexpr std::size_t least_nodes = 1024;
 constexpr std::size_t nodes_per_candidate = 16;
@@ -40,7 +41,7 @@ search_plan hnsw_index::plan(std::size_t queries, std::size_t k,
   // Among a selection a walk may meet less than expected, and be for nothing.
   const double risk = effort.among == nullptr ? 1 : walk_risk;
   const bool futile = effort.among != nullptr && effort.among->futile_walks != nullptr &&
-                      effort.among->futile_walks->load(std::memory_order_relaxed) > 0;
+                      effort.among->futile_walks->load(std::memory_order_relaxed) >= futile_limit;
   plan.exact =
       effort.exact || ef >= live || futile || plan.exact_seconds < risk * plan.walk_seconds;
   return plan;
@@ -65,16 +66,15 @@ double hnsw_index::seconds_exact(std::size_t queries, const row_selection* among
   return exact_overhead * std::min(alone, batched);
 }
 
-// A walk that broke its bounds costs the next few searches among the same rows their walk; every so
-// often one tries again.
-void hnsw_index::note_walk(const row_selection* among, bool futile) noexcept {
-  constexpr int skipped = 16;
+// Rises where more than a third of the walks break their bounds; while it is high, one search in
+// seven still walks.
+void hnsw_index::note_walk(const row_selection* among, walk_outcome outcome) noexcept {
+  constexpr int most = 2 * futile_limit;
   if (among == nullptr || among->futile_walks == nullptr)
     return;
-  if (futile)
-    among->futile_walks->store(skipped, std::memory_order_relaxed);
-  else if (among->futile_walks->load(std::memory_order_relaxed) > 0)
-    among->futile_walks->fetch_sub(1, std::memory_order_relaxed);
+  const int change = outcome == walk_outcome::futile ? 6 : outcome == walk_outcome::good ? -3 : -1;
+  const int now = among->futile_walks->load(std::memory_order_relaxed);
+  among->futile_walks->store(std::clamp(now + change, 0, most), std::memory_order_relaxed);
 }
 
 walk_bounds hnsw_index::bounds_for(std::size_t ef, const row_selection* among) const {

@@ -21,13 +21,15 @@ std::vector<neighbor> hnsw_index::search(std::span<const float> query, std::size
     return {};
   const std::size_t ef = std::max(effort.ef, k);
   if (plan(1, k, effort).exact) {
-    note_walk(effort.among, false);
+    note_walk(effort.among, walk_outcome::left_out);
     return scan(distance, k, effort.among);
   }
   if (!search_graph(distance, values, k, ef, scratch, effort.among)) {
-    note_walk(effort.among, true);
+    note_walk(effort.among, walk_outcome::futile);
     if (!rank_chosen(distance, values, k, ef, scratch, effort.among))
       return scan(distance, k, effort.among);
+  } else {
+    note_walk(effort.among, walk_outcome::good);
   }
   auto found = take_best(distance, k, scratch.best);
   // The walk ended with everything it could reach, so a wider one would find no more. That happens

@@ -40,8 +40,8 @@ struct row_selection {
   const row_set* rows = nullptr;
   /// How much of all rows it is, more or less: what it costs to look for them depends on it.
   double share = 1;
-  /// Where searches note how walks through a graph fared among these rows, if they come again:
-  /// above 0 they met too few of them lately. May be null.
+  /// Where searches note how walks through a graph fared among these rows, if they come again: the
+  /// more, the more often they met too few of them. May be null.
   std::atomic<int>* futile_walks = nullptr;
 };
 

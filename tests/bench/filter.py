@@ -249,7 +249,7 @@ def draw(path: Path, report: dict[str, Any]) -> None:
                     "o-",
                     color=colour,
                     label=system,
-                    markersize=5,
+                    markersize=7 if system == "hearth" else 4,
                 )
         axes[0][column].set_title(titles[relation])
         axes[0][column].set_yscale("log")
