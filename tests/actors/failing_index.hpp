@@ -18,14 +18,15 @@ struct index_faults {
   std::atomic<bool> hides_nearest = false;
   std::atomic<std::uint32_t> make_throws_for_m = 0;
   std::atomic<int> made = 0;
-  std::atomic<std::uint32_t> last_made_m = 0;
+  std::atomic<std::uint32_t> last_searched_m = 0;
   std::atomic<int> searches = 0;
 };
 
 class failing_index final : public engine::index::vector_index {
  public:
-  failing_index(std::unique_ptr<vector_index> inner, std::shared_ptr<index_faults> faults)
-      : inner_(std::move(inner)), faults_(std::move(faults)) {
+  failing_index(std::unique_ptr<vector_index> inner, std::uint32_t m,
+                std::shared_ptr<index_faults> faults)
+      : inner_(std::move(inner)), m_(m), faults_(std::move(faults)) {
     ++faults_->made;
   }
 
@@ -45,6 +46,7 @@ class failing_index final : public engine::index::vector_index {
   search(std::span<const float> query, std::size_t k,
          const engine::index::search_effort& effort) const override {
     ++faults_->searches;
+    faults_->last_searched_m = m_;
     if (faults_->search_throws)
       throw std::runtime_error("injected: search threw");
     faults_->search_blocks.wait(true);
@@ -74,6 +76,7 @@ class failing_index final : public engine::index::vector_index {
 
  private:
   std::unique_ptr<vector_index> inner_;
+  std::uint32_t m_;
   std::shared_ptr<index_faults> faults_;
 };
 
@@ -85,9 +88,8 @@ inline actors::namespace_parts failing_parts(const std::shared_ptr<index_faults>
                               const engine::index::fetch_vectors& stored) {
     if (params.m == faults->make_throws_for_m)
       throw std::runtime_error("injected: no index is made");
-    faults->last_made_m = params.m;
     return std::make_unique<failing_index>(
-        engine::index::make_index(dimension, distance, params, stored), faults);
+        engine::index::make_index(dimension, distance, params, stored), params.m, faults);
   };
   return parts;
 }

@@ -201,8 +201,8 @@ TEST_CASE("a newer change replaces one that is under way") {
   }
   served.wait_until_built();
   REQUIRE(served.log->count(307) == 1);
-  REQUIRE(served.faults->last_made_m == 9);
   const auto found = must(space.search(query_with_vectors(5, 3)));
+  REQUIRE(served.faults->last_searched_m == 9);
   REQUIRE(distance_of(found, vector_of(5, dimension)) == distance_kind::dot);
 }
 
