@@ -64,6 +64,18 @@ def kill_daemon(store: Path) -> None:
     wait_until(lambda: not is_running(pid), f"process {pid} to end")
 
 
+def stop_daemon(pid: int) -> None:
+    """SIGSTOP, and waits until all threads stand still: the signal is not there at once."""
+    os.kill(pid, signal.SIGSTOP)
+    states = [task / "stat" for task in Path(f"/proc/{pid}/task").iterdir()]
+    wait_until(
+        lambda: all(
+            each.read_text(encoding="utf-8").rpartition(")")[2].split()[0] == "T" for each in states
+        ),
+        f"process {pid} to stand still",
+    )
+
+
 def is_running(pid: int) -> bool:
     try:
         state = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()[0]

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import hearth
-from stores import kill_daemon, nearest, rows_of, run_python, wait_until
+from stores import kill_daemon, nearest, rows_of, run_python, stop_daemon, wait_until
 
 
 def in_child(work: Callable[[], None]) -> str:
@@ -64,7 +64,7 @@ def test_other_threads_run_during_a_call(store_path: Path) -> None:
     with hearth.connect(store_path, call_timeout=60) as db:
         ns = db.namespace("docs", dimension=2)
         pid = db.info().pid
-        os.kill(pid, signal.SIGSTOP)
+        stop_daemon(pid)
         threading.Timer(0.1, os.kill, [pid, signal.SIGCONT]).start()
         assert ns.count() == 0
 
@@ -124,7 +124,7 @@ def test_a_call_times_out_and_the_connection_stays(store_path: Path) -> None:
     with hearth.connect(store_path, call_timeout=0.3) as db:
         ns = db.namespace("docs", dimension=2)
         pid = db.info().pid
-        os.kill(pid, signal.SIGSTOP)
+        stop_daemon(pid)
         try:
             with pytest.raises(hearth.Timeout) as late:
                 ns.count()
