@@ -25,9 +25,12 @@ def test_the_python_example_of_the_readme_runs(tmp_path: Path) -> None:
     stop = ["import hearth; hearth.shutdown_daemon('./store')"]
     subprocess.run([sys.executable, "-c", *stop], cwd=tmp_path, capture_output=True, timeout=60)
     assert run.returncode == 0, run.stderr
-    searched, read = run.stdout.splitlines()
+    searched, filtered, worded, fused, read = run.stdout.splitlines()
     # The nearest of all is the vector itself, and the update kept what it did not name.
     assert re.match(r"\['b', '[ac]'\] \[", searched), searched
+    assert filtered in ("['b', 'c']", "['c', 'b']")
+    assert worded == "['c', 'b']"
+    assert fused == "['b']"
     assert read.startswith("2 ")
     assert "'seen': True" in read and "'year': 2024" in read
 
