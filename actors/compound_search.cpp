@@ -2,9 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <limits>
-#include <map>
 
 #include "actors/search_run.hpp"
 #include "actors/text_search.hpp"
@@ -41,11 +39,11 @@ std::uint64_t microseconds_since(std::chrono::steady_clock::time_point begin) {
                                         .count());
 }
 
-void note_filter(const filtered_rows& matching, bool remembered,
-                 std::chrono::steady_clock::time_point begin, search_explanation& into) {
-  into.filter = remembered ? "remembered" : matching.chosen.how;
-  into.stages.push_back({search_step::filter, remembered ? 0 : matching.chosen.scanned,
-                         matching.chosen.rows.size(), microseconds_since(begin)});
+void note_filter(const filter_answer& matching, std::chrono::steady_clock::time_point begin,
+                 search_explanation& into) {
+  into.filter = matching.how();
+  into.stages.push_back({search_step::filter, matching.scanned(), matching.rows()->size(),
+                         microseconds_since(begin)});
 }
 
 // The mean of the rows of a matrix.
@@ -222,18 +220,12 @@ result<compound_search::hit_list> compound_search::by_text(std::size_t query, st
                                                            storage::read_view& view,
                                                            search_result& into) {
   const auto started = std::chrono::steady_clock::now();
-  std::shared_ptr<const filtered_rows> matching;
-  if (query_.where) {
-    bool remembered = false;
-    HEARTH_TRY(matching, space_.filters().choose(view, *query_.where, remembered));
-    if (!remembered)
-      matching->wish(space_);
-    // With vectors, their search has said it.
-    if (into.explanation && !searches_vectors())
-      note_filter(*matching, remembered, started, *into.explanation);
-  }
-  HEARTH_TRY(const auto found, search_text(space_, view, *query_.text, query, depth,
-                                           matching ? &matching->chosen.rows : nullptr));
+  HEARTH_TRY(const auto matching, space_.filtered(view, query_.where));
+  // With vectors, their search has said it.
+  if (matching.found && into.explanation && !searches_vectors())
+    note_filter(matching, started, *into.explanation);
+  HEARTH_TRY(const auto found,
+             search_text(space_, view, *query_.text, query, depth, matching.rows()));
   hit_list list;
   list.more = found.hits.size() == depth;
   // A record that was damaged when it went may have left its words behind.

@@ -1,7 +1,5 @@
 #include "actors/filter_cache.hpp"
 
-#include "actors/open_namespace.hpp"
-
 #include <algorithm>
 #include <utility>
 
@@ -35,13 +33,10 @@ result<std::vector<field_path>> unindexed_fields(storage::read_view& view, const
 
 }  // namespace
 
-result<std::shared_ptr<const filtered_rows>>
-filter_cache::choose(storage::read_view& view, const filter& where, bool& remembered) {
+result<filter_answer> filter_cache::choose(storage::read_view& view, const filter& where) {
   auto text = to_string(where);
-  auto known = find(text, view.lsn());
-  remembered = known != nullptr;
-  if (known)
-    return known;
+  if (auto known = find(text, view.lsn()))
+    return filter_answer{std::move(known), true};
   HEARTH_TRY(auto compiled, compiled_filter::compile(where));
   HEARTH_TRY(auto chosen, view.select(where));
   const auto records = static_cast<double>(std::max<std::uint64_t>(view.record_count(), 1));
@@ -52,12 +47,7 @@ filter_cache::choose(storage::read_view& view, const filter& where, bool& rememb
   }
   auto found = std::make_shared<const filtered_rows>(std::move(kept));
   keep(std::move(text), found);
-  return found;
-}
-
-void filtered_rows::wish(const open_namespace& space) const {
-  if (!unindexed.empty() && space.wish_for_index)
-    space.wish_for_index(unindexed);
+  return filter_answer{std::move(found), false};
 }
 
 std::shared_ptr<const filtered_rows> filter_cache::find(const std::string& text, lsn_t lsn) {

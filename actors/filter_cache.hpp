@@ -15,8 +15,6 @@
 
 namespace hearth::actors {
 
-class open_namespace;
-
 /// What a filter selects as of an LSN. Immutable.
 struct filtered_rows {
   compiled_filter where;
@@ -26,18 +24,30 @@ struct filtered_rows {
   /// See engine::index::row_selection.
   std::shared_ptr<std::atomic<int>> futile_walks = std::make_shared<std::atomic<int>>(0);
   std::vector<field_path> unindexed{};  ///< fields of the filter, if many records were read for it
+};
 
-  /// Asks for the indexes that were missing.
-  void wish(const open_namespace& space) const;
+/// What a filter selects for one read.
+struct filter_answer {
+  std::shared_ptr<const filtered_rows> found;  ///< null if there is no filter
+  bool remembered = false;
+
+  /// Null if there is no filter, which selects all.
+  [[nodiscard]] const row_set* rows() const noexcept {
+    return found ? &found->chosen.rows : nullptr;
+  }
+  /// For explanations. Precondition: there is a filter.
+  [[nodiscard]] std::string how() const { return remembered ? "remembered" : found->chosen.how; }
+  [[nodiscard]] std::uint64_t scanned() const noexcept {
+    return remembered ? 0 : found->chosen.scanned;
+  }
 };
 
 /// Thread-safe.
 class filter_cache {
  public:
-  /// What `where` selects in `view`: what is remembered, or what the view answers. `remembered`
-  /// says which. The errors of validate(filter), and of storage.
-  [[nodiscard]] result<std::shared_ptr<const filtered_rows>>
-  choose(storage::read_view& view, const filter& where, bool& remembered);
+  /// What `where` selects in `view`: what is remembered, or what the view answers. The errors of
+  /// validate(filter), and of storage.
+  [[nodiscard]] result<filter_answer> choose(storage::read_view& view, const filter& where);
 
  private:
   struct entry {

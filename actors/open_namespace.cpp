@@ -68,6 +68,17 @@ result<void> open_namespace::check_usable() const {
   return fail(errc::unavailable, "the store is closing", "open the store again");
 }
 
+result<filter_answer> open_namespace::filtered(storage::read_view& view,
+                                               const std::optional<filter>& where) const {
+  if (!where)
+    return filter_answer{};
+  HEARTH_TRY(auto answer, filters_.choose(view, *where));
+  // Who finds it remembered need not wish again: whoever read the records did.
+  if (!answer.remembered && !answer.found->unindexed.empty() && wish_for_index)
+    wish_for_index(answer.found->unindexed);
+  return answer;
+}
+
 result<void> open_namespace::reserve(std::size_t bytes) {
   const auto before = queued_bytes_.fetch_add(bytes);
   if (before == 0 || before + bytes <= write_queue_bytes_)

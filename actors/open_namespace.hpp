@@ -83,7 +83,10 @@ class open_namespace {
   /// the first search.
   std::function<void(std::vector<field_path>)> wish_for_index;
 
-  [[nodiscard]] filter_cache& filters() const noexcept { return filters_; }
+  /// What a read that has `view` selects by `where`. Wishes for the indexes that were missing. The
+  /// errors of filter_cache::choose.
+  [[nodiscard]] result<filter_answer> filtered(storage::read_view& view,
+                                               const std::optional<filter>& where) const;
   [[nodiscard]] analyzer_cache& analyzers() const noexcept { return analyzers_; }
 
   /// Calls pass through here; a closing namespace lets nobody in.

@@ -55,14 +55,9 @@ result<scan_page> scan_in_order(storage::read_view& view, const scan_query& quer
 
 result<scan_page> scan(open_namespace& space, const scan_query& query) {
   HEARTH_TRY(const auto view, space.store().read());
-  std::shared_ptr<const filtered_rows> matching;
-  if (query.where) {
-    bool remembered = false;
-    HEARTH_TRY(matching, space.filters().choose(*view, *query.where, remembered));
-  }
-  const auto* const among = matching ? &matching->chosen.rows : nullptr;
-  return query.order_by.empty() ? view->scan(query, scan_page_bytes, among)
-                                : scan_in_order(*view, query, among);
+  HEARTH_TRY(const auto matching, space.filtered(*view, query.where));
+  return query.order_by.empty() ? view->scan(query, scan_page_bytes, matching.rows())
+                                : scan_in_order(*view, query, matching.rows());
 }
 
 /// A read in one part.
@@ -143,13 +138,8 @@ std::shared_ptr<read_job> make_count_job(namespace_lease space, std::optional<fi
       std::move(space), std::move(answer),
       [where = std::move(where)](open_namespace& opened) -> result<std::uint64_t> {
         HEARTH_TRY(const auto view, opened.store().read());
-        if (!where)
-          return view->record_count();
-        bool remembered = false;
-        HEARTH_TRY(const auto found, opened.filters().choose(*view, *where, remembered));
-        if (!remembered)
-          found->wish(opened);
-        return found->chosen.rows.size();
+        HEARTH_TRY(const auto matching, opened.filtered(*view, where));
+        return matching.found ? matching.rows()->size() : view->record_count();
       });
 }
 
@@ -160,15 +150,10 @@ std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query quer
       [query = std::move(query)](open_namespace& opened) -> result<facet_result> {
         HEARTH_TRY(const auto view, opened.store().read());
         HEARTH_TRY(const auto path, parse_path(query.field));
+        HEARTH_TRY(const auto matching, opened.filtered(*view, query.where));
         facet_result found;
-        std::shared_ptr<const filtered_rows> among;
-        if (query.where) {
-          bool remembered = false;
-          HEARTH_TRY(among, opened.filters().choose(*view, *query.where, remembered));
-        }
-        found.records = among ? among->chosen.rows.size() : view->record_count();
-        HEARTH_TRY(found.facets,
-                   view->facets(path, among ? &among->chosen.rows : nullptr, query.limit));
+        found.records = matching.found ? matching.rows()->size() : view->record_count();
+        HEARTH_TRY(found.facets, view->facets(path, matching.rows(), query.limit));
         return found;
       });
 }

@@ -50,14 +50,16 @@ result<void> search_run::choose_rows() {
     return {};
   std::call_once(choosing_, [this] {
     search_tally::step step(tally_, search_step::filter);
-    chosen_ = [this]() -> result<void> {
+    chosen_ = [&]() -> result<void> {
       HEARTH_TRY(const auto view, space_.store().read());
-      HEARTH_TRY(filtered_, space_.filters().choose(*view, *query_.where, remembered_));
+      HEARTH_TRY(auto matching, space_.filtered(*view, query_.where));
+      step.rows = matching.scanned();
+      how_filtered_ = matching.how();
+      filtered_ = std::move(matching.found);
       return {};
     }();
     if (!chosen_)
       return;
-    step.rows = remembered_ ? 0 : filtered_->chosen.scanned;
     step.candidates = filtered_->chosen.rows.size();
     selection_ = {&filtered_->chosen.rows, filtered_->share, filtered_->futile_walks.get()};
     effort_.among = &selection_;
@@ -185,8 +187,6 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
 
 result<search_result> search_run::finish() {
   auto answer = settle();
-  if (filtered_ && !remembered_)
-    filtered_->wish(space_);
   if (answer && tally_.wanted()) {
     auto& said = answer->explanation.emplace();
     said.distance = index_->distance();
@@ -194,8 +194,7 @@ result<search_result> search_run::finish() {
     said.ef = static_cast<std::uint32_t>(std::min<std::size_t>(effort_.ef, UINT32_MAX));
     said.nprobe = static_cast<std::uint32_t>(effort_.nprobe);
     said.rounds = rounds_;
-    if (filtered_)
-      said.filter = remembered_ ? "remembered" : filtered_->chosen.how;
+    said.filter = how_filtered_;
     tally_.explain(said);
   }
   return answer;

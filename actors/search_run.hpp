@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <span>
+#include <string>
 #include <vector>
 
 #include "actors/nearest_rows.hpp"
@@ -76,8 +77,8 @@ class search_run {
   std::once_flag choosing_;
   result<void> chosen_;  // of choose_rows()
   std::shared_ptr<const filtered_rows> filtered_;
+  std::string how_filtered_;  // for the explanation
   engine::index::row_selection selection_;
-  bool remembered_ = false;
   std::vector<std::vector<neighbor>> found_;  // per query, nearest first
   std::vector<std::size_t> extra_;            // per query: candidates asked for beyond k
   std::vector<char> full_;                    // per query: there may be more than were found

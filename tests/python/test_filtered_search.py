@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,36 @@ def test_a_field_that_filters_use_gets_an_index_by_itself(make_namespace: MakeNa
         said = ns.search([0, 0], where=K("n") < 7, explain=True).explanation
         assert said is not None
         if said.stages[0].rows < rows / 2:
+            return
+        time.sleep(0.05)
+    pytest.fail("the field was never indexed")
+
+
+@pytest.mark.parametrize("reading", ["search", "scan", "count", "facets"])
+def test_any_read_with_a_filter_gets_its_field_an_index(
+    make_namespace: MakeNamespace, reading: str
+) -> None:
+    ns = make_namespace(dimension=2, schema={"u": FieldRule("int", indexed=True)})
+    rows = 12_000
+    ns.add(vectors=np.zeros((rows, 2)), metadata=[{"n": i, "u": i} for i in range(rows)])
+    where = K("n") < 7
+    read: dict[str, Callable[[], object]] = {
+        "search": lambda: ns.search([0, 0], where=where),
+        "scan": lambda: list(ns.scan(where=where)),
+        "count": lambda: ns.count(where),
+        "facets": lambda: ns.facets("n", where=where),
+    }
+    read[reading]()
+    deadline = time.monotonic() + 30
+    few = 500
+    while time.monotonic() < deadline:
+        # Reads too few records to ask for an index itself, and is not remembered.
+        few += 1
+        watching = (K("u") < few) & (K("n") < 7)
+        said = ns.search([0, 0], where=watching, explain=True).explanation
+        assert said is not None
+        assert said.stages[0].rows <= few
+        if said.stages[0].rows < 100:
             return
         time.sleep(0.05)
     pytest.fail("the field was never indexed")
