@@ -9,6 +9,7 @@
 #include "core/format.hpp"
 #include "storage/attributes/attribute_reader.hpp"
 #include "storage/attributes/attribute_values.hpp"
+#include "storage/attributes/record_walk.hpp"
 #include "storage/corruption.hpp"
 #include "storage/keys.hpp"
 #include "storage/record_codec.hpp"
@@ -19,8 +20,6 @@ namespace {
 
 // Kind and value as a key has them, but whole: in the order of values, and equal where they are.
 using value_key = std::string;
-
-constexpr std::uint64_t records_per_lookup = 8;
 
 void append_key(const scalar& item, attribute_bytes& scratch, std::vector<value_key>& out) {
   scratch.clear();
@@ -42,27 +41,8 @@ class field_reader {
   /// all), rising. Rows without a record are passed over.
   template <class Visit>
   [[nodiscard]] result<void> for_each(const row_set* among, Visit&& visit) {
-    if (among != nullptr && among->size() < record_count_ / records_per_lookup)
-      return look_up(*among, visit);
-    HEARTH_TRY(bool found, records_.first());
-    while (found) {
-      const auto row = decode_row(records_.key());
-      if (!row)
-        return corrupt("a key of the table of records");
-      if (among == nullptr || among->contains(*row))
-        HEARTH_CHECK(read(*row, visit));
-      HEARTH_TRY(found, records_.next());
-    }
-    return {};
-  }
-  template <class Visit>
-  [[nodiscard]] result<void> look_up(const row_set& rows, Visit&& visit) {
-    for (const auto row : rows.rows()) {
-      HEARTH_TRY(const bool there, records_.find(encode_row(row)));
-      if (there)
-        HEARTH_CHECK(read(row, visit));
-    }
-    return {};
+    return for_each_record(records_, record_count_, among,
+                           [&](row_id row, byte_span record) { return read(row, record, visit); });
   }
 
  private:
@@ -70,8 +50,8 @@ class field_reader {
       : records_(std::move(records)), path_(path), record_count_(record_count) {}
 
   template <class Visit>
-  [[nodiscard]] result<void> read(row_id row, Visit& visit) {
-    HEARTH_TRY(const auto metadata, encoded_metadata(row, records_.value()));
+  [[nodiscard]] result<void> read(row_id row, byte_span record, Visit& visit) {
+    HEARTH_TRY(const auto metadata, encoded_metadata(row, record));
     if (!find_values(metadata, path_, values_))
       return corrupt(core::format("the record of row {}", row));
     keys_.clear();
@@ -191,7 +171,7 @@ result<void> count_cut(field_reader& records, value_group& group, value_counts& 
   row_set rows;
   rows.add(group.rows());
   const auto shared = std::string_view(group.key()).substr(0, group.key().size() - 2);
-  return records.look_up(rows, [&](row_id, const std::vector<value_key>& keys) {
+  return records.for_each(&rows, [&](row_id, const std::vector<value_key>& keys) {
     for (const auto& key : keys)
       if (kept_in_key(key) == shared)
         ++into[key];
@@ -356,8 +336,8 @@ class index_walk {
     row_set cut;
     cut.add(rows);
     first_rows first({order_.descending, 0, rows.size()});
-    HEARTH_CHECK(records_.look_up(
-        cut, [&](row_id row, const std::vector<value_key>& keys) { first.add(row, keys); }));
+    HEARTH_CHECK(records_.for_each(
+        &cut, [&](row_id row, const std::vector<value_key>& keys) { first.add(row, keys); }));
     first.give(page_);
     return {};
   }

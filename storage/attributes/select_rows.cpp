@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/format.hpp"
+#include "storage/attributes/record_walk.hpp"
 #include "storage/corruption.hpp"
 #include "storage/keys.hpp"
 #include "storage/record_codec.hpp"
@@ -17,9 +18,6 @@ namespace {
 // What looking at a record costs, counted in keys of an index and in rows of its entries.
 constexpr std::uint64_t keys_per_record = 8;
 constexpr std::uint64_t rows_per_record = 128;
-// Records are looked up one by one if fewer than one in this many is a candidate, or else passed
-// through.
-constexpr std::uint64_t records_per_lookup = 8;
 constexpr std::size_t sampled_records = 256;
 
 result<bool> test_record(row_id row, byte_span record, const compiled_filter& wanted) {
@@ -178,40 +176,15 @@ class bounds_finder {
   std::set<std::string> used_;
 };
 
-// Looks at every record that is a candidate.
+// Gathers the rows whose records match.
 class record_tester {
  public:
-  record_tester(lmdb::cursor records, const compiled_filter& wanted, row_set& matching)
-      : records_(std::move(records)), wanted_(wanted), matching_(matching) {}
+  record_tester(const compiled_filter& wanted, row_set& matching)
+      : wanted_(wanted), matching_(matching) {}
 
-  [[nodiscard]] result<void> look_up(const row_set& candidates) {
-    for (const auto row : candidates.rows()) {
-      HEARTH_TRY(const bool there, records_.find(encode_row(row)));
-      if (there)
-        HEARTH_CHECK(test(row));
-    }
-    return {};
-  }
-  [[nodiscard]] result<void> pass_through(const row_set& candidates) {
-    HEARTH_TRY(bool found, records_.first());
-    while (found) {
-      const auto row = decode_row(records_.key());
-      if (!row)
-        return corrupt("a key of the table of records");
-      if (candidates.contains(*row))
-        HEARTH_CHECK(test(*row));
-      HEARTH_TRY(found, records_.next());
-    }
-    return {};
-  }
-  [[nodiscard]] std::uint64_t tested() const noexcept { return tested_; }
-  /// Adds what was found to the matching rows.
-  void finish() { matching_.add(found_); }
-
- private:
-  [[nodiscard]] result<void> test(row_id row) {
+  [[nodiscard]] result<void> test(row_id row, byte_span record) {
     ++tested_;
-    HEARTH_TRY(const bool matches, test_record(row, records_.value(), wanted_));
+    HEARTH_TRY(const bool matches, test_record(row, record, wanted_));
     if (matches)
       found_.push_back(row);
     if (found_.size() == most_found) {
@@ -220,10 +193,13 @@ class record_tester {
     }
     return {};
   }
+  [[nodiscard]] std::uint64_t tested() const noexcept { return tested_; }
+  /// Adds what was found to the matching rows.
+  void finish() { matching_.add(found_); }
 
+ private:
   static constexpr std::size_t most_found = 1 << 16;
 
-  lmdb::cursor records_;
   const compiled_filter& wanted_;
   row_set& matching_;
   std::vector<row_id> found_;
@@ -256,11 +232,10 @@ result<selection> select_rows(const lmdb::transaction& in, const tables& from,
   found.exact = bounds.possible.empty();
   if (!found.exact) {
     HEARTH_TRY(auto records, in.open_cursor(from.records));
-    record_tester tester(std::move(records), compiled, found.rows);
-    if (bounds.possible.size() < state.records / records_per_lookup)
-      HEARTH_CHECK(tester.look_up(bounds.possible));
-    else
-      HEARTH_CHECK(tester.pass_through(bounds.possible));
+    record_tester tester(compiled, found.rows);
+    HEARTH_CHECK(
+        for_each_record(records, state.records, &bounds.possible,
+                        [&](row_id row, byte_span record) { return tester.test(row, record); }));
     tester.finish();
     found.scanned = tester.tested();
   }
