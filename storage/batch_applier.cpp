@@ -1,7 +1,6 @@
 #include "storage/batch_applier.hpp"
 
 #include <algorithm>
-#include <cstring>
 
 #include "core/field_rules.hpp"
 #include "core/format.hpp"
@@ -15,12 +14,6 @@ namespace {
 
 /// What one update may read and write again. LMDB keeps all of it in memory until the commit.
 constexpr std::size_t most_rewritten_bytes = std::size_t{256} << 20;
-
-bool less(byte_span a, byte_span b) noexcept {
-  const auto shared = std::min(a.size(), b.size());
-  const int order = shared == 0 ? 0 : std::memcmp(a.data(), b.data(), shared);
-  return order != 0 ? order < 0 : a.size() < b.size();
-}
 
 const value_map no_metadata;
 const std::optional<std::string> no_text;
@@ -79,7 +72,7 @@ result<void> batch_applier::make_targets() {
     keys_.insert(keys_.end(), key.bytes().begin(), key.bytes().end());
   }
   const auto by_key = [this](const target& a, const target& b) {
-    return less(key_of(a), key_of(b));
+    return compare_keys(key_of(a), key_of(b)) < 0;
   };
   if (!std::ranges::is_sorted(targets_, by_key))
     std::ranges::sort(targets_, by_key);
@@ -104,7 +97,7 @@ result<void> batch_applier::look_up() {
       last.assign(ids.key().begin(), ids.key().end());
   }
   for (auto& item : targets_) {
-    if (less(last, key_of(item))) {
+    if (compare_keys(last, key_of(item)) < 0) {
       item.appended = true;
     } else {
       HEARTH_TRY(const auto found, find_id(transaction_, tables_, id_of(item.index), key_of(item)));

@@ -1,7 +1,9 @@
 #pragma once
 // Keys of the tables. Numbers are big-endian, so that LMDB's byte order is their order.
+#include <algorithm>
 #include <array>
 #include <bit>
+#include <compare>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -16,6 +18,13 @@
 namespace hearth::storage {
 
 inline constexpr std::size_t key_limit = 511;  ///< LMDB's, as Debian builds it
+
+/// The order of LMDB: by bytes, and what begins with another one behind it.
+[[nodiscard]] inline std::strong_ordering compare_keys(byte_span a, byte_span b) noexcept {
+  const auto shared = std::min(a.size(), b.size());
+  const int order = shared == 0 ? 0 : std::memcmp(a.data(), b.data(), shared);  // not of null
+  return order != 0 ? order <=> 0 : a.size() <=> b.size();
+}
 
 using row_key = std::array<std::byte, 8>;
 using change_key = std::array<std::byte, 12>;

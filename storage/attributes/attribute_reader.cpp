@@ -1,7 +1,6 @@
 #include "storage/attributes/attribute_reader.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <numbers>
 #include <string>
 
@@ -175,11 +174,6 @@ result<attribute_reader> attribute_reader::open(const lmdb::transaction& in,
 std::unexpected<error> attribute_reader::damaged() {
   return fail(errc::corruption, "an entry of an attribute index is damaged",
               "drop the index of the field and make it again");
-}
-
-bool attribute_reader::is_before(byte_span a, byte_span b) noexcept {
-  const int order = std::memcmp(a.data(), b.data(), std::min(a.size(), b.size()));
-  return order != 0 ? order < 0 : a.size() < b.size();
 }
 
 attribute_range attribute_reader::kinds(const attribute_field& field, attribute_kind first,

@@ -77,7 +77,7 @@ class attribute_reader {
   template <class Visit>
   [[nodiscard]] result<void> for_each_entry(const attribute_range& range, Visit&& visit) {
     HEARTH_TRY(bool found, entries_.lower_bound(range.from));
-    while (found && is_before(entries_.key(), range.until)) {
+    while (found && compare_keys(entries_.key(), range.until) < 0) {
       HEARTH_TRY(const bool on, open_entry(visit));
       if (!on)
         break;
@@ -90,7 +90,7 @@ class attribute_reader {
   [[nodiscard]] result<void> for_each_entry_backwards(const attribute_range& range, Visit&& visit) {
     HEARTH_TRY(bool found, entries_.lower_bound(range.until));
     HEARTH_TRY(found, found ? entries_.previous() : entries_.last());
-    while (found && !is_before(entries_.key(), range.from)) {
+    while (found && compare_keys(entries_.key(), range.from) >= 0) {
       HEARTH_TRY(const bool on, open_entry(visit));
       if (!on)
         break;
@@ -116,7 +116,6 @@ class attribute_reader {
       return damaged();
     return visit(*key, *rows);
   }
-  [[nodiscard]] static bool is_before(byte_span a, byte_span b) noexcept;
   [[nodiscard]] result<row_set> rows_of(const attribute_field& field, attribute_kind marker);
   [[nodiscard]] result<void> collect(const attribute_range& range, const filter& leaf,
                                      row_collector& into);

@@ -138,13 +138,10 @@ result<void> attribute_writer::flush_values(std::size_t field) {
     return byte_span(arena_).subspan(one.at, one.size);
   };
   const auto order = [&](const value_change& a, const value_change& b) {
-    if (a.head != b.head)
-      return a.head < b.head ? -1 : 1;
-    const int rest = std::memcmp(bytes_of(a).data(), bytes_of(b).data(), std::min(a.size, b.size));
-    return rest != 0 ? rest : static_cast<int>(a.size) - static_cast<int>(b.size);
+    return a.head != b.head ? a.head <=> b.head : compare_keys(bytes_of(a), bytes_of(b));
   };
   std::ranges::sort(values, [&](const value_change& a, const value_change& b) {
-    const int by_value = order(a, b);
+    const auto by_value = order(a, b);
     return by_value != 0 ? by_value < 0 : a.change.row < b.change.row;
   });
   std::vector<row_change> rows;

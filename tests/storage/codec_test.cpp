@@ -158,6 +158,14 @@ TEST_CASE("id keys sort numbers before strings and strings by byte") {
   REQUIRE(std::ranges::adjacent_find(keys) == keys.end());
 }
 
+TEST_CASE("keys compare by unsigned bytes, and what begins with another one comes behind it") {
+  const std::vector<std::string_view> rising{"", "\x01", "a", "ab", "a\x7F", "a\x80", "b"};
+  REQUIRE(std::is_eq(compare_keys({}, {})));
+  for (std::size_t i = 0; i < rising.size(); ++i)
+    for (std::size_t j = 0; j < rising.size(); ++j)
+      REQUIRE(compare_keys(lmdb::as_key(rising[i]), lmdb::as_key(rising[j])) == (i <=> j));
+}
+
 TEST_CASE("changes survive encoding in parts that fit a shared page") {
   std::mt19937_64 random(7);
   for (const std::size_t size : {0, 1, 3, 5000}) {
