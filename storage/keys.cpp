@@ -15,20 +15,16 @@ constexpr std::uint64_t second_hash_seed = 0x6865'6172'7468'0002;
 
 change_key encode_change(change_position position) noexcept {
   change_key key;
-  const auto lsn = __builtin_bswap64(position.lsn);
-  const auto part = __builtin_bswap32(position.part);
-  std::memcpy(key.data(), &lsn, sizeof lsn);
-  std::memcpy(key.data() + sizeof lsn, &part, sizeof part);
+  const auto part = std::ranges::copy(big_endian(position.lsn), key.begin()).out;
+  std::ranges::copy(big_endian(position.part), part);
   return key;
 }
 
 std::optional<change_position> decode_change(byte_span key) noexcept {
-  change_position position;
   if (key.size() != sizeof(change_key))
     return std::nullopt;
-  std::memcpy(&position.lsn, key.data(), sizeof position.lsn);
-  std::memcpy(&position.part, key.data() + sizeof position.lsn, sizeof position.part);
-  return change_position{__builtin_bswap64(position.lsn), __builtin_bswap32(position.part)};
+  return change_position{read_big_endian<lsn_t>(key),
+                         read_big_endian<std::uint32_t>(key.subspan(sizeof(lsn_t)))};
 }
 
 std::array<std::uint64_t, 2> default_id_hash(std::string_view id) {
@@ -42,9 +38,9 @@ id_key::id_key(const record_id& id, id_hash hash) noexcept {
     size_ += size;
   };
   if (id.is_number()) {
-    const auto number = __builtin_bswap64(id.number());
+    const auto number = big_endian(id.number());
     append(&number_tag, 1);
-    append(&number, sizeof number);
+    append(number.data(), number.size());
     return;
   }
   const auto& text = id.text();

@@ -4,6 +4,7 @@
 #include <array>
 #include <bit>
 #include <compare>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -26,20 +27,37 @@ inline constexpr std::size_t key_limit = 511;  ///< LMDB's, as Debian builds it
   return order != 0 ? order <=> 0 : a.size() <=> b.size();
 }
 
+/// A number as a key has it.
+template <std::unsigned_integral T>
+[[nodiscard]] constexpr std::array<std::byte, sizeof(T)> big_endian(T number) noexcept {
+  return std::bit_cast<std::array<std::byte, sizeof(T)>>(std::byteswap(number));
+}
+/// The number that `from` begins with. Precondition: it is that long.
+template <std::unsigned_integral T>
+[[nodiscard]] T read_big_endian(byte_span from) noexcept {
+  T number = 0;
+  std::memcpy(&number, from.data(), sizeof number);
+  return std::byteswap(number);
+}
+/// Appends a number to a key, which is made of bytes or of characters.
+template <std::unsigned_integral T, class Key>
+void append_big_endian(T number, Key& key) {
+  for (const auto byte : big_endian(number))
+    key.push_back(static_cast<typename Key::value_type>(byte));
+}
+
 using row_key = std::array<std::byte, 8>;
 using change_key = std::array<std::byte, 12>;
 
 [[nodiscard]] inline row_key encode_row(row_id row) noexcept {
-  return std::bit_cast<row_key>(__builtin_bswap64(row));
+  return big_endian(row);
 }
 
 /// Nothing if `key` is not 8 bytes long.
 [[nodiscard]] inline std::optional<row_id> decode_row(byte_span key) noexcept {
-  row_id row = 0;
-  if (key.size() != sizeof row)
+  if (key.size() != sizeof(row_key))
     return std::nullopt;
-  std::memcpy(&row, key.data(), sizeof row);
-  return __builtin_bswap64(row);
+  return read_big_endian<row_id>(key);
 }
 
 struct change_position {

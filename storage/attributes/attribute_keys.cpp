@@ -1,7 +1,8 @@
 #include "storage/attributes/attribute_keys.hpp"
 
+#include <algorithm>
+#include <array>
 #include <bit>
-#include <cstring>
 #include <string>
 
 namespace hearth::storage {
@@ -17,21 +18,6 @@ constexpr std::size_t string_end_bytes = 2;
 
 constexpr std::uint64_t sign_bit = std::uint64_t{1} << 63;
 constexpr double two_to_63 = 9'223'372'036'854'775'808.0;
-
-template <class T>
-void append_big_endian(T number, attribute_bytes& out) {
-  for (int shift = 8 * (sizeof number - 1); shift >= 0; shift -= 8)
-    out.push_back(static_cast<std::byte>(number >> shift));
-}
-
-template <class T>
-T read_big_endian(byte_span from) noexcept {
-  T number = 0;
-  for (std::size_t i = 0; i < sizeof number; ++i)
-    number = static_cast<T>(static_cast<std::uint64_t>(number) << 8 |
-                            std::to_integer<std::uint64_t>(from[i]));
-  return number;
-}
 
 // Doubles in the order of their bits, once negative ones are inverted and the others get the sign.
 std::uint64_t sortable(double real) noexcept {
@@ -166,8 +152,8 @@ void append_latitude(double lat, attribute_bytes& out) {
 }
 
 void append_block(std::uint64_t block, attribute_bytes& out) {
-  for (int shift = 8 * (block_key_bytes - 1); shift >= 0; shift -= 8)
-    out.push_back(static_cast<std::byte>(block >> shift));
+  const auto bytes = big_endian(block);
+  out.insert(out.end(), bytes.end() - block_key_bytes, bytes.end());
 }
 
 attribute_bytes behind(attribute_bytes start) {
@@ -186,8 +172,9 @@ std::optional<attribute_key> parse_attribute_key(byte_span key) noexcept {
   parts.kind = static_cast<attribute_kind>(key[4]);
   parts.value =
       key.subspan(attribute_head_bytes, key.size() - attribute_head_bytes - block_key_bytes);
-  for (const auto byte : key.last(block_key_bytes))
-    parts.block = parts.block << 8 | std::to_integer<std::uint64_t>(byte);
+  std::array<std::byte, sizeof parts.block> block{};
+  std::ranges::copy(key.last(block_key_bytes), block.end() - block_key_bytes);
+  parts.block = read_big_endian<std::uint64_t>(block);
   return parts;
 }
 

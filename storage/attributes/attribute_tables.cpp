@@ -1,13 +1,13 @@
 #include "storage/attributes/attribute_tables.hpp"
 
 #include <algorithm>
-#include <cstring>
 #include <string>
 
 #include "core/format.hpp"
 #include "core/limits.hpp"
 #include "storage/bytes.hpp"
 #include "storage/corruption.hpp"
+#include "storage/keys.hpp"
 
 namespace hearth::storage {
 
@@ -23,9 +23,8 @@ std::string key_of(const field_path& path) {
 }
 
 std::string leaving_key(std::uint32_t number) {
-  const auto big_endian = __builtin_bswap32(number);
-  std::string key(1 + sizeof big_endian, leaving_tag);
-  std::memcpy(key.data() + 1, &big_endian, sizeof big_endian);
+  std::string key(1, leaving_tag);
+  append_big_endian(number, key);
   return key;
 }
 

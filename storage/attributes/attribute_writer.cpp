@@ -1,7 +1,7 @@
 #include "storage/attributes/attribute_writer.hpp"
 
 #include <algorithm>
-#include <cstring>
+#include <array>
 
 namespace hearth::storage {
 
@@ -11,9 +11,9 @@ namespace {
 constexpr std::size_t most_pending_bytes = std::size_t{64} << 20;
 
 std::uint64_t head_of(byte_span bytes) noexcept {
-  std::uint64_t head = 0;
-  std::memcpy(&head, bytes.data(), std::min(bytes.size(), sizeof head));
-  return __builtin_bswap64(head);
+  std::array<std::byte, sizeof(std::uint64_t)> head{};
+  std::ranges::copy(bytes.first(std::min(bytes.size(), head.size())), head.begin());
+  return read_big_endian<std::uint64_t>(head);
 }
 
 }  // namespace

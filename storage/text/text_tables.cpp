@@ -8,12 +8,6 @@ namespace {
 
 constexpr std::size_t field_bytes = sizeof(std::uint32_t);
 
-template <class Number>
-void append_big_endian(std::string& out, Number number) {
-  for (int shift = 8 * (sizeof number - 1); shift >= 0; shift -= 8)
-    out += static_cast<char>(static_cast<unsigned char>(number >> shift));
-}
-
 }  // namespace
 
 result<text_tables> text_tables::open(lmdb::write_transaction& in, bool create) {
@@ -37,7 +31,7 @@ result<text_usage> text_usage_of(const lmdb::transaction& in, const text_tables&
 std::string term_prefix(std::uint32_t field, std::string_view prefix) {
   std::string key;
   key.reserve(field_bytes + prefix.size() + 1);
-  append_big_endian(key, field);
+  append_big_endian(field, key);
   key += prefix;
   return key;
 }
@@ -47,9 +41,7 @@ term_key::term_key(std::uint32_t field, std::string_view term) : bytes_(term_pre
 }
 
 std::uint32_t term_key::field() const noexcept {
-  std::uint32_t number = 0;
-  std::memcpy(&number, bytes_.data(), sizeof number);
-  return __builtin_bswap32(number);
+  return read_big_endian<std::uint32_t>(bytes());
 }
 
 std::string_view term_key::term() const noexcept {
@@ -60,7 +52,7 @@ std::string term_key::block(row_id row) const {
   std::string key;
   key.reserve(bytes_.size() + sizeof row);
   key = bytes_;
-  append_big_endian(key, row);
+  append_big_endian(row, key);
   return key;
 }
 

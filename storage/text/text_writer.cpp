@@ -46,20 +46,19 @@ std::uint32_t text_writer::number_of(std::uint32_t field, std::string_view name)
   const auto hash = static_cast<std::uint32_t>(
       checksum(std::as_bytes(std::span(name.data(), name.size())), field));
   const auto key_size = static_cast<std::uint32_t>(sizeof field + name.size());
-  const auto big_endian = __builtin_bswap32(field);
+  const auto field_key = big_endian(field);
   auto at = hash & (slots_.size() - 1);
   for (; slots_[at] != 0; at = (at + 1) & (slots_.size() - 1)) {
     const auto& known = terms_[slots_[at] - 1];
     const auto* key = names_.data() + known.key_at;
     if (known.hash == hash && known.key_size == key_size &&
-        std::memcmp(key, &big_endian, sizeof field) == 0 &&
+        std::memcmp(key, field_key.data(), sizeof field) == 0 &&
         std::memcmp(key + sizeof field, name.data(), name.size()) == 0)
       return slots_[at] - 1;
   }
   const auto number = static_cast<std::uint32_t>(terms_.size());
   terms_.push_back({names_.size(), key_size, hash});
-  const auto* field_bytes = reinterpret_cast<const char*>(&big_endian);
-  names_.insert(names_.end(), field_bytes, field_bytes + sizeof field);
+  append_big_endian(field, names_);
   names_.insert(names_.end(), name.begin(), name.end());
   slots_[at] = number + 1;
   if (2 * terms_.size() > slots_.size())
@@ -174,10 +173,8 @@ result<void> text_writer::write_terms() {
       change.to.positions = change.to.positions.first(size);
     }
     const std::string_view key(names_.data() + terms_[number].key_at, terms_[number].key_size);
-    std::uint32_t field = 0;
-    std::memcpy(&field, key.data(), sizeof field);
-    HEARTH_CHECK(
-        editor_.edit(term_key(__builtin_bswap32(field), key.substr(sizeof field)), changes_));
+    const auto field = read_big_endian<std::uint32_t>(lmdb::as_key(key));
+    HEARTH_CHECK(editor_.edit(term_key(field, key.substr(sizeof field)), changes_));
   }
   return {};
 }

@@ -166,6 +166,15 @@ TEST_CASE("keys compare by unsigned bytes, and what begins with another one come
       REQUIRE(compare_keys(lmdb::as_key(rising[i]), lmdb::as_key(rising[j])) == (i <=> j));
 }
 
+TEST_CASE("numbers in keys have their first byte first") {
+  std::string text;
+  append_big_endian(std::uint32_t{0x01'02'03'80}, text);
+  append_big_endian(std::uint16_t{0xFF'00}, text);
+  REQUIRE(text == std::string("\x01\x02\x03\x80\xFF\x00", 6));
+  REQUIRE(read_big_endian<std::uint32_t>(lmdb::as_key(text)) == 0x01'02'03'80);
+  REQUIRE(read_big_endian<std::uint16_t>(lmdb::as_key(text).last(2)) == 0xFF'00);
+}
+
 TEST_CASE("changes survive encoding in parts that fit a shared page") {
   std::mt19937_64 random(7);
   for (const std::size_t size : {0, 1, 3, 5000}) {
