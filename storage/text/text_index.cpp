@@ -231,7 +231,7 @@ result<build_progress> build_text_index(lmdb::write_transaction& in, const table
     HEARTH_TRY(const bool gone, remove_number(in, to.text, state.leaving.back(), budget));
     if (gone)
       state.leaving.pop_back();
-    progress = {!state.leaving.empty(), true};
+    progress.wrote = true;
   }
   // The fields that are least far are brought on together.
   row_id from = text_index_field::every_row;
@@ -267,12 +267,11 @@ result<build_progress> build_text_index(lmdb::write_transaction& in, const table
     for (auto& field : state.fields)
       if (field.done == from)
         field.done = found ? last : text_index_field::every_row;
-    progress.more = progress.more || found;
     progress.wrote = true;
   }
-  progress.more = progress.more || std::ranges::any_of(state.fields, [](const auto& field) {
-                    return !field.ready();
-                  });
+  progress.more =
+      !state.leaving.empty() ||
+      std::ranges::any_of(state.fields, [](const auto& field) { return !field.ready(); });
   if (state != before)
     HEARTH_CHECK(write_text_index(in, to, state));
   return progress;
