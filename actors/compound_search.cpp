@@ -170,6 +170,7 @@ result<compound_search::hit_list> compound_search::candidates(std::size_t query,
   if (query_.min_score)
     std::erase_if(found.hits, [&](const hit& each) { return each.score < *query_.min_score; });
   if (!query_.like.empty()) {
+    // In each view anew: an example that is updated meanwhile gets another row.
     std::vector<record_id> examples = query_.like;
     examples.insert(examples.end(), query_.unlike.begin(), query_.unlike.end());
     HEARTH_TRY(const auto rows, view->rows_of(examples));
