@@ -73,11 +73,10 @@ struct text_snapshot {
 
 /// The records that match a filter.
 struct selection {
-  row_set rows;                 ///< all of them, and no others
-  bool exact = false;           ///< indexes alone knew; otherwise records were read
-  std::uint64_t scanned = 0;    ///< records read
-  std::uint64_t keys_read = 0;  ///< index entries read
-  std::string how;              ///< for people: "index of tag, year; 120 records"
+  row_set rows;               ///< all of them, and no others
+  bool exact = false;         ///< indexes alone knew; otherwise records were read
+  std::uint64_t scanned = 0;  ///< records read
+  std::string how;            ///< for people: "index of tag, year; 120 records"
 };
 
 /// An order of records by a field, and the part of it that is wanted.
@@ -139,9 +138,6 @@ class read_view {
   [[nodiscard]] virtual result<bool> matches(row_id row, const compiled_filter& wanted) = 0;
   [[nodiscard]] virtual result<std::vector<bool>> matches(std::span<const row_id> rows,
                                                           const compiled_filter& wanted) = 0;
-  /// About how many records match: what indexes count with few reads, or else judged by 256
-  /// records.
-  [[nodiscard]] virtual result<std::uint64_t> estimate(const filter& wanted) = 0;
 
   /// The values of a field with the numbers of records that have them, most frequent first and
   /// equally frequent ones in their order; at most `limit`. Of the records in `among`, or of all

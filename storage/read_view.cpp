@@ -128,9 +128,6 @@ class lmdb_read_view final : public read_view {
   }
   result<std::vector<bool>> matches(std::span<const row_id> rows,
                                     const compiled_filter& wanted) override;
-  result<std::uint64_t> estimate(const filter& wanted) override {
-    return estimate_rows(snapshot_, tables_, wanted);
-  }
   result<std::vector<facet>> facets(const field_path& path, const row_set* among,
                                     std::size_t limit) override {
     HEARTH_CHECK(check_path(path));

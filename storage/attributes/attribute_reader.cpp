@@ -311,10 +311,8 @@ result<row_guess> attribute_reader::guess(const attribute_field& field, const fi
   }
   std::uint64_t keys = 0;
   std::uint64_t rows_seen = 0;
-  bool certain = true;
   std::size_t done = 0;
   for (; done < ranges.size() && done < guessed_ranges && keys <= guessed_keys; ++done) {
-    certain = certain && ranges[done].certain;
     const auto visit = [&](const attribute_key&, const row_block_view& rows) -> result<bool> {
       const auto count = rows.size();
       if (!count)
@@ -326,12 +324,9 @@ result<row_guess> attribute_reader::guess(const attribute_field& field, const fi
   }
   if (keys > guessed_keys && done > 0)
     --done;  // the last one was not read to its end
-  row_guess sum{rows_seen, keys, false, false};
-  if (done == ranges.size()) {
-    sum.at_most = field.ready() && unread_.empty();
-    sum.counted = sum.at_most && certain && leaf.op != filter_op::contains && !is_area(leaf);
+  row_guess sum{rows_seen, keys};
+  if (done == ranges.size())
     return sum;
-  }
   const auto blocks = (next_row_ >> block_bits) + 1;
   const auto per_key = std::max<std::uint64_t>(rows_seen / std::max<std::uint64_t>(keys, 1), 1);
   if (leaf.op == filter_op::one_of && done > 0) {

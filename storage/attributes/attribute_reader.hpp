@@ -22,9 +22,6 @@ struct row_bounds {
 struct row_guess {
   std::uint64_t rows = 0;
   std::uint64_t keys = 0;  ///< to be read for it
-  bool counted = false;  ///< every entry was read: as many rows, or fewer where lists hold several
-                         ///< of the values
-  bool at_most = false;  ///< at least there are not more rows
 };
 
 /// Gathers the rows of entries that come in any order.
@@ -70,8 +67,6 @@ class attribute_reader {
   /// Rows whose records went without their entries.
   [[nodiscard]] const row_set& left_behind() const noexcept { return left_behind_; }
 
-  [[nodiscard]] std::uint64_t keys_read() const noexcept { return keys_read_; }
-
   /// Calls `visit(key, rows)` for the entries in `range`, until it answers false or an error.
   /// corruption for what is damaged.
   template <class Visit>
@@ -109,7 +104,6 @@ class attribute_reader {
 
   template <class Visit>
   [[nodiscard]] result<bool> open_entry(Visit& visit) {
-    ++keys_read_;
     const auto key = parse_attribute_key(entries_.key());
     const auto rows = row_block_view::open(entries_.key(), entries_.value());
     if (!key || !rows)
@@ -130,7 +124,6 @@ class attribute_reader {
   row_set left_behind_;
   row_set unread_;
   std::optional<row_bounds> all_rows_;
-  std::uint64_t keys_read_ = 0;
 };
 
 }  // namespace hearth::storage

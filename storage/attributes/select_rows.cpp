@@ -1,7 +1,6 @@
 #include "storage/attributes/select_rows.hpp"
 
 #include <algorithm>
-#include <random>
 #include <set>
 #include <string>
 
@@ -18,7 +17,6 @@ namespace {
 // What looking at a record costs, counted in keys of an index and in rows of its entries.
 constexpr std::uint64_t keys_per_record = 8;
 constexpr std::uint64_t rows_per_record = 128;
-constexpr std::size_t sampled_records = 256;
 
 result<bool> test_record(row_id row, byte_span record, const compiled_filter& wanted) {
   HEARTH_TRY(const auto metadata, encoded_metadata(row, record));
@@ -139,20 +137,15 @@ class bounds_finder {
       if (guessed && (!least || guessed->rows < least->rows))
         least = guessed;
     }
-    if (least)
-      least->counted = least->counted && node.parts.size() == 1;
     return least;
   }
 
   [[nodiscard]] result<std::optional<row_guess>> guess_any(const filter& node) {
     row_guess sum;
-    sum.counted = sum.at_most = true;
     for (const auto& part : node.parts) {
       HEARTH_TRY(const auto guessed, guess(part));
       if (!guessed)
         return std::nullopt;
-      sum.at_most = sum.at_most && guessed->at_most;
-      sum.counted = false;
       sum.rows += guessed->rows;
       sum.keys += guessed->keys;
     }
@@ -166,8 +159,6 @@ class bounds_finder {
     HEARTH_TRY(const auto all,
                indexes_.guess(indexes_.fields().indexed.front(), {.op = filter_op::exists}));
     guessed->rows = all.rows - std::min(all.rows, guessed->rows);
-    guessed->counted = guessed->counted && all.counted;
-    guessed->at_most = false;
     guessed->keys += all.keys;
     return guessed;
   }
@@ -226,7 +217,6 @@ result<selection> select_rows(const lmdb::transaction& in, const tables& from,
   HEARTH_TRY(auto bounds, finder.find(wanted));
 
   selection found;
-  found.keys_read = indexes.keys_read();
   found.rows = std::move(bounds.certain);
   bounds.possible -= found.rows;
   found.exact = bounds.possible.empty();
@@ -241,46 +231,6 @@ result<selection> select_rows(const lmdb::transaction& in, const tables& from,
   }
   found.how = describe(finder.used(), found);
   return found;
-}
-
-// Where indexes do not count the rows, some records stand for all. They are looked for at random
-// rows, so a record behind a gap is found more often than others: it is a guess.
-result<std::uint64_t> estimate_rows(const lmdb::transaction& in, const tables& from,
-                                    const filter& wanted) {
-  HEARTH_TRY(const auto compiled, compiled_filter::compile(wanted));
-  HEARTH_TRY(const auto state, read_state(in, from));
-  HEARTH_TRY(auto indexes, attribute_reader::open(in, from.attributes, state.next_row));
-  std::optional<row_guess> guessed;
-  HEARTH_TRY(guessed, bounds_finder(indexes).guess(wanted));
-  if (state.records == 0 || (guessed && guessed->counted))
-    return guessed ? std::min(guessed->rows, state.records) : 0;
-  HEARTH_TRY(auto records, in.open_cursor(from.records));
-  std::mt19937_64 random(state.lsn);
-  std::uint64_t matching = 0;
-  for (std::size_t i = 0; i < sampled_records; ++i) {
-    const row_id start = state.records <= sampled_records ? 1 : 1 + random() % state.next_row;
-    bool found = false;
-    if (state.records <= sampled_records && i > 0) {
-      HEARTH_TRY(found, records.next());
-    } else {
-      HEARTH_TRY(found, records.lower_bound(encode_row(start)));
-    }
-    if (!found && state.records <= sampled_records)
-      return matching;  // every record was looked at
-    if (!found) {
-      HEARTH_TRY(found, records.last());
-    }
-    const auto row = found ? decode_row(records.key()) : std::nullopt;
-    if (!row)
-      return corrupt("a key of the table of records");
-    HEARTH_TRY(const bool matches, test_record(*row, records.value(), compiled));
-    matching += matches ? 1 : 0;
-  }
-  if (state.records <= sampled_records)
-    return matching;
-  const auto sampled = matching == 0 ? state.records / (2 * sampled_records)
-                                     : state.records * matching / sampled_records;
-  return guessed && guessed->at_most ? std::min(sampled, guessed->rows) : sampled;
 }
 
 result<std::optional<bool>> test_row(const lmdb::transaction& in, const tables& from, row_id row,

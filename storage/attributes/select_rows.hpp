@@ -9,10 +9,6 @@ namespace hearth::storage {
 [[nodiscard]] result<selection> select_rows(const lmdb::transaction& in, const tables& from,
                                             const filter& wanted);
 
-/// read_view::estimate in one transaction.
-[[nodiscard]] result<std::uint64_t> estimate_rows(const lmdb::transaction& in, const tables& from,
-                                                  const filter& wanted);
-
 /// Whether the record of `row` matches; nothing if it is gone.
 [[nodiscard]] result<std::optional<bool>> test_row(const lmdb::transaction& in, const tables& from,
                                                    row_id row, const compiled_filter& wanted);
