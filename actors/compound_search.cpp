@@ -62,7 +62,7 @@ std::vector<float> mean_of(matrix_view vectors) {
 }  // namespace
 
 compound_search::compound_search(const open_namespace& space, const search_query& query)
-    : space_(space), query_(query) {}
+    : space_(space), query_(query), vector_(space.number_of(query.vector_name)) {}
 
 result<search_result> compound_search::run() {
   HEARTH_CHECK(find_examples());
@@ -94,12 +94,16 @@ result<void> compound_search::find_examples() {
                   core::format("{} names {}, and there is no such record", field,
                                to_string(found.missing.front())),
                   "name records that are there and have a vector");
-    const auto& there = found.found.has_vector;
+    const auto& there =
+        vector_ == 0 ? found.found.has_vector : found.found.named[vector_ - 1].has_vector;
     if (const auto without = std::ranges::find(there, false); without != there.end())
       return fail(errc::invalid_argument,
-                  core::format("{}: {} has no vector", field,
-                               to_string(ids[static_cast<std::size_t>(without - there.begin())])));
-    return mean_of(found.found.vectors.view());
+                  core::format("{}: {} has no vector{}", field,
+                               to_string(ids[static_cast<std::size_t>(without - there.begin())]),
+                               vector_ == 0 ? "" : " named '" + query_.vector_name + "'"));
+    const auto& vectors =
+        vector_ == 0 ? found.found.vectors : found.found.named[vector_ - 1].vectors;
+    return mean_of(vectors.view());
   };
   HEARTH_TRY(auto wanted, load(query_.like, "like"));
   if (!query_.unlike.empty()) {
@@ -161,7 +165,7 @@ result<compound_search::hit_list> compound_search::candidates(std::size_t query,
     HEARTH_TRY(found, by_vector(query, depth, view, into));
   }
   if (!view) {
-    HEARTH_TRY(view, space_.store().read());
+    HEARTH_TRY(view, space_.store().read(vector_));
   }
   if (query_.text) {
     HEARTH_TRY(auto texts, by_text(query, depth, *view, into));
@@ -186,6 +190,7 @@ result<compound_search::hit_list> compound_search::by_vector(std::size_t query, 
   const auto& from = example_.rows() > 0 ? example_ : query_.vectors;
   const auto vector = from.view().row(example_.rows() > 0 ? 0 : query);
   asked.vectors = matrix(std::vector<float>(vector.begin(), vector.end()), 1, from.dimension());
+  asked.vector_name = query_.vector_name;
   asked.k = static_cast<std::uint32_t>(depth);
   asked.ef = query_.ef;
   asked.nprobe = query_.nprobe;
@@ -307,7 +312,8 @@ result<void> compound_search::diversify(storage::read_view& view, std::vector<hi
   std::vector<row_id> rows;
   for (const auto& [row, at] : order)
     rows.push_back(row);
-  const auto dimension = space_.config()->dimension;
+  const auto index = space_.index(vector_);
+  const auto dimension = index->dimension();
   std::vector<float> read(rows.size() * dimension);
   HEARTH_TRY(const auto there, view.vectors(rows, read.data()));
   // A record without a vector is like no other: zeros.
@@ -320,7 +326,7 @@ result<void> compound_search::diversify(storage::read_view& view, std::vector<hi
   for (std::size_t i = 0; i < hits.size(); ++i)
     relevance[i] = hits[i].score;
   const auto chosen = engine::query::choose_diverse(
-      relevance, matrix_view(vectors.data(), hits.size(), dimension), space_.index()->distance(),
+      relevance, matrix_view(vectors.data(), hits.size(), dimension), index->distance(),
       query_.diversity->balance,
       query_.group ? hits.size() : std::size_t{query_.k} + query_.offset);
   std::vector<hit> diverse;

@@ -59,7 +59,8 @@ class compound_search {
 
   const open_namespace& space_;
   const search_query& query_;
-  matrix example_;  // the vector that stands for the examples
+  const std::size_t vector_;  // the number of the vector that is searched
+  matrix example_;            // the vector that stands for the examples
 };
 
 }  // namespace hearth::actors

@@ -15,8 +15,8 @@ constexpr int most_attempts = 8;
 /// Refuses what the index that answers has no distance for. While another one replaces it, that
 /// still is this one, whatever the configuration says. The other way round nothing is missed, since
 /// no other distance becomes hamming.
-result<void> fits_index(matrix_view vectors, const open_namespace& space) {
-  return validate_values(vectors, space.index()->distance());
+result<void> fits_index(matrix_view vectors, const std::string& name, const open_namespace& space) {
+  return validate_values(vectors, space.index(space.number_of(name))->distance());
 }
 
 class embedded_store final : public store_handle {
@@ -109,7 +109,11 @@ void embedded_namespace::write(write_batch batch, completion<write_result> done)
   with_port(call<write_result>(store_->runtime().calls(), std::move(done)),
             [batch = std::move(batch)](const namespace_port& port, namespace_lease lease,
                                        call<write_result> answer) mutable {
-              if (auto valid = fits_index(batch.vectors.view(), *lease); !valid)
+              auto valid = fits_index(batch.vectors.view(), {}, *lease);
+              for (const auto& column : batch.named)
+                if (valid)
+                  valid = fits_index(column.vectors.view(), column.name, *lease);
+              if (!valid)
                 return answer.settle(std::unexpected(std::move(valid).error()));
               const auto bytes = batch_size(batch);
               if (auto room = lease->reserve(bytes); !room)
@@ -141,7 +145,7 @@ void embedded_namespace::alter(namespace_request request, completion<namespace_c
 }
 
 void embedded_namespace::tune(tune_request request, completion<tune_result> done) {
-  if (auto valid = validate(request); !valid)
+  if (auto valid = validate(request, config_); !valid)
     return refuse(std::move(done), std::move(valid).error());
   with_port(call<tune_result>(store_->runtime().calls(), std::move(done)),
             [request](const namespace_port& port, namespace_lease lease, call<tune_result> answer) {
@@ -158,7 +162,7 @@ void embedded_namespace::search(search_query query, completion<search_result> do
   with_port(call<search_result>(store_->runtime().calls(), std::move(done)),
             [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
                                              call<search_result> answer) mutable {
-              if (auto valid = fits_index(query.vectors.view(), *lease); !valid)
+              if (auto valid = fits_index(query.vectors.view(), query.vector_name, *lease); !valid)
                 return answer.settle(std::unexpected(std::move(valid).error()));
               auto& workers = store_->runtime().workers();
               if (query.compound())

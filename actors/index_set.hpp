@@ -1,7 +1,8 @@
 #pragma once
-// The index of a namespace by one distance and one set of parameters: a slot per shard. A namespace
-// has one that searches read, and while it is changed a second one that is being built. A search
-// takes one of them when it begins and stays with it, so that its distances are all of one kind.
+// The index of one vector of a namespace by one distance and one set of parameters: a slot per
+// shard. Each vector has one that searches read, and while it is changed a second one that is being
+// built. A search takes one of them when it begins and stays with it, so that its distances are all
+// of one kind.
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
@@ -18,18 +19,28 @@ namespace hearth::actors {
 /// Thread-safe.
 class index_set {
  public:
-  index_set(distance_kind distance, const index_params& params, std::size_t shards)
-      : distance_(distance), params_(params) {
-    slots_.reserve(shards);
-    for (std::size_t shard = 0; shard < shards; ++shard)
+  /// Of the vector of this number, as the namespace is configured.
+  index_set(const namespace_config& config, std::size_t vector)
+      : vector_(vector), config_(config.vector(vector)) {
+    slots_.reserve(config.shards);
+    for (std::size_t shard = 0; shard < config.shards; ++shard)
       slots_.push_back(std::make_unique<shard_slot>());
   }
 
-  [[nodiscard]] distance_kind distance() const noexcept { return distance_; }
-  [[nodiscard]] const index_params& params() const noexcept { return params_; }
+  [[nodiscard]] std::size_t vector() const noexcept { return vector_; }
+  /// Empty for the vector that needs no name.
+  [[nodiscard]] const std::string& name() const noexcept { return config_.name; }
+  /// For messages: "docs", or "docs, image".
+  [[nodiscard]] std::string title(const std::string& of_namespace) const {
+    return name().empty() ? of_namespace : of_namespace + ", " + name();
+  }
+  [[nodiscard]] std::uint32_t dimension() const noexcept { return config_.dimension; }
+  [[nodiscard]] distance_kind distance() const noexcept { return config_.distance; }
+  [[nodiscard]] const index_params& params() const noexcept { return config_.index; }
   /// Does a namespace of this configuration want an index like this one?
   [[nodiscard]] bool suits(const namespace_config& config) const noexcept {
-    return config.distance == distance_ && structure_of(config.index) == structure_of(params_);
+    const auto wanted = config.vector(vector_);
+    return wanted.distance == distance() && structure_of(wanted.index) == structure_of(params());
   }
 
   [[nodiscard]] std::size_t shards() const noexcept { return slots_.size(); }
@@ -71,8 +82,8 @@ class index_set {
   }
 
  private:
-  const distance_kind distance_;
-  const index_params params_;
+  const std::size_t vector_;
+  const vector_config config_;
   std::vector<std::unique_ptr<shard_slot>> slots_;
   mutable std::mutex guard_;
   std::string failure_;

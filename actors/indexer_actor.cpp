@@ -33,7 +33,7 @@ class indexer_state {
   void start(index_listener listener, indexer_options options) {
     listener_ = std::move(listener);
     options_ = std::move(options);
-    dimension_ = space().config()->dimension;
+    dimension_ = set().dimension();
     self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
       return fail(error{errc::internal, describe(thrown), {}, 0});
     });
@@ -48,13 +48,13 @@ class indexer_state {
     } else {
       if (loaded.error().code != errc::not_found)
         options_.log->warning(events::snapshot_refused,
-                              core::format("{} shard {}: {}; building from storage", space().name(),
+                              core::format("{} shard {}: {}; building from storage", title(),
                                            options_.shard, to_string(loaded.error())));
       main_ =
           options_.parts.make_index(dimension_, set().distance(), set().params(), stored_vectors());
       cursor_ = 0;
       options_.log->info(events::index_building,
-                         core::format("{} shard {}", space().name(), options_.shard));
+                         core::format("{} shard {}", title(), options_.shard));
     }
     self_->send(listener_, index_loaded{main_, loaded_, cursor_});
     self_->send(self_, build_step{});
@@ -97,7 +97,7 @@ class indexer_state {
 
   void snapshot(lsn_t lsn) {
     const auto header = make_header(lsn);
-    const auto file = snapshot_file(space().store().directory(), options_.shard);
+    const auto file = snapshot_file(space().store().directory(), set(), options_.shard);
     const auto written = [&]() -> result<std::uint64_t> {
       HEARTH_TRY(const auto writer, options_.parts.files->create(file));
       HEARTH_TRY(const auto bytes, engine::index::write_snapshot(
@@ -109,21 +109,22 @@ class indexer_state {
     }();
     if (written)
       options_.log->info(events::snapshot_written,
-                         core::format("{} shard {}: {} rows, {} bytes, lsn {}", space().name(),
+                         core::format("{} shard {}: {} rows, {} bytes, lsn {}", title(),
                                       options_.shard, main_->size(), *written, lsn));
     else
-      options_.log->warning(events::snapshot_failed,
-                            core::format("{} shard {}: {}", space().name(), options_.shard,
-                                         to_string(written.error())));
+      options_.log->warning(
+          events::snapshot_failed,
+          core::format("{} shard {}: {}", title(), options_.shard, to_string(written.error())));
     self_->send(listener_, snapshot_done{lsn, written.has_value()});
   }
 
  private:
   [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
+  [[nodiscard]] std::string title() const { return set().title(space().name()); }
   [[nodiscard]] index_set& set() const noexcept { return *options_.set; }
 
   caf::error fail(const error& reason) {
-    options_.log->error(events::shard_failed, core::format("{} shard {}: {}", space().name(),
+    options_.log->error(events::shard_failed, core::format("{} shard {}: {}", title(),
                                                            options_.shard, to_string(reason)));
     return actor_failure(to_string(reason));
   }
@@ -149,9 +150,9 @@ class indexer_state {
 
   // For indexes that leave vectors to storage. The namespace outlives whoever searches its indexes.
   [[nodiscard]] engine::index::fetch_vectors stored_vectors() const {
-    return [store = &space().store()](std::span<const row_id> rows,
-                                      float* out) -> result<std::vector<bool>> {
-      HEARTH_TRY(const auto view, store->read());
+    return [store = &space().store(), vector = set().vector()](
+               std::span<const row_id> rows, float* out) -> result<std::vector<bool>> {
+      HEARTH_TRY(const auto view, store->read(vector));
       return view->vectors(rows, out);
     };
   }
@@ -160,16 +161,16 @@ class indexer_state {
   result<row_id> load_snapshot() {
     if (set().params().kind == index_kind::flat)
       return hearth::fail(errc::not_found, "flat indexes have no snapshots");
-    HEARTH_TRY(auto view, space().store().read());
-    const auto most = snapshot_base_bytes + snapshot_row_bytes * view->vector_count();
+    HEARTH_TRY(auto view, space().store().read(set().vector()));
+    const auto most = snapshot_base_bytes + snapshot_row_bytes * view->vector_count(set().vector());
     HEARTH_TRY(const auto mapped,
-               options_.parts.files->map(snapshot_file(space().store().directory(), options_.shard),
-                                         most));
+               options_.parts.files->map(
+                   snapshot_file(space().store().directory(), set(), options_.shard), most));
     auto opened = std::chrono::steady_clock::now();
     const auto fetch = [&](std::span<const row_id> rows, float* out) -> result<std::vector<bool>> {
       if (std::chrono::steady_clock::now() - opened > view_age) {
         view.reset();
-        HEARTH_TRY(view, space().store().read());
+        HEARTH_TRY(view, space().store().read(set().vector()));
         opened = std::chrono::steady_clock::now();
       }
       return view->vectors(rows, out);
@@ -180,7 +181,7 @@ class indexer_state {
     main_ = std::move(loaded.index);
     set().shard(options_.shard).snapshot_lsn = loaded.lsn;
     options_.log->info(events::snapshot_loaded,
-                       core::format("{} shard {}: {} rows, lsn {}", space().name(), options_.shard,
+                       core::format("{} shard {}: {} rows, lsn {}", title(), options_.shard,
                                     main_->size(), loaded.lsn));
     return complete;
   }
@@ -216,7 +217,7 @@ class indexer_state {
     std::vector<float> vectors;
     ended = true;
     {
-      HEARTH_TRY(const auto view, space().store().read());
+      HEARTH_TRY(const auto view, space().store().read(set().vector()));
       const auto opened = std::chrono::steady_clock::now();
       const auto visit = [&](std::span<const row_id> block, matrix_view block_vectors) {
         for (std::size_t index = 0; index < block.size(); ++index) {
@@ -284,8 +285,10 @@ indexer_actor::behavior_type indexer(indexer_actor::stateful_pointer<indexer_sta
 
 }  // namespace
 
-std::filesystem::path snapshot_file(const std::filesystem::path& directory, std::size_t shard) {
-  return directory / core::format("index-{}.snap", shard);
+std::filesystem::path snapshot_file(const std::filesystem::path& directory, const index_set& set,
+                                    std::size_t shard) {
+  return directory / (set.name().empty() ? core::format("index-{}.snap", shard)
+                                         : core::format("index-{}-{}.snap", set.name(), shard));
 }
 
 indexer_actor spawn_indexer(caf::actor_system& system, index_listener listener,

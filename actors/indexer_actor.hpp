@@ -98,7 +98,7 @@ struct indexer_options {
 
 /// The snapshot file of a shard.
 [[nodiscard]] std::filesystem::path snapshot_file(const std::filesystem::path& directory,
-                                                  std::size_t shard);
+                                                  const index_set& set, std::size_t shard);
 
 /// Starts an indexer. It quits with an error if its index throws or refuses rows; whoever monitors
 /// it then starts over from storage.

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "actors/events.hpp"
-#include "actors/shard_group.hpp"
+#include "actors/index_keeper.hpp"
 #include "actors/tuner_actor.hpp"
 #include "core/format.hpp"
 
@@ -52,7 +52,6 @@ class namespace_state {
     std::function<result<namespace_config>(const namespace_config&)> wanted;
     std::function<void(std::optional<error>)> answer;
   };
-  using group_ptr = std::unique_ptr<shard_group>;
 
   [[nodiscard]] logger& log() const noexcept { return *options_.runtime.log; }
   [[nodiscard]] open_namespace& space() const noexcept { return *port_->space; }
@@ -69,11 +68,6 @@ class namespace_state {
   [[nodiscard]] result<void> serve(const wish& which);
   void configure(namespace_config config, const wish& which);
   void take_over(const namespace_config& config);
-  [[nodiscard]] group_ptr make_group(std::shared_ptr<index_set> set);
-  void build(const namespace_config& config);
-  void drop_build();
-  void switch_index();
-  void publish(const shard_group& group);
   [[nodiscard]] std::vector<shard_group*> groups() const;
   void arm_idle_check();
   void child_down(const caf::down_msg& message);
@@ -88,9 +82,7 @@ class namespace_state {
   bool configuring_ = false;
   bool tuning_ = false;
   std::uint64_t last_group_ = 0;
-  group_ptr serving_;               // what searches read
-  group_ptr coming_;                // what is built to replace it; null if nothing is
-  std::vector<group_ptr> leaving_;  // replaced; some search still reads it
+  std::vector<std::unique_ptr<index_keeper>> keepers_;  // by number of the vector
   std::size_t shards_stopping_ = 0;
   std::uint64_t calls_seen_ = 0;
   caf::actor_clock::time_point last_call_;
@@ -135,13 +127,16 @@ void namespace_state::tuned(const namespace_tuned& message) {
   const auto& [job, found] = message;
   if (!found || found->effort == 0)
     return job->answer.settle(found);
-  const auto remember = [kind = found->kind, effort = found->effort](
+  const auto remember = [kind = found->kind, effort = found->effort,
+                         name = job->request.vector_name](
                             const namespace_config& existing) -> result<namespace_config> {
-    if (existing.index.kind != kind)
+    HEARTH_TRY(const auto number, existing.vector_number(name));
+    auto config = existing;
+    auto& index = number == 0 ? config.index : config.named[number - 1].index;
+    if (index.kind != kind)
       return fail(errc::conflict, "the index was replaced while it was tuned", "tune it again");
-    namespace_request request;
-    (searches_lists(kind) ? request.nprobe : request.ef_search) = effort;
-    return core::alter(existing, request);
+    (searches_lists(kind) ? index.nprobe : index.ef_search) = effort;
+    return config;
   };
   waiting_.push_back({remember, [job = job, found = found](std::optional<error> failure) {
                         if (failure)
@@ -219,9 +214,9 @@ void namespace_state::spawn_children(std::shared_ptr<open_namespace> space) {
       };
   port_ = std::make_shared<namespace_port>(
       namespace_port{std::move(space), std::move(writer), caf::weak_actor_ptr(self_->ctrl())});
-  serving_ = make_group(port_->space->index());
-  publish(*serving_);
-  serving_->start();
+  for (std::size_t vector = 0; vector < port_->space->vector_count(); ++vector)
+    keepers_.push_back(std::make_unique<index_keeper>(
+        shard_group::surroundings{self_, options_, *port_}, vector, last_group_));
 }
 
 void namespace_state::configure(namespace_config config, const wish& which) {
@@ -242,84 +237,36 @@ void namespace_state::configure(namespace_config config, const wish& which) {
           });
 }
 
-// The configuration is on disk: after a crash it is what counts. What searches read follows when it
-// is built.
 void namespace_state::take_over(const namespace_config& config) {
   space().set_config(config);
-  const auto& newest = coming_ ? coming_->set() : serving_->set();
-  const bool as_is = closing_ || newest->suits(config);
+  bool wanted = false;
+  if (!closing_)
+    for (const auto& keeper : keepers_)
+      wanted = keeper->follow(config) || wanted;
   log().info(events::namespace_reconfigured,
              core::format("{}: configuration changed{}", options_.name,
-                          as_is ? "" : ", another index is wanted"));
-  if (as_is)
-    return;
-  drop_build();
-  if (!serving_->set()->suits(config))
-    build(config);
-}
-
-namespace_state::group_ptr namespace_state::make_group(std::shared_ptr<index_set> set) {
-  return std::make_unique<shard_group>(shard_group::surroundings{self_, options_, *port_},
-                                       ++last_group_, std::move(set));
-}
-
-void namespace_state::build(const namespace_config& config) {
-  coming_ = make_group(std::make_shared<index_set>(config.distance, config.index, config.shards));
-  space().set_coming(coming_->set());
-  serving_->set()->outdated = true;
-  coming_->start();
-  // Without an index, searches scan storage: they may as well do so in the new distance.
-  if (!serving_->set()->searchable())
-    switch_index();
-}
-
-void namespace_state::drop_build() {
-  if (!coming_)
-    return;
-  space().set_coming(nullptr);
-  serving_->set()->outdated = false;
-  serving_->set()->unsaved = true;
-  coming_->discard();
-  coming_.reset();
-}
-
-// The old index stays, and takes part in every write, until no search reads it any more: unused().
-void namespace_state::switch_index() {
-  leaving_.push_back(std::exchange(serving_, std::move(coming_)));
-  publish(*serving_);
-  space().set_coming(nullptr);
-  log().info(events::index_switched,
-             core::format("{}: {}, {}", options_.name, to_string(serving_->set()->params().kind),
-                          to_string(serving_->set()->distance())));
-}
-
-void namespace_state::publish(const shard_group& group) {
-  space().serve(group.set(),
-                [owner = self(), id = group.id()] { caf::anon_send(owner, index_unused{id}); });
+                          wanted ? ", another index is wanted" : ""));
 }
 
 void namespace_state::ready(std::uint64_t group) {
-  if (!closing_ && coming_ && coming_->id() == group && coming_->set()->ready())
-    switch_index();
+  if (closing_)
+    return;
+  for (const auto& keeper : keepers_)
+    keeper->ready(group);
 }
 
 void namespace_state::unused(std::uint64_t group) {
-  const auto found =
-      std::ranges::find_if(leaving_, [&](const group_ptr& each) { return each->id() == group; });
-  if (closing_ || found == leaving_.end())
+  if (closing_)
     return;
-  (*found)->discard();
-  leaving_.erase(found);
+  for (const auto& keeper : keepers_)
+    keeper->unused(group);
 }
 
 std::vector<shard_group*> namespace_state::groups() const {
   std::vector<shard_group*> all;
-  for (const auto& each : leaving_)
-    all.push_back(each.get());
-  for (const auto* each : {&serving_, &coming_}) {
-    if (*each)
-      all.push_back(each->get());
-  }
+  for (const auto& keeper : keepers_)
+    for (auto* const each : keeper->groups())
+      all.push_back(each);
   return all;
 }
 
@@ -362,10 +309,8 @@ void namespace_state::check_idle() {
   const auto now = self_->clock().now();
   const auto calls = space().calls().entered();
   // Closing would throw away a build that is under way.
-  const auto& index = *serving_->set();
-  bool busy = calls != calls_seen_ || !space().calls().idle() || coming_ || !index.ready();
-  for (std::size_t shard = 0; shard < index.shards(); ++shard)
-    busy = busy || index.shard(shard).fresh_rows() > 0;
+  const bool busy = calls != calls_seen_ || !space().calls().idle() ||
+                    std::ranges::any_of(keepers_, &index_keeper::busy);
   calls_seen_ = calls;
   if (busy)
     last_call_ = now;

@@ -22,6 +22,13 @@ std::uint64_t memory_of(const index_set& set) {
   return bytes;
 }
 
+std::uint64_t fresh_of(const index_set& set) {
+  std::uint64_t rows = 0;
+  for (std::size_t shard = 0; shard < set.shards(); ++shard)
+    rows += set.shard(shard).fresh_rows();
+  return rows;
+}
+
 std::uint64_t rows_of(const index_set& set) {
   std::uint64_t rows = 0;
   for (std::size_t shard = 0; shard < set.shards(); ++shard) {
@@ -37,12 +44,13 @@ open_namespace::open_namespace(std::string name, std::unique_ptr<storage::namesp
                                std::size_t write_queue_bytes,
                                std::shared_ptr<const void> open_token)
     : open_token_(std::move(open_token)), name_(std::move(name)), store_(std::move(store)),
-      shards_(store_->config().shards), visible_lsn_(store_->durable_lsn()),
-      write_queue_bytes_(write_queue_bytes) {
+      shards_(store_->config().shards), indexes_(store_->config().vector_count()),
+      visible_lsn_(store_->durable_lsn()), write_queue_bytes_(write_queue_bytes) {
   accepted_lsn = store_->durable_lsn();
   const auto config = store_->config();
   set_config(config);
-  index_ = std::make_shared<index_set>(config.distance, config.index, shards_);
+  for (std::size_t vector = 0; vector < indexes_.size(); ++vector)
+    indexes_[vector].serving = std::make_shared<index_set>(config, vector);
 }
 
 open_namespace::~open_namespace() = default;
@@ -51,12 +59,13 @@ open_namespace::~open_namespace() = default;
 // more.
 void open_namespace::serve(std::shared_ptr<index_set> set, std::function<void()> unused) {
   auto* served = set.get();
-  index_.store({served,
-                [set = std::move(set), unused = std::move(unused)](index_set*) mutable {
-                  set.reset();
-                  unused();
-                }},
-               std::memory_order_release);
+  indexes_[served->vector()].serving.store(
+      {served,
+       [set = std::move(set), unused = std::move(unused)](index_set*) mutable {
+         set.reset();
+         unused();
+       }},
+      std::memory_order_release);
 }
 
 result<void> open_namespace::check_usable() const {
@@ -91,28 +100,42 @@ result<void> open_namespace::reserve(std::size_t bytes) {
             "wait and repeat the write, or send smaller batches", busy_retry_ms});
 }
 
+vector_info open_namespace::info_of(std::size_t vector, std::uint64_t live) const {
+  const auto coming = this->coming(vector);  // first: a switch in between makes the two the same
+  const auto serving = index(vector);
+  vector_info answer;
+  answer.name = serving->name();
+  answer.vectors = live;
+  answer.index = serving->state();
+  answer.indexed = rows_of(*serving);
+  answer.fresh = fresh_of(*serving);
+  answer.index_bytes = memory_of(*serving);
+  if (coming && coming.get() != serving.get()) {
+    answer.index_bytes += memory_of(*coming);
+    const auto done = std::min(rows_of(*coming), live);
+    answer.rebuild =
+        index_rebuild{serving->distance(), serving->params(), done, live, coming->failure()};
+  }
+  return answer;
+}
+
 result<namespace_info> open_namespace::info() const {
   HEARTH_TRY(const auto view, store_->read());
   namespace_info answer;
   answer.name = name_;
   answer.config = *config();
   answer.count = view->record_count();
-  answer.vectors = view->vector_count();
   answer.lsn = std::max(view->lsn(), accepted_lsn.load());
   answer.durable_lsn = store_->durable_lsn();
-  const auto coming = this->coming();  // first: a switch in between makes the two the same
-  const auto serving = index();
-  answer.index = serving->state();
-  answer.indexed = rows_of(*serving);
-  for (std::size_t shard = 0; shard < shards_; ++shard)
-    answer.fresh += serving->shard(shard).fresh_rows();
-  answer.index_bytes = memory_of(*serving);
-  if (coming && coming.get() != serving.get()) {
-    answer.index_bytes += memory_of(*coming);
-    const auto done = std::min(rows_of(*coming), answer.vectors);
-    answer.rebuild = index_rebuild{serving->distance(), serving->params(), done, answer.vectors,
-                                   coming->failure()};
-  }
+  const auto own = info_of(0, view->vector_count(0));
+  answer.vectors = own.vectors;
+  answer.index = own.index;
+  answer.indexed = own.indexed;
+  answer.fresh = own.fresh;
+  answer.index_bytes = own.index_bytes;
+  answer.rebuild = own.rebuild;
+  for (std::size_t vector = 1; vector < vector_count(); ++vector)
+    answer.named.push_back(info_of(vector, view->vector_count(vector)));
   {
     const std::lock_guard lock(tuning_guard_);
     answer.tuning = tuning_;

@@ -54,17 +54,23 @@ class open_namespace {
 
   [[nodiscard]] std::size_t shards() const noexcept { return shards_; }
 
-  /// The index that searches read. Each takes it once and keeps it; it takes part in every write
-  /// for as long as anybody does.
-  [[nodiscard]] std::shared_ptr<index_set> index() const noexcept {
-    return index_.load(std::memory_order_acquire);
+  /// Vectors of a record; they are numbered as in namespace_config::vector.
+  [[nodiscard]] std::size_t vector_count() const noexcept { return indexes_.size(); }
+  /// The number of the vector of this name, which was validated.
+  [[nodiscard]] std::size_t number_of(const std::string& vector_name) const {
+    return config()->vector_number(vector_name).value_or(0);
+  }
+  /// The index of a vector that searches read. Each takes it once and keeps it; it takes part in
+  /// every write for as long as anybody does.
+  [[nodiscard]] std::shared_ptr<index_set> index(std::size_t vector) const noexcept {
+    return indexes_[vector].serving.load(std::memory_order_acquire);
   }
   /// The index that is being built to replace it; null if none is. Not to be searched.
-  [[nodiscard]] std::shared_ptr<index_set> coming() const noexcept {
-    return coming_.load(std::memory_order_acquire);
+  [[nodiscard]] std::shared_ptr<index_set> coming(std::size_t vector) const noexcept {
+    return indexes_[vector].coming.load(std::memory_order_acquire);
   }
-  void set_coming(std::shared_ptr<index_set> set) noexcept {
-    coming_.store(std::move(set), std::memory_order_release);
+  void set_coming(std::size_t vector, std::shared_ptr<index_set> set) noexcept {
+    indexes_[vector].coming.store(std::move(set), std::memory_order_release);
   }
   /// Searches that begin from now on read `set`, in all shards. `unused` is called, on any thread,
   /// when another one has taken its place and the last search that began with it is over.
@@ -114,13 +120,18 @@ class open_namespace {
   [[nodiscard]] result<namespace_info> info() const;
 
  private:
+  [[nodiscard]] vector_info info_of(std::size_t vector, std::uint64_t live) const;
+
   const std::shared_ptr<const void> open_token_;  // goes last: then the environment is closed
   const std::string name_;
   std::unique_ptr<storage::namespace_store> store_;
   std::atomic<std::shared_ptr<const namespace_config>> config_;
   const std::size_t shards_;
-  std::atomic<std::shared_ptr<index_set>> index_;
-  std::atomic<std::shared_ptr<index_set>> coming_;
+  struct vector_indexes {
+    std::atomic<std::shared_ptr<index_set>> serving;
+    std::atomic<std::shared_ptr<index_set>> coming;
+  };
+  std::vector<vector_indexes> indexes_;  // by number of the vector
   std::atomic<lsn_t> visible_lsn_ = 0;
   gate calls_;
   const std::size_t write_queue_bytes_;

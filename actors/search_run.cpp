@@ -29,12 +29,16 @@ std::vector<std::size_t> numbers(std::size_t first, std::size_t last) {
   return all;
 }
 
+engine::index::search_effort effort_of(const search_query& query, const index_params& defaults) {
+  return {std::max<std::size_t>(query.ef != 0 ? query.ef : defaults.ef_search, query.k),
+          query.nprobe != 0 ? query.nprobe : defaults.nprobe, query.exact};
+}
+
 }  // namespace
 
 search_run::search_run(const open_namespace& space, const search_query& query)
-    : space_(space), query_(query), config_(space.config()), index_(space.index()),
-      effort_(std::max<std::size_t>(query.ef != 0 ? query.ef : config_->index.ef_search, query.k),
-              query.nprobe != 0 ? query.nprobe : config_->index.nprobe, query.exact),
+    : space_(space), query_(query), index_(space.index(space.number_of(query.vector_name))),
+      effort_(effort_of(query, space.config()->vector(index_->vector()).index)),
       found_(query.vectors.rows()), extra_(query.vectors.rows()), full_(query.vectors.rows()),
       tally_(query.explain) {
   // Rows that are gone but still in a graph take places among the nearest.
@@ -51,7 +55,7 @@ result<void> search_run::choose_rows() {
   std::call_once(choosing_, [this] {
     search_tally::step step(tally_, search_step::filter);
     chosen_ = [&]() -> result<void> {
-      HEARTH_TRY(const auto view, space_.store().read());
+      HEARTH_TRY(const auto view, open_view());
       HEARTH_TRY(auto matching, space_.filtered(*view, query_.where));
       step.rows = matching.scanned();
       how_filtered_ = matching.how();
@@ -85,20 +89,20 @@ result<search_run::view_ptr> search_run::find(const query_numbers& queries) {
     found_[query].clear();
   scan_plan plan(index_->shards(), row_id{0});
   const auto vectors = vectors_of(queries);
-  const matrix_view asked(vectors.data(), queries.size(), config_->dimension);
+  const matrix_view asked(vectors.data(), queries.size(), index_->dimension());
   for (std::size_t shard = 0; shard < index_->shards(); ++shard)
     search_shard(shard, queries, asked, plan);
   for (const auto query : queries)
     full_[query] = static_cast<char>(found_[query].size() >= wanted(query));
   if (std::ranges::all_of(plan, [](row_id after) { return after == all_indexed; }))
     return view_ptr{};
-  HEARTH_TRY(auto view, space_.store().read());
+  HEARTH_TRY(auto view, open_view());
   return scan(queries, plan, std::move(view));
 }
 
 std::vector<float> search_run::vectors_of(const query_numbers& queries) const {
   std::vector<float> vectors;
-  vectors.reserve(queries.size() * config_->dimension);
+  vectors.reserve(queries.size() * index_->dimension());
   for (const auto query : queries) {
     const auto vector = query_.vectors.view().row(query);
     vectors.insert(vectors.end(), vector.begin(), vector.end());
@@ -151,7 +155,7 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
   std::vector<std::size_t> bounds;
   for (const auto query : queries)
     bounds.push_back(wanted(query));
-  storage_scan nearest(matrix_view(vectors.data(), queries.size(), config_->dimension), bounds,
+  storage_scan nearest(matrix_view(vectors.data(), queries.size(), index_->dimension()), bounds,
                        index_->distance());
   std::function<bool(row_id)> in_plan;
   if (plan.size() > 1 || plan.front() > 0 || filtered_)
@@ -172,7 +176,7 @@ result<search_run::view_ptr> search_run::scan(const query_numbers& queries, cons
     }));
     if (more) {
       view.reset();
-      HEARTH_TRY(view, space_.store().read());
+      HEARTH_TRY(view, open_view());
     }
   }
   step.rows = nearest.compared() * queries.size();
@@ -204,7 +208,7 @@ result<search_result> search_run::settle() {
   auto view = std::move(view_);
   for (int round = 1;; ++round) {
     if (!view) {
-      HEARTH_TRY(view, space_.store().read());
+      HEARTH_TRY(view, open_view());
     }
     if (view->lsn() > as_of_.load())
       HEARTH_CHECK(add_late_rows(*view));
@@ -236,7 +240,7 @@ result<search_result> search_run::settle() {
     if (round < index_rounds) {
       HEARTH_TRY(view, find(missing));
     } else {
-      HEARTH_TRY(view, space_.store().read());
+      HEARTH_TRY(view, open_view());
       HEARTH_TRY(view, scan(missing, scan_plan(index_->shards(), row_id{0}), std::move(view)));
     }
   }
@@ -246,7 +250,7 @@ result<search_result> search_run::settle() {
 std::size_t search_run::needed(const storage::read_view& view) const {
   if (filtered_)
     return 0;
-  return std::min<std::uint64_t>(query_.k, view.vector_count());
+  return std::min<std::uint64_t>(query_.k, view.vector_count(index_->vector()));
 }
 
 std::vector<std::size_t> search_run::falling_short(const storage::read_view& view) const {
@@ -343,9 +347,9 @@ result<void> search_run::add_late_rows(storage::read_view& view) {
   for (std::size_t first = 0; first < late.size(); first += late_rows_at_once) {
     const std::span rows =
         std::span(late).subspan(first, std::min(late_rows_at_once, late.size() - first));
-    vectors.resize(rows.size() * config_->dimension);
+    vectors.resize(rows.size() * index_->dimension());
     HEARTH_TRY(const auto there, view.vectors(rows, vectors.data()));
-    nearest.offer(rows, matrix_view(vectors.data(), rows.size(), config_->dimension),
+    nearest.offer(rows, matrix_view(vectors.data(), rows.size(), index_->dimension()),
                   [&, index = std::size_t{0}](row_id) mutable { return there[index++]; });
   }
   for (std::size_t query = 0; query < found_.size(); ++query) {

@@ -50,6 +50,7 @@ class search_run {
   /// Per shard, after which row storage is to be scanned; all_indexed: nowhere.
   using scan_plan = std::vector<row_id>;
 
+  [[nodiscard]] result<view_ptr> open_view() const { return space_.store().read(index_->vector()); }
   [[nodiscard]] result<search_result> settle();
   [[nodiscard]] result<void> choose_rows();
   [[nodiscard]] result<view_ptr> find(const query_numbers& queries);
@@ -71,7 +72,6 @@ class search_run {
 
   const open_namespace& space_;
   const search_query& query_;
-  const std::shared_ptr<const namespace_config> config_;
   const std::shared_ptr<const index_set> index_;  // the one index, and distance, of this search
   engine::index::search_effort effort_;
   std::once_flag choosing_;

@@ -27,7 +27,7 @@ class shard_state {
 
   void prepare(shard_options options) {
     options_ = std::move(options);
-    dimension_ = space().config()->dimension;
+    dimension_ = options_.set->dimension();
     saves_ = options_.set->params().kind != index_kind::flat;
     renew_tail();
     self_->set_exception_handler(
@@ -80,7 +80,7 @@ class shard_state {
   void built() {
     ready_ = true;
     publish_ready();
-    options_.log->info(events::index_ready, core::format("{} shard {}: {} rows", space().name(),
+    options_.log->info(events::index_ready, core::format("{} shard {}: {} rows", title(),
                                                          options_.shard, main_->size()));
     index_more();
     arm_snapshot();
@@ -186,6 +186,7 @@ class shard_state {
   };
 
   [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
+  [[nodiscard]] std::string title() const { return options_.set->title(space().name()); }
   [[nodiscard]] shard_slot& slot() const noexcept { return options_.set->shard(options_.shard); }
 
   [[nodiscard]] std::function<void(const std::string&)> reporter() {
@@ -240,7 +241,7 @@ class shard_state {
   caf::error give_up(const std::string& what) {
     slot().retire(options_.epoch);
     options_.log->error(events::shard_failed,
-                        core::format("{} shard {}: {}", space().name(), options_.shard, what));
+                        core::format("{} shard {}: {}", title(), options_.shard, what));
     if (stopping_)
       stopped_.deliver(shard_stopped{});
     release();

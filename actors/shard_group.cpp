@@ -77,8 +77,9 @@ bool shard_group::down(const caf::down_msg& message, bool closing) {
   set_->note_failure(describe(message.reason));
   if (self->clock().now() - found->started > healthy_after)
     found->pause = first_restart_pause;
-  log().info(events::shard_restarted, core::format("{} shard {}: in {} ms", around_.options.name,
-                                                   index, found->pause.count()));
+  log().info(events::shard_restarted,
+             core::format("{} shard {}: in {} ms", set_->title(around_.options.name), index,
+                          found->pause.count()));
   self->delayed_send(self, found->pause, restart_shard{id_, index});
   found->pause = std::min(2 * found->pause, longest_restart_pause);
   return true;

@@ -33,8 +33,8 @@ class tuning {
  public:
   tuning(open_namespace& space, const tune_request& request, clock::time_point start,
          clock::time_point end)
-      : space_(space), request_(request), index_(space.index()),
-        dimension_(space.config()->dimension), half_time_(start + (end - start) / 2), end_(end),
+      : space_(space), request_(request), index_(space.index(space.number_of(request.vector_name))),
+        dimension_(index_->dimension()), half_time_(start + (end - start) / 2), end_(end),
         random_(request.seed) {
     answer_.kind = index_->params().kind;
   }
@@ -103,15 +103,15 @@ result<void> tuning::check_index() const {
   if (answer_.kind == index_kind::flat || answer_.kind == index_kind::kd_tree)
     return fail(errc::unsupported, core::format("a {} index is exact: there is nothing to tune",
                                                 to_string(answer_.kind)));
-  if (!index_->ready() || space_.coming())
+  if (!index_->ready() || space_.coming(index_->vector()))
     return std::unexpected(error{errc::busy, "the index is being built",
                                  "tune it when info() says that it is ready", 1'000});
   return {};
 }
 
 result<std::uint64_t> tuning::count_vectors() const {
-  HEARTH_TRY(const auto view, space_.store().read());
-  const auto rows = view->vector_count();
+  HEARTH_TRY(const auto view, space_.store().read(index_->vector()));
+  const auto rows = view->vector_count(index_->vector());
   if (rows < least_vectors)
     return fail(errc::invalid_argument,
                 core::format("the namespace has {} vectors; tuning takes at least {}", rows,
@@ -121,7 +121,7 @@ result<std::uint64_t> tuning::count_vectors() const {
 
 result<bool> tuning::some_after(row_id row) const {
   bool some = false;
-  HEARTH_TRY(const auto view, space_.store().read());
+  HEARTH_TRY(const auto view, space_.store().read(index_->vector()));
   HEARTH_CHECK(view->for_each_vector(row, [&](std::span<const row_id>, matrix_view) {
     some = true;
     return false;
@@ -157,7 +157,7 @@ result<std::vector<float>> tuning::draw_vector(row_id last) {
     drawn.assign(row.begin(), row.end());
     return false;
   };
-  HEARTH_TRY(const auto view, space_.store().read());
+  HEARTH_TRY(const auto view, space_.store().read(index_->vector()));
   HEARTH_CHECK(view->for_each_vector(random_() % last, take));
   if (drawn.empty())  // what was behind the number is erased meanwhile
     HEARTH_CHECK(view->for_each_vector(0, take));

@@ -28,8 +28,9 @@ class write_group {
   [[nodiscard]] std::size_t acknowledged() const noexcept { return acknowledged_; }
   [[nodiscard]] bool awaited() const noexcept { return !waiting_.empty() || !flushes_.empty(); }
 
-  /// The changes of a shard; null if there are none.
-  [[nodiscard]] std::shared_ptr<const shard_changes> take_changes(std::size_t shard);
+  /// The changes of a shard of a vector's index; null if there are none.
+  [[nodiscard]] std::shared_ptr<const shard_changes> take_changes(std::size_t vector,
+                                                                  std::size_t shard);
   /// Answers everybody who waits: the group is on disk and can be searched.
   void succeed(lsn_t durable_lsn);
   void fail(const error& reason);
@@ -42,10 +43,12 @@ class write_group {
     write_result result;
   };
 
-  void add_rows(const storage::row_changes& changes);
-  void split_rows(const storage::row_changes& changes);
+  using shard_parts = std::vector<shard_changes>;
 
-  std::vector<shard_changes> parts_;
+  static void add_rows(const storage::added_vectors& added, shard_parts& parts);
+  static void split_rows(const storage::added_vectors& added, shard_parts& parts);
+
+  std::vector<shard_parts> parts_;  // by number of the vector
   std::vector<waiting_write> waiting_;
   std::vector<std::shared_ptr<const flush_job>> flushes_;
   std::size_t batches_ = 0;

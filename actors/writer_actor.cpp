@@ -225,10 +225,13 @@ void writer_state::announce() {
   const std::shared_ptr<write_group> group =
       std::exchange(group_, std::make_unique<write_group>(space()));
   unconfirmed_.push_back(group);
-  for (std::size_t index = 0; index < space().shards(); ++index) {
-    if (const auto changes = group->take_changes(index)) {
-      for (const auto& each : sets_)
-        announce(group, changes, each, index);
+  for (std::size_t vector = 0; vector < space().vector_count(); ++vector) {
+    for (std::size_t index = 0; index < space().shards(); ++index) {
+      if (const auto changes = group->take_changes(vector, index)) {
+        for (const auto& each : sets_)
+          if (each.set->vector() == vector)
+            announce(group, changes, each, index);
+      }
     }
   }
   settle_confirmed();

@@ -15,6 +15,27 @@ constexpr std::uint64_t ef_maximum = 65'536;
 
 constexpr std::uint64_t nlist_maximum = 65'536;
 
+constexpr std::string_view name_rule = "names are 1 to 64 of a-z, 0-9, _ and -";
+
+bool is_name_character(char c) noexcept {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
+}
+
+bool is_plain_name(std::string_view name) noexcept {
+  return !name.empty() && name.size() <= limits::namespace_name_bytes &&
+         std::ranges::all_of(name, is_name_character);
+}
+
+// For hints: which named vectors there are.
+std::string names_of(const namespace_config& config) {
+  if (config.named.empty())
+    return "it has no named vectors";
+  std::string names = "it has";
+  for (const auto& each : config.named)
+    names += core::format("{} '{}'", &each == &config.named.front() ? "" : ",", each.name);
+  return names;
+}
+
 // What an index of this kind can be under this distance.
 result<void> validate_distance(distance_kind distance, const index_params& params) {
   if (auto known = distance_from_string(to_string(distance)); !known)
@@ -59,7 +80,9 @@ result<void> validate_index(const index_params& params, std::uint32_t dimension)
   return validation::in_range("ef_search", params.ef_search, 1, ef_maximum);
 }
 
-index_params apply(index_params params, const namespace_request& request) {
+// `Request` is a namespace_request or a vector_request.
+template <class Request>
+index_params apply(index_params params, const Request& request) {
   const auto kind = request.kind.value_or(params.kind);
   // m means another thing to another kind, and so is not carried over.
   if ((kind == index_kind::ivf_pq) != (params.kind == index_kind::ivf_pq))
@@ -224,22 +247,18 @@ index_params structure_of(const index_params& params) noexcept {
 }
 
 result<void> validate_namespace_name(std::string_view name) {
-  constexpr std::string_view rule = "names are 1 to 64 of a-z, 0-9, _ and -";
   if (name.empty())
-    return fail(errc::invalid_argument, "namespace name is empty", std::string(rule));
+    return fail(errc::invalid_argument, "namespace name is empty", std::string(name_rule));
   if (name.size() > limits::namespace_name_bytes)
     return fail(errc::limit_exceeded,
                 core::format("namespace name has {} bytes; the limit is {}", name.size(),
                              limits::namespace_name_bytes),
-                std::string(rule));
-  const auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_' || c == '-';
-  };
-  if (const auto bad = std::ranges::find_if_not(name, allowed); bad != name.end())
+                std::string(name_rule));
+  if (const auto bad = std::ranges::find_if_not(name, is_name_character); bad != name.end())
     return fail(errc::invalid_argument,
                 core::format("namespace name has a character that is not allowed at position {}",
                              bad - name.begin()),
-                std::string(rule));
+                std::string(name_rule));
   return {};
 }
 
@@ -256,55 +275,147 @@ result<void> apply_fields(namespace_config& config, const namespace_request& req
 
 }  // namespace
 
-result<namespace_config> make_config(const namespace_request& request) {
+namespace {
+
+template <class Request>
+result<vector_config> make_vector(std::string name, const Request& request) {
   if (!request.dimension)
     return fail(errc::invalid_argument, "dimension is missing",
                 core::format("a new namespace needs a dimension, 1 to {}", limits::dimension));
   HEARTH_CHECK(validation::in_range("dimension", *request.dimension, 1, limits::dimension));
-  namespace_config config;
-  config.dimension = *request.dimension;
-  config.distance = request.distance.value_or(config.distance);
-  config.index = apply(config.index, request);
-  config.shards = request.shards.value_or(config.shards);
-  config.embedder = request.embedder.value_or(std::string());
-  HEARTH_CHECK(validate_index(config.index, config.dimension));
-  HEARTH_CHECK(validate_distance(config.distance, config.index));
-  HEARTH_CHECK(validation::in_range("shards", config.shards, 1, limits::shards));
-  if (config.embedder.size() > limits::embedder_bytes)
-    return validation::too_large("embedder is", config.embedder.size(), limits::embedder_bytes);
-  if (!is_utf8(config.embedder))
-    return fail(errc::invalid_argument, "embedder is not valid UTF-8");
-  HEARTH_CHECK(apply_fields(config, request));
-  return config;
+  vector_config made;
+  made.name = std::move(name);
+  made.dimension = *request.dimension;
+  made.distance = request.distance.value_or(made.distance);
+  made.index = apply(made.index, request);
+  HEARTH_CHECK(validate_index(made.index, made.dimension));
+  HEARTH_CHECK(validate_distance(made.distance, made.index));
+  return made;
 }
 
-result<namespace_config> reconcile(const namespace_config& existing,
-                                   const namespace_request& request) {
-  if (request.distance && *request.distance != existing.distance)
-    return fail(errc::config_mismatch,
-                core::format("distance is '{}' in this namespace; the request says '{}'",
-                             to_string(existing.distance), to_string(*request.distance)),
-                "leave distance out to take the namespace as it is, or alter the namespace");
-  return alter(existing, request);
-}
-
-result<namespace_config> alter(const namespace_config& existing, const namespace_request& request) {
+template <class Request>
+result<vector_config> alter_vector(vector_config existing, const Request& request) {
   HEARTH_CHECK(
       must_agree(errc::dimension_mismatch, "dimension", existing.dimension, request.dimension));
-  HEARTH_CHECK(must_agree(errc::config_mismatch, "shards", existing.shards, request.shards));
-  HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
   if (request.distance == distance_kind::hamming && existing.distance != distance_kind::hamming)
     return fail(errc::config_mismatch,
                 core::format("distance is '{}' in this namespace and cannot become 'hamming', "
                              "which takes vectors of 0 and 1 only",
                              to_string(existing.distance)),
                 "make a new namespace with distance hamming and write the vectors to it");
-  auto config = existing;
-  config.distance = request.distance.value_or(existing.distance);
-  config.index = apply(existing.index, request);
-  HEARTH_CHECK(validate_index(config.index, config.dimension));
-  HEARTH_CHECK(validate_distance(config.distance, config.index));
+  existing.distance = request.distance.value_or(existing.distance);
+  existing.index = apply(existing.index, request);
+  HEARTH_CHECK(validate_index(existing.index, existing.dimension));
+  HEARTH_CHECK(validate_distance(existing.distance, existing.index));
+  return existing;
+}
+
+template <class Request>
+result<void> same_distance(distance_kind existing, const Request& request) {
+  if (!request.distance || *request.distance == existing)
+    return {};
+  return fail(errc::config_mismatch,
+              core::format("distance is '{}' in this namespace; the request says '{}'",
+                           to_string(existing), to_string(*request.distance)),
+              "leave distance out to take the namespace as it is, or alter the namespace");
+}
+
+// Says which vector an error is about.
+template <class T>
+result<T> about(std::string_view name, result<T> outcome) {
+  if (!outcome)
+    outcome.error().message =
+        core::format("named_vectors['{}']: {}", name, outcome.error().message);
+  return outcome;
+}
+
+void take_over(namespace_config& config, vector_config made) {
+  config.dimension = made.dimension;
+  config.distance = made.distance;
+  config.index = made.index;
+}
+
+result<void> make_named(namespace_config& config, const namespace_request& request) {
+  if (request.named.size() > limits::named_vectors)
+    return fail(errc::limit_exceeded, core::format("there are {} named vectors; the limit is {}",
+                                                   request.named.size(), limits::named_vectors));
+  for (const auto& wanted : request.named) {
+    if (!is_plain_name(wanted.name))
+      return fail(errc::invalid_argument,
+                  core::format("'{}' cannot name a vector", printable(wanted.name)),
+                  std::string(name_rule));
+    if (std::ranges::find(config.named, wanted.name, &vector_config::name) != config.named.end())
+      return fail(errc::invalid_argument,
+                  core::format("named_vectors has '{}' twice", wanted.name));
+    HEARTH_TRY(auto made, about(wanted.name, make_vector(wanted.name, wanted)));
+    config.named.push_back(std::move(made));
+  }
+  return {};
+}
+
+result<void> alter_named(namespace_config& config, const namespace_request& request) {
+  for (const auto& wanted : request.named) {
+    const auto found = std::ranges::find(config.named, wanted.name, &vector_config::name);
+    if (found == config.named.end())
+      return fail(errc::config_mismatch,
+                  core::format("this namespace has no vector named '{}'; {}",
+                               printable(wanted.name), names_of(config)),
+                  "named vectors are declared when a namespace is created");
+    HEARTH_TRY(*found, about(wanted.name, alter_vector(*found, wanted)));
+  }
+  return {};
+}
+
+}  // namespace
+
+vector_config namespace_config::vector(std::size_t number) const {
+  return number == 0 ? vector_config{{}, dimension, distance, index} : named[number - 1];
+}
+
+result<std::size_t> namespace_config::vector_number(std::string_view name) const {
+  if (name.empty())
+    return 0;
+  const auto found = std::ranges::find(named, name, &vector_config::name);
+  if (found == named.end())
+    return fail(errc::invalid_argument,
+                core::format("this namespace has no vector named '{}'", printable(name)),
+                names_of(*this));
+  return 1 + static_cast<std::size_t>(found - named.begin());
+}
+
+result<namespace_config> make_config(const namespace_request& request) {
+  namespace_config config;
+  HEARTH_TRY(auto made, make_vector({}, request));
+  take_over(config, std::move(made));
+  config.shards = request.shards.value_or(config.shards);
+  config.embedder = request.embedder.value_or(std::string());
+  HEARTH_CHECK(validation::in_range("shards", config.shards, 1, limits::shards));
+  if (config.embedder.size() > limits::embedder_bytes)
+    return validation::too_large("embedder is", config.embedder.size(), limits::embedder_bytes);
+  if (!is_utf8(config.embedder))
+    return fail(errc::invalid_argument, "embedder is not valid UTF-8");
   HEARTH_CHECK(apply_fields(config, request));
+  HEARTH_CHECK(make_named(config, request));
+  return config;
+}
+
+result<namespace_config> reconcile(const namespace_config& existing,
+                                   const namespace_request& request) {
+  HEARTH_CHECK(same_distance(existing.distance, request));
+  for (const auto& wanted : request.named)
+    if (const auto number = existing.vector_number(wanted.name); number)
+      HEARTH_CHECK(about(wanted.name, same_distance(existing.vector(*number).distance, wanted)));
+  return alter(existing, request);
+}
+
+result<namespace_config> alter(const namespace_config& existing, const namespace_request& request) {
+  auto config = existing;
+  HEARTH_TRY(auto altered, alter_vector(existing.vector(0), request));
+  take_over(config, std::move(altered));
+  HEARTH_CHECK(must_agree(errc::config_mismatch, "shards", existing.shards, request.shards));
+  HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
+  HEARTH_CHECK(apply_fields(config, request));
+  HEARTH_CHECK(alter_named(config, request));
   return config;
 }
 

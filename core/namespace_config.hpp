@@ -90,6 +90,16 @@ struct index_params {
 /// is rebuilt if and only if this changes.
 [[nodiscard]] index_params structure_of(const index_params& params) noexcept;
 
+/// One vector of every record: how long it is, what is near to it, and the index that finds it.
+struct vector_config {
+  std::string name{};  ///< empty: the one that needs no name
+  std::uint32_t dimension = 0;
+  distance_kind distance = distance_kind::cosine;
+  index_params index{};
+
+  friend bool operator==(const vector_config&, const vector_config&) = default;
+};
+
 struct namespace_config {
   std::uint32_t dimension = 0;
   distance_kind distance = distance_kind::cosine;
@@ -100,8 +110,38 @@ struct namespace_config {
   std::string embedder;
   std::vector<field_rule> schema{};  ///< holds for what is written from now on
   text_settings text{};
+  /// Further vectors that each record may have, by name. Which there are is settled when the
+  /// namespace is created.
+  std::vector<vector_config> named{};
+
+  /// All vectors, numbered: 0 is the one without a name, the named ones follow in their order.
+  [[nodiscard]] std::size_t vector_count() const noexcept { return 1 + named.size(); }
+  /// Precondition: number < vector_count().
+  [[nodiscard]] vector_config vector(std::size_t number) const;
+  /// The number of the vector of this name. invalid_argument, naming those that there are.
+  [[nodiscard]] result<std::size_t> vector_number(std::string_view name) const;
 
   friend bool operator==(const namespace_config&, const namespace_config&) = default;
+};
+
+/// What a caller asks of a named vector: only what it states is checked or changed, by the rules of
+/// namespace_request.
+struct vector_request {
+  std::string name{};
+  std::optional<std::uint32_t> dimension{};
+  std::optional<distance_kind> distance{};
+  std::optional<index_kind> kind{};
+  std::optional<std::uint32_t> m{};
+  std::optional<std::uint32_t> ef_construction{};
+  std::optional<std::uint32_t> ef_search{};
+  std::optional<std::uint64_t> seed{};
+  std::optional<quantization_kind> quantization{};
+  std::optional<memory_kind> memory{};
+  std::optional<std::uint32_t> nlist{};
+  std::optional<std::uint32_t> nprobe{};
+  std::optional<std::uint32_t> nbits{};
+
+  friend bool operator==(const vector_request&, const vector_request&) = default;
 };
 
 /// What a caller asks for when opening: only what it states is checked or changed.
@@ -129,6 +169,8 @@ struct namespace_request {
   std::optional<std::vector<field_weight>> text_fields{};
   std::optional<std::string> language{};
   std::optional<std::vector<std::string>> stop_words{};
+  /// Of an existing namespace, only names that it has (config_mismatch).
+  std::vector<vector_request> named{};
 };
 
 /// How to open: `open` fails with not_found, `create` with already_exists, `open_or_create` never

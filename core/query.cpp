@@ -53,6 +53,11 @@ result<fusion_kind> fusion_from_string(std::string_view name) {
               "one of: rrf, weighted, borda");
 }
 
+vector_info namespace_info::vector(std::size_t number) const {
+  return number == 0 ? vector_info{{}, vectors, index, indexed, fresh, index_bytes, rebuild}
+                     : named[number - 1];
+}
+
 namespace {
 
 result<void> check_weight(std::string_view field, double weight) {
@@ -151,9 +156,10 @@ result<void> validate(const search_query& query, const namespace_config& config)
                 core::format("{} query vectors times k {} are {} hits; the limit is {}", rows,
                              query.k, hits, limits::search_results),
                 "search with fewer vectors per call, or a smaller k");
+  HEARTH_TRY(const auto number, config.vector_number(query.vector_name));
   return query.vectors.rows() == 0
              ? result<void>()
-             : validation::check_vectors(query.vectors.view(), config.dimension);
+             : validation::check_vectors(query.vectors.view(), config.vector(number).dimension);
 }
 
 result<void> validate(const get_query& query) {

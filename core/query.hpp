@@ -38,9 +38,9 @@ struct fusion_options {
 
 /// What to look for in the text index.
 struct text_question {
-  std::vector<std::string> queries;  ///< one per query
-  bool operators = false;            ///< "quoted phrases", AND, OR, NOT, +, -, prefix*, field:word
-  std::vector<field_weight> fields;  ///< empty: all that are indexed
+  std::vector<std::string> queries{};  ///< one per query
+  bool operators = false;  ///< "quoted phrases", AND, OR, NOT, +, -, prefix*, field:word
+  std::vector<field_weight> fields{};  ///< empty: all that are indexed
 };
 
 /// Not more than `limit` hits with the same value of a field; k then counts the groups.
@@ -59,7 +59,9 @@ struct diversity_options {
 
 /// By vector, by text, by examples, or by vector and text at once (hybrid).
 struct search_query {
-  matrix vectors;            ///< one row per query; may be empty where there is a text
+  matrix vectors;  ///< one row per query; may be empty where there is a text
+  std::string
+      vector_name{};         ///< which vector of the records to search; empty: the one without name
   std::uint32_t k = 10;      ///< hits per query, at least 1; no cap but limits::search_results
   std::uint32_t ef = 0;      ///< 0: the namespace's ef_search; never below k
   std::uint32_t nprobe = 0;  ///< of an ivf; 0: the namespace's nprobe
@@ -212,12 +214,25 @@ enum class index_state : std::uint8_t { ready = 1, building = 2, failed = 3 };
 /// begin with it, all shards at the same moment.
 struct index_rebuild {
   distance_kind distance = distance_kind::cosine;  ///< of the index that still answers
-  index_params params;                             ///< likewise
+  index_params params{};                           ///< likewise
   std::uint64_t rows_done = 0;
   std::uint64_t rows_total = 0;
-  std::string failure;  ///< why building had to start over, last; empty if it had not
+  std::string failure{};  ///< why building had to start over, last; empty if it had not
 
   friend bool operator==(const index_rebuild&, const index_rebuild&) = default;
+};
+
+/// How a named vector and its index stand; the fields are those of namespace_info.
+struct vector_info {
+  std::string name{};
+  std::uint64_t vectors = 0;
+  index_state index = index_state::ready;
+  std::uint64_t indexed = 0;
+  std::uint64_t fresh = 0;
+  std::uint64_t index_bytes = 0;
+  std::optional<index_rebuild> rebuild{};
+
+  friend bool operator==(const vector_info&, const vector_info&) = default;
 };
 
 struct namespace_info {
@@ -238,6 +253,10 @@ struct namespace_info {
   /// that still answers, `index_bytes` counts both.
   std::optional<index_rebuild> rebuild;
   std::optional<tune_progress> tuning;  ///< if one is under way
+  std::vector<vector_info> named;       ///< in the order of config.named
+
+  /// How the vector of this number is doing (namespace_config::vector). Precondition: there is one.
+  [[nodiscard]] vector_info vector(std::size_t number) const;
 };
 
 /// Checks k, dimension, finiteness and result bounds.

@@ -14,6 +14,7 @@ struct tune_request {
   std::uint32_t sample = 200;  ///< queries to measure with; 10..10000
   std::uint64_t seed = 1;      ///< of the sample
   std::uint32_t time_limit_ms = 20'000;  ///< 100..50000
+  std::string vector_name{};             ///< whose index; empty: that of the vector without a name
 };
 
 /// How searches were with one effort.
@@ -46,6 +47,6 @@ struct tune_progress {
   friend bool operator==(const tune_progress&, const tune_progress&) = default;
 };
 
-[[nodiscard]] result<void> validate(const tune_request& request);
+[[nodiscard]] result<void> validate(const tune_request& request, const namespace_config& config);
 
 }  // namespace hearth::inline core

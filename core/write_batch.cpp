@@ -18,11 +18,17 @@ std::size_t id_size(const record_id& id) noexcept {
 // Bytes of everything but metadata, which has to be walked.
 std::size_t flat_size(const write_batch& batch) noexcept {
   auto bytes = batch.vectors.view().values().size_bytes();
+  for (const auto& column : batch.named)
+    bytes += column.vectors.view().values().size_bytes();
   for (const auto& id : batch.ids)
     bytes += id_size(id);
   for (const auto& text : batch.texts)
     bytes += text ? text->size() : 0;
   return bytes;
+}
+
+std::string field_of(const named_vectors& column) {
+  return core::format("named_vectors['{}']", printable(column.name));
 }
 
 result<void> check_column(std::string_view name, std::size_t size, std::size_t rows) {
@@ -37,7 +43,7 @@ result<void> check_column(std::string_view name, std::size_t size, std::size_t r
 result<void> check_where(const write_batch& batch) {
   if (batch.kind != write_kind::update && batch.kind != write_kind::erase)
     return fail(errc::invalid_argument, "only an update and a delete take a filter");
-  if (!batch.ids.empty() || !batch.expected.empty() || !batch.vectors.empty())
+  if (!batch.ids.empty() || !batch.expected.empty() || batch.gives_vectors())
     return fail(errc::invalid_argument,
                 "a write with a filter takes neither ids nor versions nor vectors");
   const bool erases = batch.kind == write_kind::erase;
@@ -63,19 +69,47 @@ result<void> check_shape(const write_batch& batch) {
   const bool assigns = batch.kind == write_kind::add || batch.kind == write_kind::upsert;
   if (batch.ids.empty() && !assigns)
     return fail(errc::invalid_argument, "ids is empty", "update and delete name their records");
-  const bool has_columns =
-      !batch.vectors.empty() || !batch.metadata.empty() || !batch.texts.empty();
+  const bool has_columns = batch.gives_vectors() || !batch.metadata.empty() || !batch.texts.empty();
   if (batch.kind == write_kind::erase && has_columns)
     return fail(errc::invalid_argument, "a delete takes ids and nothing else");
   if (batch.kind == write_kind::update && !has_columns)
     return fail(errc::invalid_argument, "the update changes nothing",
                 "give at least one of vectors, metadata and texts");
   HEARTH_CHECK(check_column("vectors", batch.vectors.rows(), rows));
+  for (const auto& column : batch.named) {
+    const auto field = field_of(column);
+    if (column.vectors.empty())
+      return fail(errc::invalid_argument, core::format("{} is empty", field),
+                  "give one vector per id, or leave the column out");
+    HEARTH_CHECK(check_column(field, column.vectors.rows(), rows));
+  }
   HEARTH_CHECK(check_column("metadata", batch.metadata.size(), rows));
   if (!batch.expected.empty() && batch.ids.empty())
     return fail(errc::invalid_argument, "versions are given, but no ids");
   HEARTH_CHECK(check_column("versions", batch.expected.size(), rows));
   return check_column("texts", batch.texts.size(), rows);
+}
+
+result<void> check_vectors(const write_batch& batch, const namespace_config& config) {
+  if (!batch.vectors.empty())
+    HEARTH_CHECK(validation::check_vectors(batch.vectors.view(), config.dimension));
+  std::vector<bool> given(config.vector_count());
+  for (const auto& column : batch.named) {
+    if (column.name.empty())
+      return fail(errc::invalid_argument, "named_vectors has a column without a name",
+                  "the vector without a name goes into vectors");
+    HEARTH_TRY(const auto number, config.vector_number(column.name));
+    if (given[number])
+      return fail(errc::invalid_argument, core::format("{} is given twice", field_of(column)));
+    given[number] = true;
+    auto valid =
+        validation::check_vectors(column.vectors.view(), config.named[number - 1].dimension);
+    if (!valid) {
+      valid.error().message = core::format("{}: {}", field_of(column), valid.error().message);
+      return valid;
+    }
+  }
+  return {};
 }
 
 result<void> check_ids(const write_batch& batch) {
@@ -113,7 +147,10 @@ result<void> batch_too_large(std::size_t bytes) {
 std::size_t write_batch::rows() const noexcept {
   if (!ids.empty())
     return ids.size();
-  return std::max({vectors.rows(), metadata.size(), texts.size()});
+  auto most = std::max({vectors.rows(), metadata.size(), texts.size()});
+  for (const auto& column : named)
+    most = std::max(most, column.vectors.rows());
+  return most;
 }
 
 std::size_t batch_size(const write_batch& batch) noexcept {
@@ -129,8 +166,7 @@ result<void> validate(const write_batch& batch, const namespace_config& config) 
   if (bytes > limits::batch_bytes)
     return batch_too_large(bytes);
   HEARTH_CHECK(check_ids(batch));
-  if (!batch.vectors.empty())
-    HEARTH_CHECK(validation::check_vectors(batch.vectors.view(), config.dimension));
+  HEARTH_CHECK(check_vectors(batch, config));
   for (std::size_t row = 0; row < batch.metadata.size(); ++row) {
     std::size_t row_bytes = 0;
     if (!validation::is_valid_metadata(batch.metadata[row], row_bytes))

@@ -31,14 +31,22 @@ enum class metadata_mode : std::uint8_t {
   replace = 2,  ///< the given map is the new metadata
 };
 
-/// Columns of one write. Each of `vectors`, `metadata` and `texts` is empty (column not given) or
-/// has one entry per id. With `update`, an absent text keeps the old one.
+/// A column of named vectors.
+struct named_vectors {
+  std::string name;
+  matrix vectors;
+};
+
+/// Columns of one write. Each of `vectors`, `named`, `metadata` and `texts` is empty (column not
+/// given) or has one entry per id. With `update`, an absent text keeps the old one, and vectors
+/// that are not given stay.
 struct write_batch {
   write_kind kind = write_kind::upsert;
   durability ack = durability::sync;
   metadata_mode merge = metadata_mode::merge;
   std::vector<record_id> ids;  ///< empty with add/upsert: the namespace assigns uint64 ids
   matrix vectors;
+  std::vector<named_vectors> named;  ///< each name once
   std::vector<value_map> metadata;
   std::vector<std::optional<std::string>> texts;
   /// Compare and set: one version per id, or none at all. The record has to have that version (0:
@@ -50,6 +58,7 @@ struct write_batch {
 
   /// Number of records: ids, or the longest given column when ids are to be assigned.
   [[nodiscard]] std::size_t rows() const noexcept;
+  [[nodiscard]] bool gives_vectors() const noexcept { return !vectors.empty() || !named.empty(); }
 };
 
 struct write_result {

@@ -24,8 +24,8 @@ constexpr std::size_t envelope_bytes = 1'024;
 using shared_context = std::shared_ptr<session_context>;
 using shared_namespace = std::shared_ptr<namespace_handle>;
 
-std::size_t row_bytes(const field_set& fields, std::uint32_t dimension) {
-  return 24 + (fields.vectors ? dimension * sizeof(float) : 0) +
+std::size_t row_bytes(const field_set& fields, std::size_t vector_values) {
+  return 24 + (fields.vectors ? vector_values * sizeof(float) : 0) +
          (fields.metadata ? metadata_guess_bytes : 0) + (fields.texts ? text_guess_bytes : 0);
 }
 
@@ -134,7 +134,7 @@ class namespace_server final : public schema::Namespace::Server {
     if (!query)
       return refuse(context, query.error());
     const std::size_t bytes =
-        small_reply_bytes + query->count() * query->k * row_bytes(query->fields, dimension());
+        small_reply_bytes + query->count() * query->k * row_bytes(query->fields, values_per_record());
     return run<search_result>(
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
@@ -148,7 +148,7 @@ class namespace_server final : public schema::Namespace::Server {
     if (!query)
       return refuse(context, query.error());
     const std::size_t bytes =
-        small_reply_bytes + query->ids.size() * row_bytes(query->fields, dimension());
+        small_reply_bytes + query->ids.size() * row_bytes(query->fields, values_per_record());
     return run<get_result>(
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
@@ -162,7 +162,7 @@ class namespace_server final : public schema::Namespace::Server {
     if (!query)
       return refuse(context, query.error());
     const std::size_t bytes =
-        small_reply_bytes + query->limit * row_bytes(query->fields, dimension());
+        small_reply_bytes + query->limit * row_bytes(query->fields, values_per_record());
     return run<scan_page>(
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
@@ -222,15 +222,26 @@ class namespace_server final : public schema::Namespace::Server {
   }
 
   kj::Promise<void> tune(TuneContext context) override {
-    const auto request = wire::read(context.getParams());
+    const auto request = wire::checked([&] { return wire::read(context.getParams()); });
+    if (!request)
+      return refuse(context, request.error());
     return run<tune_result>(
         session_, context, small_reply_bytes,
-        [handle = handle_, request](auto done) { handle->tune(request, std::move(done)); },
+        [handle = handle_, request = *request](auto done) {
+          handle->tune(request, std::move(done));
+        },
         write_value);
   }
 
  private:
-  [[nodiscard]] std::uint32_t dimension() const { return handle_->config().dimension; }
+  // Of all its vectors.
+  [[nodiscard]] std::size_t values_per_record() const {
+    const auto& config = handle_->config();
+    std::size_t values = 0;
+    for (std::size_t vector = 0; vector < config.vector_count(); ++vector)
+      values += config.vector(vector).dimension;
+    return values;
+  }
 
   shared_context session_;
   shared_namespace handle_;

@@ -44,7 +44,7 @@ template <class Read>
 [[nodiscard]] result<namespace_request> read(schema::NamespaceRequest::Reader from);
 [[nodiscard]] result<index_rebuild> read(schema::IndexRebuild::Reader from);
 [[nodiscard]] result<namespace_info> read(schema::NamespaceInfo::Reader from);
-[[nodiscard]] tune_request read(schema::Namespace::TuneParams::Reader from);
+[[nodiscard]] result<tune_request> read(schema::Namespace::TuneParams::Reader from);
 [[nodiscard]] result<tune_result> read(schema::Tuning::Reader from);
 [[nodiscard]] result<search_explanation> read(schema::Explanation::Reader from);
 [[nodiscard]] store_info read(schema::StoreInfo::Reader from);

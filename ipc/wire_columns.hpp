@@ -68,6 +68,9 @@ inline field_set read_fields(schema::Fields::Reader from) {
 [[nodiscard]] result<std::vector<record_id>> read_ids(schema::IdColumn::Reader from,
                                                       std::string_view field, std::size_t limit);
 [[nodiscard]] result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field);
+/// At most limits::named_vectors columns of at most `limit` rows.
+[[nodiscard]] result<std::vector<vector_column>>
+read_named(capnp::List<schema::NamedVectors>::Reader from, std::size_t limit);
 [[nodiscard]] result<std::vector<value>> read_values(capnp::List<schema::Value>::Reader from,
                                                      std::string_view field, std::size_t limit);
 [[nodiscard]] result<std::vector<value_map>>
@@ -85,6 +88,9 @@ read_weights(capnp::List<schema::FieldWeight>::Reader from, std::string_view fie
 
 void write_ids(schema::IdColumn::Builder to, const std::vector<record_id>& from);
 void write_matrix(schema::Matrix::Builder to, const matrix& from);
+/// `to` is a list of as many entries.
+void write_named(capnp::List<schema::NamedVectors>::Builder to,
+                 const std::vector<vector_column>& from);
 void write_value(schema::Value::Builder to, const value& from);
 /// `to` is a list of as many entries.
 void write_metadata(capnp::List<schema::Metadata>::Builder to, const std::vector<value_map>& from);
@@ -99,6 +105,7 @@ void write_weights(capnp::List<schema::FieldWeight>::Builder to,
 
 [[nodiscard]] std::size_t words_of_ids(const std::vector<record_id>& ids);
 [[nodiscard]] std::size_t words_of_matrix(const matrix& from);
+[[nodiscard]] std::size_t words_of_named(const std::vector<vector_column>& from);
 [[nodiscard]] std::size_t words_of_value(const value& from);
 [[nodiscard]] std::size_t words_of_metadata(const std::vector<value_map>& from);
 [[nodiscard]] std::size_t words_of_texts(const std::vector<std::optional<std::string>>& from);

@@ -34,6 +34,18 @@ result<record_id> read_id(schema::Id::Reader from, std::string_view field, std::
   return bad_enum(core::format("the kind of {}[{}]", field, row), from.which());
 }
 
+result<std::vector<bool>> read_presence(capnp::List<std::uint32_t>::Reader without,
+                                        std::size_t rows) {
+  std::vector<bool> there(rows, true);
+  for (const std::uint32_t row : without) {
+    if (row >= rows)
+      return fail(errc::invalid_argument,
+                  core::format("withoutVector names row {} of {}", row, rows));
+    there[row] = false;
+  }
+  return there;
+}
+
 /// Reads metadata of all rows of one message, within one budget of memory.
 class metadata_reader {
  public:
@@ -210,6 +222,22 @@ result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field) 
   return matrix(std::move(copy), rows, dimension);
 }
 
+result<std::vector<vector_column>> read_named(capnp::List<schema::NamedVectors>::Reader from,
+                                              std::size_t limit) {
+  if (from.size() > limits::named_vectors)
+    return over_limit("named", from.size(), limits::named_vectors, "columns");
+  std::vector<vector_column> columns;
+  for (const auto each : from) {
+    auto& column = columns.emplace_back();
+    HEARTH_TRY(column.name, read_text(each.getName(), "named", limits::namespace_name_bytes));
+    if (each.getVectors().getRows() > limit)
+      return over_limit("named", each.getVectors().getRows(), limit, "rows");
+    HEARTH_TRY(column.vectors, read_matrix(each.getVectors(), "named"));
+    HEARTH_TRY(column.has_vector, read_presence(each.getWithoutVector(), column.vectors.rows()));
+  }
+  return columns;
+}
+
 result<std::vector<value>> read_values(capnp::List<schema::Value>::Reader from,
                                        std::string_view field, std::size_t limit) {
   return metadata_reader().read_column(from, field, limit);
@@ -253,13 +281,10 @@ result<record_columns> read_records(schema::Records::Reader from) {
   HEARTH_CHECK(same_length("vectors", to.vectors.rows(), to.size(), true));
   HEARTH_CHECK(same_length("metadata", to.metadata.size(), to.size(), true));
   HEARTH_CHECK(same_length("texts", to.texts.size(), to.size(), true));
-  to.has_vector.assign(to.vectors.rows(), true);
-  for (const std::uint32_t row : from.getWithoutVector()) {
-    if (row >= to.has_vector.size())
-      return fail(errc::invalid_argument,
-                  core::format("withoutVector names row {} of {}", row, to.has_vector.size()));
-    to.has_vector[row] = false;
-  }
+  HEARTH_TRY(to.has_vector, read_presence(from.getWithoutVector(), to.vectors.rows()));
+  HEARTH_TRY(to.named, read_named(from.getNamed(), limits::search_results));
+  for (const auto& column : to.named)
+    HEARTH_CHECK(same_length("named", column.vectors.rows(), to.size(), false));
   return to;
 }
 

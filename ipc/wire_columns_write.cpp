@@ -168,19 +168,44 @@ void write_fields(schema::Fields::Builder to, const field_set& from) {
   to.setTexts(from.texts);
 }
 
+// `to` is a Records or a NamedVectors.
+template <class Builder>
+static void write_missing(Builder to, const std::vector<bool>& there) {
+  const auto missing = std::count(there.begin(), there.end(), false);
+  if (missing == 0)
+    return;
+  auto rows = to.initWithoutVector(static_cast<kj::uint>(missing));
+  for (std::uint32_t row = 0, next = 0; row < there.size(); ++row)
+    if (!there[row])
+      rows.set(next++, row);
+}
+
+void write_named(capnp::List<schema::NamedVectors>::Builder to,
+                 const std::vector<vector_column>& from) {
+  for (kj::uint i = 0; i < to.size(); ++i) {
+    to[i].setName(to_text(from[i].name));
+    write_matrix(to[i].initVectors(), from[i].vectors);
+    write_missing(to[i], from[i].has_vector);
+  }
+}
+
+std::size_t words_of_named(const std::vector<vector_column>& from) {
+  std::size_t total = 1;
+  for (const auto& column : from)
+    total += 8 + text_words(column.name) + words_of_matrix(column.vectors) +
+             column.has_vector.size() / 2;
+  return total;
+}
+
 void write_records(schema::Records::Builder to, const record_columns& from) {
   write_ids(to.initIds(), from.ids);
   to.setVersions(to_data(from.versions.data(), from.versions.size()));
   if (!from.vectors.empty() || from.vectors.dimension() != 0) {
     write_matrix(to.initVectors(), from.vectors);
-    const auto missing = std::count(from.has_vector.begin(), from.has_vector.end(), false);
-    if (missing > 0) {
-      auto rows = to.initWithoutVector(static_cast<kj::uint>(missing));
-      for (std::uint32_t row = 0, next = 0; row < from.has_vector.size(); ++row)
-        if (!from.has_vector[row])
-          rows.set(next++, row);
-    }
+    write_missing(to, from.has_vector);
   }
+  if (!from.named.empty())
+    write_named(to.initNamed(static_cast<kj::uint>(from.named.size())), from.named);
   if (!from.metadata.empty())
     write_metadata(to.initMetadata(static_cast<kj::uint>(from.metadata.size())), from.metadata);
   if (!from.texts.empty())
@@ -189,8 +214,8 @@ void write_records(schema::Records::Builder to, const record_columns& from) {
 
 std::size_t words_of_records(const record_columns& from) {
   return words_of_ids(from.ids) + from.versions.size() + words_of_matrix(from.vectors) +
-         from.has_vector.size() / 2 + 1 + words_of_metadata(from.metadata) +
-         words_of_texts(from.texts);
+         from.has_vector.size() / 2 + 1 + words_of_named(from.named) +
+         words_of_metadata(from.metadata) + words_of_texts(from.texts);
 }
 
 void write_strings(capnp::List<capnp::Text>::Builder to, const std::vector<std::string>& from) {

@@ -1,4 +1,7 @@
 // What was measured of searches: explanations and tunings, wire to core and core to wire.
+#include <utility>
+
+#include "core/limits.hpp"
 #include "ipc/wire.hpp"
 #include "ipc/wire_fields.hpp"
 
@@ -10,12 +13,15 @@ constexpr std::size_t point_words = 4;
 
 }  // namespace
 
-tune_request read(schema::Namespace::TuneParams::Reader from) {
-  return {.recall = from.getRecall(),
-          .k = from.getK(),
-          .sample = from.getSample(),
-          .seed = from.getSeed(),
-          .time_limit_ms = from.getTimeLimitMs()};
+result<tune_request> read(schema::Namespace::TuneParams::Reader from) {
+  HEARTH_TRY(auto name,
+             read_text(from.getVectorName(), "vectorName", limits::namespace_name_bytes));
+  return tune_request{.recall = from.getRecall(),
+                      .k = from.getK(),
+                      .sample = from.getSample(),
+                      .seed = from.getSeed(),
+                      .time_limit_ms = from.getTimeLimitMs(),
+                      .vector_name = std::move(name)};
 }
 
 result<tune_result> read(schema::Tuning::Reader from) {
@@ -57,6 +63,7 @@ void write(schema::Namespace::TuneParams::Builder to, const tune_request& from) 
   to.setSample(from.sample);
   to.setSeed(from.seed);
   to.setTimeLimitMs(from.time_limit_ms);
+  to.setVectorName(to_text(from.vector_name));
 }
 
 void write(schema::Tuning::Builder to, const tune_result& from) {

@@ -1,4 +1,5 @@
 // Messages, wire to core. Everything here may come from a hostile peer.
+#include <algorithm>
 #include <cstdint>
 #include <utility>
 
@@ -39,6 +40,13 @@ result<write_batch> read(schema::WriteBatch::Reader from) {
   if (vectors.getRows() > limits::batch_rows)
     return over_limit("vectors", vectors.getRows(), limits::batch_rows, "rows");
   HEARTH_TRY(to.vectors, read_matrix(vectors, "vectors"));
+  HEARTH_TRY(auto named, read_named(from.getNamed(), limits::batch_rows));
+  for (auto& column : named) {
+    if (std::ranges::find(column.has_vector, false) != column.has_vector.end())
+      return fail(errc::invalid_argument, "named: withoutVector is not for writes",
+                  "write records with and without the vector in two batches");
+    to.named.push_back({std::move(column.name), std::move(column.vectors)});
+  }
   HEARTH_TRY(to.metadata, read_metadata(from.getMetadata(), "metadata", limits::batch_rows));
   HEARTH_TRY(to.texts, read_texts(from.getTexts(), "texts", limits::batch_rows));
   HEARTH_TRY(to.expected, read_numbers<lsn_t>(from.getExpected(), "expected"));

@@ -72,6 +72,8 @@ result<search_query> read(schema::SearchQuery::Reader from) {
   HEARTH_TRY(to.vectors, read_matrix(vectors, "vectors"));
   to.ef = from.getEf();
   to.nprobe = from.getNprobe();
+  HEARTH_TRY(to.vector_name,
+             read_text(from.getVectorName(), "vectorName", limits::namespace_name_bytes));
   to.exact = from.getExact();
   to.explain = from.getExplain();
   to.fields = read_fields(from.getFields());
@@ -132,6 +134,7 @@ void write(schema::SearchQuery::Builder to, const search_query& from) {
   to.setK(from.k);
   to.setEf(from.ef);
   to.setNprobe(from.nprobe);
+  to.setVectorName(to_text(from.vector_name));
   to.setExact(from.exact);
   to.setExplain(from.explain);
   write_fields(to.initFields(), from.fields);
@@ -204,7 +207,7 @@ std::size_t words(const search_query& value) {
          (value.text ? words_of_strings(value.text->queries) + words_of_weights(value.text->fields)
                      : 0) +
          words_of_ids(value.like) + words_of_ids(value.unlike) +
-         (value.group ? text_words(value.group->field) : 0);
+         (value.group ? text_words(value.group->field) : 0) + text_words(value.vector_name);
 }
 
 std::size_t words(const search_result& value) {

@@ -8,6 +8,17 @@
 
 namespace hearth::ipc::wire {
 
+namespace {
+
+std::vector<vector_column> columns_of(const write_batch& batch) {
+  std::vector<vector_column> columns;
+  for (const auto& each : batch.named)
+    columns.push_back({each.name, each.vectors, {}});
+  return columns;
+}
+
+}  // namespace
+
 void write(schema::Error::Builder to, const error& from) {
   to.setCode(static_cast<std::uint16_t>(from.code));
   to.setMessage(to_text(from.message));
@@ -21,6 +32,8 @@ void write(schema::WriteBatch::Builder to, const write_batch& from) {
   to.setMetadataMode(static_cast<schema::MetadataMode>(from.merge));
   write_ids(to.initIds(), from.ids);
   write_matrix(to.initVectors(), from.vectors);
+  if (const auto named = columns_of(from); !named.empty())
+    write_named(to.initNamed(static_cast<kj::uint>(named.size())), named);
   if (!from.metadata.empty())
     write_metadata(to.initMetadata(static_cast<kj::uint>(from.metadata.size())), from.metadata);
   if (!from.texts.empty())
@@ -83,7 +96,8 @@ std::size_t words(const error& value) {
 
 std::size_t words(const write_batch& value) {
   return fixed_words + words_of_ids(value.ids) + words_of_matrix(value.vectors) +
-         words_of_metadata(value.metadata) + words_of_texts(value.texts) + value.expected.size() +
+         words_of_named(columns_of(value)) + words_of_metadata(value.metadata) +
+         words_of_texts(value.texts) + value.expected.size() +
          (value.where ? text_words(to_string(*value.where)) : 0);
 }
 

@@ -1,5 +1,5 @@
 @0x99a189e23640492f;
-# The Hearth protocol, version 1.2: how a program talks to the daemon of a store. This file,
+# The Hearth protocol, version 1.3: how a program talks to the daemon of a store. This file,
 # record.capnp and namespace.capnp are all that a client needs; docs/protocol.md shows one being
 # written.
 #
@@ -27,7 +27,7 @@ using N = import "namespace.capnp";
 
 const protocolMajor :UInt16 = 1;
 # Client and daemon must agree on it.
-const protocolMinor :UInt16 = 2;
+const protocolMinor :UInt16 = 3;
 # Grows when something is added. A method the daemon does not know yet answers with Cap'n Proto's
 # "unimplemented" exception; a field that it does not know is ignored.
 
@@ -203,13 +203,14 @@ interface Namespace {
   #
   # Errors: invalidArgument, dimensionMismatch, configMismatch (shards, embedder), noSpace, readOnly.
 
-  tune @7 (recall :Float64, k :UInt32, sample :UInt32, seed :UInt64, timeLimitMs :UInt32)
-      -> TuneReply;
+  tune @7 (recall :Float64, k :UInt32, sample :UInt32, seed :UInt64, timeLimitMs :UInt32,
+      vectorName :Text) -> TuneReply;
   # Finds the least efSearch (nprobe of an ivf) with which searches for k hits reach the recall, on a
   # sample of the vectors, and makes it the namespace's. Nothing is rebuilt. NamespaceInfo.tuneDone
   # tells how far it is; after timeLimitMs, the reply says what was found until then.
   #
-  # recall: above 0 to 1. k: 1 to 1000. sample: 10 to 10000. timeLimitMs: 100 to 50000.
+  # recall: above 0 to 1. k: 1 to 1000. sample: 10 to 10000. timeLimitMs: 100 to 50000. vectorName:
+  # whose index; empty: that of the vector without a name.
   #
   # Errors: invalidArgument (also: fewer than 100 vectors), unsupported (the index is exact), busy (it
   # is being built, or tuned already), conflict (it was replaced meanwhile), noSpace, readOnly.
@@ -294,7 +295,8 @@ enum MetadataMode {
 }
 
 struct WriteBatch {
-  # Columns of one write; each of vectors, metadata and texts is empty or has one entry per id.
+  # Columns of one write; each of vectors, named, metadata and texts is empty or has one entry per
+  # id. With update, vectors that are not given stay.
 
   kind @0 :WriteKind;
   durability @1 :Durability;
@@ -313,6 +315,8 @@ struct WriteBatch {
   where @8 :Text;
   # With update and erase, instead of ids: every record that matches this filter (docs/filters.md).
   # An update then has at most one row of metadata and one text, for all of them. Empty: none.
+  named @9 :List(R.NamedVectors);
+  # Each name once.
 }
 
 struct WriteReply {
@@ -385,6 +389,8 @@ struct SearchQuery {
   # Maximal marginal relevance: 1 is relevance only, 0 is diversity only; below 0: neither.
   diversityCandidates @24 :UInt32;
   # 0: as the daemon finds right.
+  vectorName @25 :Text;
+  # Which vector of the records is searched; empty: the one without a name.
 }
 
 enum Fusion {

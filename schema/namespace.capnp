@@ -84,6 +84,15 @@ struct NamespaceConfig {
   language @16 :Text;
   # Whose stems; "none": words as they are.
   stopWords @17 :List(Text);
+  named @18 :List(NamedVector);
+  # Further vectors that each record may have.
+}
+
+struct NamedVector {
+  name @0 :Text;
+  # [a-z0-9_-]{1,64}
+  config @1 :NamespaceConfig;
+  # Its dimension, distance and index parameters; the rest is left out.
 }
 
 struct NamespaceRequest {
@@ -177,6 +186,15 @@ struct NamespaceRequest {
     unstated @34 :Void;
     stated @35 :List(Text);
   }
+  named @36 :List(NamedRequest);
+  # Which named vectors there are is settled when a namespace is created, 15 at most; each needs a
+  # dimension. Of a namespace that exists, they can be checked, and altered, as its own vector can.
+}
+
+struct NamedRequest {
+  name @0 :Text;
+  request @1 :NamespaceRequest;
+  # Only the dimension, the distance and the index parameters are looked at.
 }
 
 struct FieldRule {
@@ -244,6 +262,20 @@ struct NamespaceInfo {
   tuneDone @14 :UInt64;
   tuneMost @15 :UInt64;
   # Queries that a tuning has run, of at most so many; 0 and 0: none is under way.
+  named @16 :List(NamedInfo);
+  # In the order of config.named.
+}
+
+struct NamedInfo {
+  # How a named vector and its index stand; the fields are those of NamespaceInfo.
+
+  name @0 :Text;
+  vectors @1 :UInt64;
+  index @2 :IndexState;
+  indexed @3 :UInt64;
+  fresh @4 :UInt64;
+  indexBytes @5 :UInt64;
+  rebuild @6 :IndexRebuild;
 }
 
 struct IndexRebuild {

@@ -134,6 +134,15 @@ struct Matrix {
   # Exactly rows * dimension * 4 bytes.
 }
 
+struct NamedVectors {
+  # A column of vectors that have a name.
+
+  name @0 :Text;
+  vectors @1 :Matrix;
+  withoutVector @2 :List(UInt32);
+  # In Records: rows without this vector, ascending; they have zeros.
+}
+
 struct TextColumn {
   # One text per record, or none for some of them.
 
@@ -147,6 +156,7 @@ struct Fields {
   # Which columns a reply carries besides ids and versions.
 
   vectors @0 :Bool;
+  # All of them, named ones too.
   metadata @1 :Bool;
   texts @2 :Bool;
 }
@@ -163,4 +173,6 @@ struct Records {
   # Row numbers, ascending.
   metadata @4 :List(Metadata);
   texts @5 :TextColumn;
+  named @6 :List(NamedVectors);
+  # With vectors: a column for each named vector of the namespace.
 }

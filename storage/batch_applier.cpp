@@ -26,18 +26,36 @@ result<void> batch_applier::prepare() {
   if (batch_.ids.empty())
     HEARTH_CHECK(assign_ids());
   HEARTH_CHECK(make_targets());
-  return look_up();
+  HEARTH_CHECK(look_up());
+  HEARTH_CHECK(read_carried());
+  return find_removed();
+}
+
+matrix batch_applier::given(std::size_t vector) const {
+  if (vector == 0)
+    return batch_.vectors;
+  const auto& name = config_.named[vector - 1].name;
+  const auto column = std::ranges::find(batch_.named, name, &named_vectors::name);
+  return column == batch_.named.end() ? matrix() : column->vectors;
 }
 
 // What would make the code below read past a column. The rest was validated on the way in.
 result<void> batch_applier::check_shape() const {
   const auto rows = batch_.rows();
-  if (gives_vectors() && batch_.vectors.dimension() != config_.dimension)
-    return fail(errc::dimension_mismatch,
-                core::format("vectors have {} values; the namespace has dimension {}",
-                             batch_.vectors.dimension(), config_.dimension));
   const auto fits = [rows](std::size_t column) { return column == 0 || column == rows; };
-  if (!fits(batch_.vectors.rows()) || !fits(batch_.metadata.size()) || !fits(batch_.texts.size()))
+  bool vectors_fit = true;
+  for (std::size_t vector = 0; vector < config_.vector_count(); ++vector) {
+    const auto column = given(vector);
+    vectors_fit = vectors_fit && fits(column.rows());
+    if (const auto dimension = config_.vector(vector).dimension;
+        !column.empty() && column.dimension() != dimension)
+      return fail(errc::dimension_mismatch,
+                  core::format("vectors have {} values; the namespace has dimension {}",
+                               column.dimension(), dimension));
+  }
+  for (const auto& column : batch_.named)
+    HEARTH_CHECK(config_.vector_number(column.name));
+  if (!vectors_fit || !fits(batch_.metadata.size()) || !fits(batch_.texts.size()))
     return fail(errc::invalid_argument, "the columns of the batch differ in length",
                 "give one entry per id, or leave the column out");
   if (batch_.where)
@@ -128,15 +146,20 @@ result<void> batch_applier::check_existence(const target& item) const {
   return {};
 }
 
+result<void> batch_applier::check_rewritten() const {
+  if (rewritten_bytes_ <= most_rewritten_bytes)
+    return {};
+  return fail(errc::limit_exceeded,
+              core::format("the batch updates records of more than {}, which are written anew",
+                           format_bytes(most_rewritten_bytes)),
+              "split it into smaller batches");
+}
+
 // The old record is read again when it is rewritten; by then it is too late to refuse.
 result<void> batch_applier::check_update(const target& item) {
   HEARTH_TRY(const auto stored, transaction_.get(tables_.records, encode_row(item.existing.row)));
   rewritten_bytes_ += stored ? stored->size() : 0;
-  if (rewritten_bytes_ > most_rewritten_bytes)
-    return fail(errc::limit_exceeded,
-                core::format("the batch updates records of more than {}, which are written anew",
-                             format_bytes(most_rewritten_bytes)),
-                "split it into smaller batches");
+  HEARTH_CHECK(check_rewritten());
   const bool merges = !batch_.metadata.empty() && batch_.merge == metadata_mode::merge;
   HEARTH_TRY(const auto record,
              load_record(transaction_, tables_, item.existing.row, {merges, false}));
@@ -183,6 +206,69 @@ result<void> batch_applier::check_version(const target& item) const {
               "read the record again and repeat the change");
 }
 
+// Rows change with any vector: those that an update leaves alone move along.
+result<void> batch_applier::read_carried() {
+  carried_.resize(config_.vector_count());
+  if (batch_.kind != write_kind::update || !batch_.gives_vectors())
+    return {};
+  std::vector<id_entry> old(batch_.rows());
+  for (const auto& item : targets_)
+    old[item.index] = item.existing;
+  for (std::size_t vector = 0; vector < config_.vector_count(); ++vector) {
+    if (!given(vector).empty())
+      continue;
+    const auto dimension = config_.vector(vector).dimension;
+    HEARTH_TRY(auto reader, vector_reader::open(transaction_, tables_.vectors[vector], dimension));
+    auto& [rows, moved] = carried_[vector];
+    std::vector<float> values;
+    for (std::size_t i = 0; i < old.size(); ++i) {
+      if (vector == 0 && !old[i].has_vector)
+        continue;
+      values.resize((rows.size() + 1) * dimension);
+      HEARTH_TRY(const bool found,
+                 reader.copy(old[i].row, values.data() + rows.size() * dimension));
+      if (!found && vector == 0)
+        return corrupt(core::format("the vector of row {}", old[i].row));
+      if (!found)
+        continue;
+      rows.push_back(i);
+      rewritten_bytes_ += dimension * sizeof(float);
+      HEARTH_CHECK(check_rewritten());
+    }
+    values.resize(rows.size() * dimension);
+    moved = matrix(std::move(values), rows.size(), dimension);
+  }
+  return {};
+}
+
+// Which rows go, and which vectors they have.
+result<void> batch_applier::find_removed() {
+  removed_.resize(config_.vector_count());
+  if (batch_.kind != write_kind::erase && !inserts() && !batch_.gives_vectors())
+    return {};
+  for (const auto& item : targets_) {
+    if (item.existing.row == 0)
+      continue;
+    replaced_.push_back(item.existing.row);
+    if (item.existing.has_vector)
+      removed_[0].push_back(item.existing.row);
+  }
+  std::ranges::sort(replaced_);
+  std::ranges::sort(removed_[0]);
+  for (std::size_t vector = 1; vector < config_.vector_count(); ++vector) {
+    HEARTH_TRY(auto reader, vector_reader::open(transaction_, tables_.vectors[vector],
+                                                config_.vector(vector).dimension));
+    for (const auto row : replaced_) {
+      const auto found = reader.contains(row);
+      if (!found && found.error().code != errc::corruption)
+        return std::unexpected(found.error());
+      if (!found || *found)  // what is damaged is marked as gone
+        removed_[vector].push_back(row);
+    }
+  }
+  return {};
+}
+
 value_map batch_applier::updated_metadata(const value_map& old, std::size_t index) const {
   if (batch_.metadata.empty())
     return old;
@@ -202,26 +288,15 @@ result<applied_batch> batch_applier::execute() {
   applied_batch applied;
   auto& changes = applied.changes;
   changes.lsn = ++state_.lsn;
-  if (inserts() || gives_vectors()) {
+  if (inserts() || batch_.gives_vectors()) {
     first_row_ = state_.next_row;
     state_.next_row += batch_.rows();
   }
 
-  const bool rows_go = batch_.kind == write_kind::erase || first_row_ != 0;
-  std::vector<row_id> replaced;
-  for (const auto& item : targets_)
-    if (item.existing.row != 0 && rows_go) {
-      replaced.push_back(item.existing.row);
-      if (item.existing.has_vector)
-        changes.removed.push_back(item.existing.row);
-    }
-  std::ranges::sort(replaced);
-  std::ranges::sort(changes.removed);
-
   HEARTH_CHECK(open_indexes());
   if (batch_.kind == write_kind::update)
     HEARTH_CHECK(update_records());
-  HEARTH_CHECK(erase_records(std::move(replaced)));
+  HEARTH_CHECK(erase_records());
   if (inserts())
     HEARTH_CHECK(insert_records());
   if (attributes_)
@@ -232,14 +307,7 @@ result<applied_batch> batch_applier::execute() {
   if (typed_values_)
     HEARTH_CHECK(raise_format(transaction_, tables_.meta, typed_values_format));
 
-  vector_writer vectors(transaction_, tables_, state_, config_.dimension, candidates_);
-  HEARTH_CHECK(vectors.remove(changes.removed));
-  if (gives_vectors()) {
-    HEARTH_CHECK(vectors.add(first_row_, batch_.vectors.view()));
-    for (std::size_t i = 0; i < batch_.rows(); ++i)
-      changes.added.push_back(first_row_ + i);
-    changes.vectors = batch_.vectors;
-  }
+  HEARTH_CHECK(write_vectors(changes));
   HEARTH_CHECK(write_changes(changes));
 
   raise_next_id();
@@ -250,6 +318,30 @@ result<applied_batch> batch_applier::execute() {
   applied.result.assigned = std::move(assigned_);
   applied.rewritten_bytes = rewritten_bytes_;
   return applied;
+}
+
+result<void> batch_applier::write_vectors(row_changes& changes) {
+  changes.removed = config_.named.empty() ? removed_[0] : replaced_;
+  if (batch_.gives_vectors())
+    for (std::size_t i = 0; i < batch_.rows(); ++i)
+      changes.added.push_back(first_row_ + i);
+  changes.vectors.resize(config_.vector_count());
+  for (std::size_t vector = 0; vector < config_.vector_count(); ++vector) {
+    vector_writer writer(transaction_,
+                         {tables_.vectors[vector], tables_.records, state_.vectors[vector],
+                          config_.vector(vector).dimension, candidates_[vector]});
+    HEARTH_CHECK(writer.remove(removed_[vector]));
+    auto& added = changes.vectors[vector];
+    if (const auto column = given(vector); !column.empty()) {
+      added = {changes.added, column};
+    } else {
+      added = std::move(carried_[vector]);
+      for (auto& row : added.rows)
+        row += first_row_;
+    }
+    HEARTH_CHECK(writer.add(added.rows, added.vectors.view()));
+  }
+  return {};
 }
 
 result<void> batch_applier::open_indexes() {
@@ -290,8 +382,8 @@ result<void> batch_applier::insert_records() {
   for (std::size_t i = 0; i < batch_.rows(); ++i) {
     const auto& metadata = batch_.metadata.empty() ? no_metadata : batch_.metadata[i];
     const auto& text = batch_.texts.empty() ? no_text : batch_.texts[i];
-    typed_values_ |= encode_record(first_row_ + i, id_of(i), state_.lsn, gives_vectors(), metadata,
-                                   text, buffer_);
+    typed_values_ |= encode_record(first_row_ + i, id_of(i), state_.lsn, !batch_.vectors.empty(),
+                                   metadata, text, buffer_);
     HEARTH_CHECK(
         transaction_.put(tables_.records, encode_row(first_row_ + i), buffer_, MDB_APPEND));
     HEARTH_CHECK(index_record(first_row_ + i, metadata, text));
@@ -316,7 +408,7 @@ result<void> batch_applier::update_records() {
       HEARTH_CHECK(unindex_record(row));
     const auto metadata = updated_metadata(old.metadata, i);
     const auto& text = new_text ? batch_.texts[i] : old.text;
-    typed_values_ |= encode_record(row, old.id, state_.lsn, gives_vectors() || old.has_vector,
+    typed_values_ |= encode_record(row, old.id, state_.lsn, will_have_vector({row, old.has_vector}),
                                    metadata, text, buffer_);
     HEARTH_CHECK(transaction_.put(tables_.records, encode_row(row), buffer_,
                                   first_row_ != 0 ? MDB_APPEND : 0));
@@ -328,13 +420,13 @@ result<void> batch_applier::update_records() {
   return {};
 }
 
-result<void> batch_applier::erase_records(std::vector<row_id> rows) {
-  for (const auto row : rows) {
+result<void> batch_applier::erase_records() {
+  for (const auto row : replaced_) {
     if (attributes_ || texts_)
       HEARTH_CHECK(unindex_record(row));
     HEARTH_CHECK(transaction_.erase(tables_.records, encode_row(row)));
   }
-  state_.records -= rows.size();
+  state_.records -= replaced_.size();
   return {};
 }
 
@@ -351,8 +443,8 @@ result<void> batch_applier::write_ids() {
     const auto& item = targets_[i];
     const bool repeats = i > 0 && std::ranges::equal(key_of(targets_[i - 1]), key_of(item));
     HEARTH_CHECK(put_id(transaction_, tables_, key_of(item),
-                        {first_row_ + item.index, gives_vectors()}, item.existing.row,
-                        item.appended && !repeats ? MDB_APPEND : 0));
+                        {first_row_ + item.index, will_have_vector(item.existing)},
+                        item.existing.row, item.appended && !repeats ? MDB_APPEND : 0));
   }
   return {};
 }

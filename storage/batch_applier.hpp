@@ -3,6 +3,7 @@
 // found out before the first byte is written.
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <vector>
 
 #include "core/write_batch.hpp"
@@ -19,8 +20,8 @@ namespace hearth::storage {
 class batch_applier {
  public:
   batch_applier(lmdb::write_transaction& in, const tables& to, store_state& state,
-                const namespace_config& config, compaction_candidates& candidates, id_hash hash,
-                const tokenize_text& tokenize, const write_batch& batch)
+                const namespace_config& config, std::span<compaction_candidates> candidates,
+                id_hash hash, const tokenize_text& tokenize, const write_batch& batch)
       : transaction_(in), tables_(to), state_(state), config_(config), candidates_(candidates),
         hash_(hash), tokenize_(tokenize), batch_(batch) {}
 
@@ -48,7 +49,12 @@ class batch_applier {
   [[nodiscard]] bool inserts() const noexcept {
     return batch_.kind == write_kind::add || batch_.kind == write_kind::upsert;
   }
-  [[nodiscard]] bool gives_vectors() const noexcept { return !batch_.vectors.empty(); }
+  /// The vectors that the batch gives for this number; empty: none.
+  [[nodiscard]] matrix given(std::size_t vector) const;
+  /// Whether the record of this target has a vector without a name when all is done.
+  [[nodiscard]] bool will_have_vector(const id_entry& existing) const noexcept {
+    return !batch_.vectors.empty() || (batch_.kind == write_kind::update && existing.has_vector);
+  }
 
   [[nodiscard]] result<void> check_shape() const;
   [[nodiscard]] result<void> assign_ids();
@@ -58,6 +64,9 @@ class batch_applier {
   [[nodiscard]] result<void> check_version(const target& item) const;
   [[nodiscard]] result<void> check_new_metadata() const;
   [[nodiscard]] result<void> check_update(const target& item);
+  [[nodiscard]] result<void> check_rewritten() const;
+  [[nodiscard]] result<void> read_carried();
+  [[nodiscard]] result<void> find_removed();
   [[nodiscard]] value_map updated_metadata(const value_map& old, std::size_t index) const;
 
   [[nodiscard]] result<void> open_indexes();
@@ -68,8 +77,9 @@ class batch_applier {
                                           const std::optional<std::string>& text);
   [[nodiscard]] result<void> insert_records();
   [[nodiscard]] result<void> update_records();
-  [[nodiscard]] result<void> erase_records(std::vector<row_id> rows);
+  [[nodiscard]] result<void> erase_records();
   [[nodiscard]] result<void> write_ids();
+  [[nodiscard]] result<void> write_vectors(row_changes& changes);
   [[nodiscard]] result<void> write_changes(const row_changes& changes);
   void raise_next_id() noexcept;
 
@@ -77,7 +87,7 @@ class batch_applier {
   const tables& tables_;
   store_state& state_;
   const namespace_config& config_;
-  compaction_candidates& candidates_;
+  const std::span<compaction_candidates> candidates_;  // by number of the vector
   id_hash hash_;
   const tokenize_text& tokenize_;
   const write_batch& batch_;
@@ -88,6 +98,11 @@ class batch_applier {
   std::size_t rewritten_bytes_ = 0;  // of stored records, by an update
   bool typed_values_ = false;        // written: a namespace of an older format becomes one of ours
   row_id first_row_ = 0;             // of the new rows, one per record in batch order; 0: none
+  /// By number of the vector: of an update that gives others, what moves to the new rows. The row
+  /// is the record's place in the batch until there are new rows.
+  std::vector<added_vectors> carried_;
+  std::vector<std::vector<row_id>> removed_;  // by number: old rows that have the vector, rising
+  std::vector<row_id> replaced_;              // old rows of records that move or go, rising
   std::vector<std::byte> buffer_;
   std::optional<attribute_writer> attributes_;  // none: no field has an index
   std::optional<text_updater> texts_;           // none: nothing is searched by text

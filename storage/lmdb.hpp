@@ -153,7 +153,7 @@ struct environment_options {
   /// Address space taken at once. It quadruples, up to map_bytes, as the file comes close: a
   /// process has 128 TiB of it for all its environments.
   std::uint64_t first_map_bytes = std::uint64_t{16} << 30;
-  unsigned max_tables = 32;
+  unsigned max_tables = 80;
   unsigned max_readers = 1024;
   bool create = false;  ///< already_exists if there is one, instead of not_found if there is none
 };

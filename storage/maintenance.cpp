@@ -78,13 +78,31 @@ result<lmdb_namespace_store::upkeep> lmdb_namespace_store::trim_history(lsn_t ke
 }
 
 result<lmdb_namespace_store::upkeep> lmdb_namespace_store::seal_and_compact() {
+  upkeep all;
+  std::size_t written = 0;
+  for (std::size_t vector = 0; vector < shapes_->size(); ++vector) {
+    HEARTH_TRY(const auto done, seal_and_compact(vector, written));
+    all = {all.more || done.more, all.wrote || done.wrote};
+  }
+  return all;
+}
+
+result<lmdb_namespace_store::upkeep> lmdb_namespace_store::seal_and_compact(std::size_t vector,
+                                                                            std::size_t& written) {
   upkeep done;
-  vector_writer vectors(*transaction_, tables_, state_, dimension_, candidates_);
-  HEARTH_TRY(std::size_t written, vectors.seal(hooks_.maintenance_bytes));
-  done.wrote = written > 0;
-  while (!candidates_.empty() && written < hooks_.maintenance_bytes) {
+  auto& candidates = candidates_[vector];
+  auto& counts = state_.vectors[vector];
+  const auto dimension = (*shapes_)[vector].dimension;
+  vector_writer vectors(*transaction_,
+                        {tables_.vectors[vector], tables_.records, counts, dimension, candidates});
+  if (written < hooks_.maintenance_bytes) {
+    HEARTH_TRY(const auto sealed, vectors.seal(hooks_.maintenance_bytes - written));
+    written += sealed;
+    done.wrote = sealed > 0;
+  }
+  while (!candidates.empty() && written < hooks_.maintenance_bytes) {
     // Planning takes the candidate off the list, whatever comes of it: so this ends.
-    const auto plan = vectors.plan_compaction(*candidates_.begin());
+    const auto plan = vectors.plan_compaction(*candidates.begin());
     if (!plan && plan.error().code == errc::corruption) {
       options_.log->error(events::chunk_damaged,
                           core::format("{}: {}", directory().string(), to_string(plan.error())));
@@ -97,7 +115,7 @@ result<lmdb_namespace_store::upkeep> lmdb_namespace_store::seal_and_compact() {
     written += std::max(bytes, least_rewrite_cost);
     done.wrote = true;
   }
-  done.more = !candidates_.empty() || state_.tail_rows >= rows_per_chunk(dimension_);
+  done.more = !candidates.empty() || counts.in_tail >= rows_per_chunk(dimension);
   return done;
 }
 

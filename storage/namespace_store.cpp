@@ -7,6 +7,7 @@
 #include "core/posix_error.hpp"
 #include "storage/attributes/attribute_builder.hpp"
 #include "storage/batch_applier.hpp"
+#include "storage/corruption.hpp"
 #include "storage/events.hpp"
 #include "storage/files.hpp"
 #include "storage/namespace_store_impl.hpp"
@@ -62,6 +63,15 @@ result<std::vector<field_path>> indexed_paths(const std::vector<field_rule>& sch
   return paths;
 }
 
+std::shared_ptr<const std::vector<vector_shape>> shapes_of(const namespace_config& config) {
+  std::vector<vector_shape> shapes;
+  for (std::size_t number = 0; number < config.vector_count(); ++number) {
+    auto vector = config.vector(number);
+    shapes.push_back({std::move(vector.name), vector.dimension});
+  }
+  return std::make_shared<const std::vector<vector_shape>>(std::move(shapes));
+}
+
 // None where nothing is searched by text.
 result<tokenize_text> tokenizer_of(const namespace_config& config,
                                    const namespace_store_options& options) {
@@ -86,6 +96,9 @@ result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::pat
   HEARTH_TRY(made.identity, make_identity());
   HEARTH_TRY(auto transaction, environment->begin_write());
   HEARTH_TRY(made.all, tables::open(transaction, true));
+  HEARTH_CHECK(made.all.open_named(transaction, config, true));
+  made.state.vectors.resize(config.vector_count());
+  made.candidates.resize(config.vector_count());
   HEARTH_CHECK(write_config(transaction, made.all, made.config));
   HEARTH_CHECK(write_identity(transaction, made.all, made.identity));
   HEARTH_CHECK(write_state(transaction, made.all, made.state));
@@ -109,13 +122,19 @@ result<std::unique_ptr<namespace_store>> open_store(const std::filesystem::path&
   HEARTH_TRY(auto transaction, environment->begin_write());
   HEARTH_TRY(found.all, tables::open(transaction, false));
   HEARTH_TRY(found.config, read_config(transaction, found.all));
+  HEARTH_CHECK(found.all.open_named(transaction, found.config, false));
   HEARTH_TRY(found.tokenize, tokenizer_of(found.config, options));
   HEARTH_TRY(found.identity, read_identity(transaction, found.all));
   HEARTH_TRY(found.state, read_state(transaction, found.all));
   if (found.tokenize)
     HEARTH_CHECK(follow_text_settings(transaction, found.all, found.config.text,
                                       options.tokenizer_version, found.state.records == 0));
-  HEARTH_TRY(found.candidates, find_candidates(transaction, found.all));
+  if (found.state.vectors.size() != found.config.vector_count())
+    return corrupt("the number of named vectors");
+  for (std::size_t vector = 0; vector < found.config.vector_count(); ++vector) {
+    HEARTH_TRY(auto candidates, find_candidates(transaction, found.all.vectors[vector]));
+    found.candidates.push_back(std::move(candidates));
+  }
   HEARTH_CHECK(transaction.commit());  // for the table handles; writes tables that were missing
   return std::make_unique<lmdb_namespace_store>(std::move(environment), std::move(found), options,
                                                 hooks);
@@ -137,7 +156,7 @@ lmdb_namespace_store::lmdb_namespace_store(std::shared_ptr<lmdb::environment> en
                                            contents found, namespace_store_options options,
                                            const store_hooks& hooks)
     : environment_(std::move(environment)), tables_(found.all), identity_(found.identity),
-      options_(std::move(options)), hooks_(hooks), dimension_(found.config.dimension),
+      options_(std::move(options)), hooks_(hooks), shapes_(shapes_of(found.config)),
       state_(found.state), candidates_(std::move(found.candidates)),
       tokenize_(std::move(found.tokenize)), durable_lsn_(found.state.lsn),
       config_(std::move(found.config)) {}
@@ -233,6 +252,10 @@ result<void> lmdb_namespace_store::set_config(const namespace_config& config) {
   unchanged.schema = old.schema;
   unchanged.text = old.text;
   unchanged.distance = old.distance;
+  for (std::size_t i = 0; i < std::min(old.named.size(), unchanged.named.size()); ++i) {
+    unchanged.named[i].distance = old.named[i].distance;
+    unchanged.named[i].index = old.named[i].index;
+  }
   if (unchanged != old)
     return fail(errc::config_mismatch,
                 "only the distance, the index parameters, the schema and the text settings of a "
@@ -299,10 +322,11 @@ result<void> lmdb_namespace_store::follow_schema(const std::vector<field_rule>& 
   return wanted.empty() ? result<void>() : index_fields(wanted);
 }
 
-result<std::unique_ptr<read_view>> lmdb_namespace_store::read() const {
+result<std::unique_ptr<read_view>> lmdb_namespace_store::read(std::size_t vector) const {
   HEARTH_TRY(auto snapshot, environment_->begin_read());
   read_view_options options;
-  options.dimension = dimension_;
+  options.shapes = shapes_;
+  options.vector = vector;
   options.hash = hooks_.hash;
   options.renew_after = hooks_.renew_scans_after;
   return make_read_view(std::move(snapshot), tables_, options);
@@ -313,11 +337,20 @@ file_usage lmdb_namespace_store::usage() const {
   const auto snapshot = environment_->begin_read();
   if (!snapshot)
     return usage;
-  for (const lmdb::table which :
-       {lmdb::free_pages, lmdb::table_names, tables_.meta, tables_.ids, tables_.records,
-        tables_.tail, tables_.chunks, tables_.dead, tables_.changes, tables_.attributes.fields,
-        tables_.attributes.entries, tables_.text.postings, tables_.text.positions,
-        tables_.text.stats}) {
+  std::vector<lmdb::table> all = {lmdb::free_pages,
+                                  lmdb::table_names,
+                                  tables_.meta,
+                                  tables_.ids,
+                                  tables_.records,
+                                  tables_.changes,
+                                  tables_.attributes.fields,
+                                  tables_.attributes.entries,
+                                  tables_.text.postings,
+                                  tables_.text.positions,
+                                  tables_.text.stats};
+  for (const auto& vector : std::span(tables_.vectors).first(shapes_->size()))
+    all.insert(all.end(), {vector.tail, vector.chunks, vector.dead});
+  for (const auto which : all) {
     const auto numbers = snapshot->statistics(which);
     if (numbers)
       usage.used_bytes +=

@@ -23,11 +23,18 @@ namespace hearth::storage {
 /// Row numbers rise, are never reused, and change when a record's vector changes.
 using row_id = std::uint64_t;
 
-/// What a batch did to vectors: what the index has to follow.
+/// Rows that got a vector.
+struct added_vectors {
+  std::vector<row_id> rows;  ///< rising
+  matrix vectors;            ///< rows.size() rows
+};
+
+/// What a batch did to vectors: what the indexes have to follow.
 struct row_changes {
-  std::vector<row_id> added;  ///< rising
-  matrix vectors;  ///< added.size() rows (empty where read_changes was told to leave them)
-  std::vector<row_id> removed;
+  std::vector<row_id> added;  ///< rising; rows that got any vector
+  /// By number, as namespace_config::vector; empty where changes() was asked.
+  std::vector<added_vectors> vectors;
+  std::vector<row_id> removed;  ///< rising; some may never have had a vector
   lsn_t lsn = 0;
 };
 
@@ -86,7 +93,8 @@ struct row_order {
   std::size_t limit = 0;
 };
 
-/// A consistent snapshot of the namespace. Keep it for less than a second: it pins old pages.
+/// A consistent snapshot of the namespace. vectors() and for_each_vector() are about the vector of
+/// one number; records come with all of theirs. Keep it for less than a second: it pins old pages.
 /// Used by one thread at a time; made and destroyed on any thread.
 class read_view {
  public:
@@ -94,7 +102,8 @@ class read_view {
 
   [[nodiscard]] virtual lsn_t lsn() const = 0;
   [[nodiscard]] virtual std::uint64_t record_count() const = 0;
-  [[nodiscard]] virtual std::uint64_t vector_count() const = 0;
+  /// Records with the vector of this number.
+  [[nodiscard]] virtual std::uint64_t vector_count(std::size_t vector) const = 0;
 
   /// limit_exceeded when the answer outgrows `max_bytes`.
   [[nodiscard]] virtual result<get_result> get(const get_query& query, std::size_t max_bytes) = 0;
@@ -229,7 +238,8 @@ class namespace_store {
   /// nothing to do.
   [[nodiscard]] virtual result<bool> maintain(lsn_t keep_after) = 0;
 
-  [[nodiscard]] virtual result<std::unique_ptr<read_view>> read() const = 0;
+  /// Of the vectors, those of this number (namespace_config::vector). Precondition: there is one.
+  [[nodiscard]] virtual result<std::unique_ptr<read_view>> read(std::size_t vector = 0) const = 0;
   [[nodiscard]] virtual lsn_t durable_lsn() const = 0;
   /// Why writes are refused; empty while they are not.
   [[nodiscard]] virtual std::optional<error> read_only_reason() const = 0;

@@ -8,6 +8,7 @@
 #include "storage/keys.hpp"
 #include "storage/lmdb.hpp"
 #include "storage/namespace_store.hpp"
+#include "storage/read_view_impl.hpp"
 #include "storage/tables.hpp"
 #include "storage/vector_table.hpp"
 
@@ -38,7 +39,7 @@ class lmdb_namespace_store final : public namespace_store {
     namespace_config config;
     store_identity identity;
     store_state state;
-    compaction_candidates candidates;
+    std::vector<compaction_candidates> candidates;  // by number of the vector
     tokenize_text tokenize;  // of config.text; none where nothing is searched by text
   };
 
@@ -56,7 +57,7 @@ class lmdb_namespace_store final : public namespace_store {
   result<void> drop_field_index(const field_path& field) override;
   result<bool> maintain(lsn_t keep_after) override;
 
-  result<std::unique_ptr<read_view>> read() const override;
+  result<std::unique_ptr<read_view>> read(std::size_t vector) const override;
   lsn_t durable_lsn() const override { return durable_lsn_.load(std::memory_order_acquire); }
   std::optional<error> read_only_reason() const override;
   file_usage usage() const override;
@@ -80,6 +81,7 @@ class lmdb_namespace_store final : public namespace_store {
   [[nodiscard]] result<upkeep> run_upkeep(lsn_t keep_after);
   [[nodiscard]] result<upkeep> trim_history(lsn_t keep_after);
   [[nodiscard]] result<upkeep> seal_and_compact();
+  [[nodiscard]] result<upkeep> seal_and_compact(std::size_t vector, std::size_t& written);
   [[nodiscard]] result<upkeep> work_on_attributes();
   [[nodiscard]] result<upkeep> work_on_texts();
 
@@ -88,11 +90,11 @@ class lmdb_namespace_store final : public namespace_store {
   const store_identity identity_;
   const namespace_store_options options_;
   const store_hooks hooks_;
-  const std::uint32_t dimension_;
+  const std::shared_ptr<const std::vector<vector_shape>> shapes_;
 
   // The writer's.
   store_state state_;
-  compaction_candidates candidates_;
+  std::vector<compaction_candidates> candidates_;  // by number of the vector
   tokenize_text tokenize_;
   std::optional<lmdb::write_transaction> transaction_;
 

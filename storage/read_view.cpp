@@ -15,15 +15,82 @@ namespace hearth::storage {
 
 namespace {
 
+// The vectors of records, one column per number, behind what `out` already holds.
+class vector_columns {
+ public:
+  vector_columns(record_columns& out, const std::vector<vector_shape>& shapes)
+      : out_(out), shapes_(shapes), values_(shapes.size()) {
+    if (out_.named.empty())
+      for (std::size_t i = 1; i < shapes_.size(); ++i)
+        out_.named.push_back({shapes_[i].name, {}, {}});
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      const auto before = column(i).view().values();
+      values_[i].assign(before.begin(), before.end());
+    }
+  }
+
+  [[nodiscard]] result<void> open(const lmdb::transaction& in, const tables& from) {
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      HEARTH_TRY(auto reader, vector_reader::open(in, from.vectors[i], shapes_[i].dimension));
+      readers_.push_back(std::move(reader));
+    }
+    return {};
+  }
+
+  // What they take in a reply, roughly.
+  [[nodiscard]] std::size_t bytes_per_record() const noexcept {
+    std::size_t bytes = 0;
+    for (const auto& shape : shapes_)
+      bytes += shape.dimension * sizeof(float);
+    return bytes;
+  }
+
+  [[nodiscard]] result<void> add(row_id row, bool has_vector) {
+    for (std::size_t i = 0; i < shapes_.size(); ++i) {
+      const auto dimension = shapes_[i].dimension;
+      values_[i].resize(values_[i].size() + dimension);
+      bool found = false;
+      if (i > 0 || has_vector) {
+        HEARTH_TRY(found, readers_[i].copy(row, values_[i].data() + values_[i].size() - dimension));
+        if (i == 0 && !found)
+          return corrupt(core::format("the vector of row {}", row));
+      }
+      presence(i).push_back(found);
+    }
+    return {};
+  }
+
+  void finish() {
+    for (std::size_t i = 0; i < shapes_.size(); ++i)
+      column(i) = matrix(std::move(values_[i]), presence(i).size(), shapes_[i].dimension);
+  }
+
+ private:
+  [[nodiscard]] matrix& column(std::size_t number) {
+    return number == 0 ? out_.vectors : out_.named[number - 1].vectors;
+  }
+  [[nodiscard]] std::vector<bool>& presence(std::size_t number) {
+    return number == 0 ? out_.has_vector : out_.named[number - 1].has_vector;
+  }
+
+  record_columns& out_;
+  const std::vector<vector_shape>& shapes_;
+  std::vector<std::vector<float>> values_;  // by number
+  std::vector<vector_reader> readers_;      // likewise
+};
+
 // Collects records column by column behind what `out` already holds.
 class column_builder {
  public:
-  column_builder(record_columns& out, const field_set& fields, std::uint32_t dimension)
-      : out_(out), fields_(fields), dimension_(dimension) {
-    if (fields_.vectors && !out_.vectors.empty()) {
-      const auto values = out_.vectors.view().values();
-      vectors_.assign(values.begin(), values.end());
-    }
+  column_builder(record_columns& out, const field_set& fields,
+                 const std::vector<vector_shape>& shapes)
+      : out_(out), fields_(fields) {
+    if (fields_.vectors)
+      vectors_.emplace(out, shapes);
+  }
+
+  [[nodiscard]] result<void> open(const lmdb::transaction& in, const tables& from) {
+    return vectors_ ? vectors_->open(in, from) : result<void>();
   }
 
   [[nodiscard]] record_parts parts() const noexcept { return {fields_.metadata, fields_.texts}; }
@@ -31,22 +98,14 @@ class column_builder {
   // The bytes that the record takes in a reply, roughly.
   [[nodiscard]] std::size_t bytes_of(const stored_record& record) const noexcept {
     return 32 + (record.id.is_number() ? 0 : record.id.text().size()) +
-           (fields_.vectors ? dimension_ * sizeof(float) : 0) +
+           (vectors_ ? vectors_->bytes_per_record() : 0) +
            (fields_.metadata ? metadata_size(record.metadata) : 0) +
            (record.text ? record.text->size() : 0);
   }
 
-  result<void> add(stored_record record, row_id row, vector_reader& vectors) {
-    if (fields_.vectors) {
-      vectors_.resize(vectors_.size() + dimension_);
-      auto* const to = vectors_.data() + vectors_.size() - dimension_;
-      if (record.has_vector) {
-        HEARTH_TRY(const bool found, vectors.copy(row, to));
-        if (!found)
-          return corrupt(core::format("the vector of row {}", row));
-      }
-      out_.has_vector.push_back(record.has_vector);
-    }
+  [[nodiscard]] result<void> add(stored_record record, row_id row) {
+    if (vectors_)
+      HEARTH_CHECK(vectors_->add(row, record.has_vector));
     if (fields_.metadata)
       out_.metadata.push_back(std::move(record.metadata));
     if (fields_.texts)
@@ -57,17 +116,14 @@ class column_builder {
   }
 
   void finish() {
-    if (!fields_.vectors)
-      return;
-    const auto rows = out_.has_vector.size();
-    out_.vectors = matrix(std::move(vectors_), rows, dimension_);
+    if (vectors_)
+      vectors_->finish();
   }
 
  private:
   record_columns& out_;
   field_set fields_;
-  std::uint32_t dimension_;
-  std::vector<float> vectors_;
+  std::optional<vector_columns> vectors_;  // if they were asked for
 };
 
 std::unexpected<error> too_much(std::size_t limit) {
@@ -105,7 +161,9 @@ class lmdb_read_view final : public read_view {
 
   lsn_t lsn() const override { return state_.lsn; }
   std::uint64_t record_count() const override { return state_.records; }
-  std::uint64_t vector_count() const override { return state_.vectors; }
+  std::uint64_t vector_count(std::size_t vector) const override {
+    return state_.vectors[vector].live;
+  }
 
   result<get_result> get(const get_query& query, std::size_t max_bytes) override;
   result<scan_page> scan(const scan_query& query, std::size_t max_bytes,
@@ -147,8 +205,11 @@ class lmdb_read_view final : public read_view {
     stored_record record;
   };
 
+  [[nodiscard]] std::uint32_t dimension() const noexcept {
+    return (*options_.shapes)[options_.vector].dimension;
+  }
   [[nodiscard]] result<vector_reader> open_vectors() const {
-    return vector_reader::open(snapshot_, tables_, options_.dimension);
+    return vector_reader::open(snapshot_, tables_.vectors[options_.vector], dimension());
   }
   // The records behind the id entry that `ids` stands on, in id order.
   [[nodiscard]] result<std::vector<located_record>>
@@ -165,8 +226,8 @@ class lmdb_read_view final : public read_view {
 result<get_result> lmdb_read_view::get(const get_query& query, std::size_t max_bytes) {
   get_result answer;
   std::size_t bytes = 0;
-  HEARTH_TRY(auto vectors, open_vectors());
-  column_builder columns(answer.found, query.fields, options_.dimension);
+  column_builder columns(answer.found, query.fields, *options_.shapes);
+  HEARTH_CHECK(columns.open(snapshot_, tables_));
   for (const auto& id : query.ids) {
     const id_key key(id, options_.hash);
     HEARTH_TRY(const auto entry, find_id(snapshot_, tables_, id, key.bytes()));
@@ -180,7 +241,7 @@ result<get_result> lmdb_read_view::get(const get_query& query, std::size_t max_b
     bytes += columns.bytes_of(record);
     if (bytes > max_bytes)
       return too_much(max_bytes);
-    HEARTH_CHECK(columns.add(std::move(record), entry->row, vectors));
+    HEARTH_CHECK(columns.add(std::move(record), entry->row));
   }
   columns.finish();
   return answer;
@@ -217,10 +278,10 @@ result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_
   if (!query.cursor.empty()) {
     HEARTH_TRY(after, parse_cursor(query.cursor));
   }
-  HEARTH_TRY(auto vectors, open_vectors());
   HEARTH_TRY(auto ids, snapshot_.open_cursor(tables_.ids));
   HEARTH_TRY(bool more, start_scan(ids, after));
-  column_builder columns(page.rows, query.fields, options_.dimension);
+  column_builder columns(page.rows, query.fields, *options_.shapes);
+  HEARTH_CHECK(columns.open(snapshot_, tables_));
   const auto limit = std::max<std::size_t>(query.limit, 1);
   const auto first_key =
       after ? std::optional<id_key>(id_key(*after, options_.hash)) : std::nullopt;
@@ -242,7 +303,7 @@ result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_
         columns.finish();
         return page;
       }
-      HEARTH_CHECK(columns.add(std::move(record), row, vectors));
+      HEARTH_CHECK(columns.add(std::move(record), row));
     }
     HEARTH_TRY(more, ids.next());
   }
@@ -256,8 +317,8 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
   std::vector<bool> there;
   std::size_t bytes = 0;
   there.reserve(rows.size());
-  HEARTH_TRY(auto vectors, open_vectors());
-  column_builder columns(out, fields, options_.dimension);
+  column_builder columns(out, fields, *options_.shapes);
+  HEARTH_CHECK(columns.open(snapshot_, tables_));
   for (const auto row : rows) {
     HEARTH_TRY(const auto data, snapshot_.get(tables_.records, encode_row(row)));
     there.push_back(data.has_value());
@@ -267,7 +328,7 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
     bytes += columns.bytes_of(record);
     if (bytes > max_bytes)
       return too_much(max_bytes);
-    HEARTH_CHECK(columns.add(std::move(record), row, vectors));
+    HEARTH_CHECK(columns.add(std::move(record), row));
   }
   columns.finish();
   return there;
@@ -298,7 +359,7 @@ result<std::vector<bool>> lmdb_read_view::vectors(std::span<const row_id> rows, 
   for (const row_id row : rows)
     HEARTH_CHECK(reader.announce(row));
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    HEARTH_TRY(const bool found, reader.copy(rows[i], out + i * options_.dimension));
+    HEARTH_TRY(const bool found, reader.copy(rows[i], out + i * dimension()));
     there.push_back(found);
   }
   return there;
@@ -392,6 +453,8 @@ result<std::unique_ptr<read_view>> make_read_view(lmdb::read_transaction snapsho
                                                   const tables& from,
                                                   const read_view_options& options) {
   HEARTH_TRY(const auto state, read_state(snapshot, from));
+  if (state.vectors.size() != options.shapes->size())
+    return corrupt("the number of named vectors");
   return std::make_unique<lmdb_read_view>(std::move(snapshot), from, state, options);
 }
 

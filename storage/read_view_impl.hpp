@@ -3,6 +3,8 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <string>
+#include <vector>
 
 #include "storage/keys.hpp"
 #include "storage/record_codec.hpp"
@@ -11,8 +13,15 @@
 
 namespace hearth::storage {
 
-struct read_view_options {
+/// A vector of every record, as far as it never changes.
+struct vector_shape {
+  std::string name;
   std::uint32_t dimension = 0;
+};
+
+struct read_view_options {
+  std::shared_ptr<const std::vector<vector_shape>> shapes;  ///< by number
+  std::size_t vector = 0;                                   ///< the number that the view is about
   id_hash hash = default_id_hash;
   /// A scan of vectors moves to a newer snapshot after this long, so that it pins no old pages.
   std::chrono::nanoseconds renew_after = std::chrono::milliseconds(500);

@@ -91,6 +91,90 @@ void write_fields(const namespace_config& config, byte_writer& out) {
     out.text(word);
 }
 
+std::uint32_t read_small(byte_reader& data) {
+  const auto number = data.varint();
+  if (number > UINT32_MAX)
+    data.fail();
+  return static_cast<std::uint32_t>(number);
+}
+
+// The enumerations that are stored here begin with 1.
+template <class Enum>
+Enum read_one_of(byte_reader& data, Enum last) {
+  const auto number = data.u8();
+  if (number < 1 || number > static_cast<std::uint8_t>(last))
+    data.fail();
+  return static_cast<Enum>(number);
+}
+
+void read_index(byte_reader& data, index_params& index) {
+  index.kind = read_one_of(data, index_kind::kd_tree);
+  index.m = read_small(data);
+  index.ef_construction = read_small(data);
+  index.ef_search = read_small(data);
+  index.seed = data.u64();
+}
+
+void write_index(const index_params& index, byte_writer& out) {
+  out.u8(static_cast<std::uint8_t>(index.kind));
+  out.varint(index.m);
+  out.varint(index.ef_construction);
+  out.varint(index.ef_search);
+  out.u64(index.seed);
+}
+
+void read_codes(byte_reader& data, index_params& index) {
+  index.quantization = read_one_of(data, quantization_kind::binary);
+  index.memory = read_one_of(data, memory_kind::lean);
+  index.nlist = read_small(data);
+  index.nprobe = read_small(data);
+  index.nbits = read_small(data);
+}
+
+void write_codes(const index_params& index, byte_writer& out) {
+  out.u8(static_cast<std::uint8_t>(index.quantization));
+  out.u8(static_cast<std::uint8_t>(index.memory));
+  out.varint(index.nlist);
+  out.varint(index.nprobe);
+  out.varint(index.nbits);
+}
+
+void read_named(byte_reader& data, namespace_config& config) {
+  const auto count = data.varint();
+  if (count > limits::named_vectors)
+    data.fail();
+  for (auto left = data.ok() ? count : 0; left > 0; --left) {
+    auto& named = config.named.emplace_back();
+    named.name = data.text();
+    named.dimension = read_small(data);
+    named.distance = read_one_of(data, distance_kind::hamming);
+    read_index(data, named.index);
+    read_codes(data, named.index);
+    if (named.dimension == 0 || named.dimension > limits::dimension)
+      data.fail();
+  }
+}
+
+void write_named(const namespace_config& config, byte_writer& out) {
+  out.varint(config.named.size());
+  for (const auto& named : config.named) {
+    out.text(named.name);
+    out.varint(named.dimension);
+    out.u8(static_cast<std::uint8_t>(named.distance));
+    write_index(named.index, out);
+    write_codes(named.index, out);
+  }
+}
+
+result<vector_tables> open_vectors(lmdb::write_transaction& in, const std::string& suffix,
+                                   bool create) {
+  vector_tables all;
+  HEARTH_TRY(all.tail, in.open_table(("tail" + suffix).c_str(), create));
+  HEARTH_TRY(all.chunks, in.open_table(("chunks" + suffix).c_str(), create));
+  HEARTH_TRY(all.dead, in.open_table(("dead" + suffix).c_str(), create));
+  return all;
+}
+
 }  // namespace
 
 result<std::optional<byte_reader>> read_meta(const lmdb::transaction& in, lmdb::table meta,
@@ -113,13 +197,19 @@ result<tables> tables::open(lmdb::write_transaction& in, bool create) {
     HEARTH_CHECK(check_format(in, all.meta, namespace_format));
   HEARTH_TRY(all.ids, in.open_table("ids", create));
   HEARTH_TRY(all.records, in.open_table("records", create));
-  HEARTH_TRY(all.tail, in.open_table("tail", create));
-  HEARTH_TRY(all.chunks, in.open_table("chunks", create));
-  HEARTH_TRY(all.dead, in.open_table("dead", create));
+  HEARTH_TRY(all.vectors[0], open_vectors(in, {}, create));
   HEARTH_TRY(all.changes, in.open_table("changes", create));
   HEARTH_TRY(all.attributes, attribute_tables::open(in));
   HEARTH_TRY(all.text, text_tables::open(in, true));  // namespaces of older formats have none
   return all;
+}
+
+result<void> tables::open_named(lmdb::write_transaction& in, const namespace_config& config,
+                                bool create) {
+  for (std::size_t i = 0; i < config.named.size(); ++i) {
+    HEARTH_TRY(vectors[1 + i], open_vectors(in, ":" + config.named[i].name, create));
+  }
+  return {};
 }
 
 result<store_state> read_state(const lmdb::transaction& in, const tables& from) {
@@ -129,9 +219,13 @@ result<store_state> read_state(const lmdb::transaction& in, const tables& from) 
   state.next_row = data.varint();
   state.next_id = data.varint();
   state.records = data.varint();
-  state.vectors = data.varint();
-  state.tail_rows = data.varint();
-  if (!data.done())
+  state.vectors.clear();
+  do {  // those of named vectors follow
+    auto& counts = state.vectors.emplace_back();
+    counts.live = data.varint();
+    counts.in_tail = data.varint();
+  } while (data.ok() && data.remaining() > 0);
+  if (!data.done() || state.vectors.size() > 1 + limits::named_vectors)
     return damaged(state_key);
   return state;
 }
@@ -142,44 +236,27 @@ result<void> write_state(lmdb::write_transaction& in, const tables& to, const st
     out.varint(state.next_row);
     out.varint(state.next_id);
     out.varint(state.records);
-    out.varint(state.vectors);
-    out.varint(state.tail_rows);
+    for (const auto& counts : state.vectors) {
+      out.varint(counts.live);
+      out.varint(counts.in_tail);
+    }
   });
 }
 
 result<namespace_config> read_config(const lmdb::transaction& in, const tables& from) {
   HEARTH_TRY(auto data, open_value(in, from.meta, config_key));
-  const auto small = [&data] {
-    const auto number = data.varint();
-    if (number > UINT32_MAX)
-      data.fail();
-    return static_cast<std::uint32_t>(number);
-  };
-  const auto one_of = [&data](auto last) {
-    const auto number = data.u8();
-    if (number < 1 || number > static_cast<std::uint8_t>(last))
-      data.fail();
-    return static_cast<decltype(last)>(number);
-  };
   namespace_config config;
-  config.dimension = small();
-  config.distance = one_of(distance_kind::hamming);
-  config.index.kind = one_of(index_kind::kd_tree);
-  config.index.m = small();
-  config.index.ef_construction = small();
-  config.index.ef_search = small();
-  config.index.seed = data.u64();
-  config.shards = small();
+  config.dimension = read_small(data);
+  config.distance = read_one_of(data, distance_kind::hamming);
+  read_index(data, config.index);
+  config.shards = read_small(data);
   config.embedder = std::string(data.text());
-  if (data.remaining() > 0) {  // format 1 ends here
-    config.index.quantization = one_of(quantization_kind::binary);
-    config.index.memory = one_of(memory_kind::lean);
-    config.index.nlist = small();
-    config.index.nprobe = small();
-    config.index.nbits = small();
-  }
+  if (data.remaining() > 0)  // format 1 ends here
+    read_codes(data, config.index);
   if (data.remaining() > 0)  // format 3 ends here
     read_fields(data, config);
+  if (data.remaining() > 0)  // format 4 ends here
+    read_named(data, config);
   if (!data.done() || config.dimension == 0 || config.dimension > limits::dimension ||
       config.shards == 0 || config.shards > limits::shards)
     return damaged(config_key);
@@ -192,19 +269,12 @@ result<void> write_config(lmdb::write_transaction& in, const tables& to,
   return write_value(in, to.meta, config_key, [&](byte_writer& out) {
     out.varint(config.dimension);
     out.u8(static_cast<std::uint8_t>(config.distance));
-    out.u8(static_cast<std::uint8_t>(config.index.kind));
-    out.varint(config.index.m);
-    out.varint(config.index.ef_construction);
-    out.varint(config.index.ef_search);
-    out.u64(config.index.seed);
+    write_index(config.index, out);
     out.varint(config.shards);
     out.text(config.embedder);
-    out.u8(static_cast<std::uint8_t>(config.index.quantization));
-    out.u8(static_cast<std::uint8_t>(config.index.memory));
-    out.varint(config.index.nlist);
-    out.varint(config.index.nprobe);
-    out.varint(config.index.nbits);
+    write_codes(config.index, out);
     write_fields(config, out);
+    write_named(config, out);
   });
 }
 

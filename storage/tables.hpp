@@ -1,5 +1,6 @@
 #pragma once
 // The tables of a namespace's environment and what its table `meta` holds.
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -7,6 +8,7 @@
 #include <vector>
 
 #include "core/bytes.hpp"
+#include "core/limits.hpp"
 #include "core/namespace_config.hpp"
 #include "storage/attributes/attribute_tables.hpp"
 #include "storage/lmdb.hpp"
@@ -17,36 +19,51 @@ namespace hearth::storage {
 
 /// What this build writes; refused when a file says a higher one. Format 1 has shorter index
 /// parameters in its `config` and is read as well; writing the configuration makes it format 2.
-inline constexpr std::uint64_t namespace_format = 4;
+inline constexpr std::uint64_t namespace_format = 5;
 /// The first format whose metadata may hold timestamps and geo points.
 inline constexpr std::uint64_t typed_values_format = 3;
 /// The first format with attribute indexes, which an older build would not keep up to date.
 inline constexpr std::uint64_t attributes_format = 4;
 
+/// Where the vectors of one name are.
+struct vector_tables {
+  lmdb::table tail = 0;    ///< row → vector not yet sealed
+  lmdb::table chunks = 0;  ///< first row → sealed chunk
+  lmdb::table dead = 0;    ///< first row of a chunk → which of its rows are dead
+};
+
 struct tables {
   lmdb::table meta = 0;         ///< name → checked value
   lmdb::table ids = 0;          ///< encoded id → where its record is
   lmdb::table records = 0;      ///< row → record without its vector
-  lmdb::table tail = 0;         ///< row → vector not yet sealed
-  lmdb::table chunks = 0;       ///< first row → sealed chunk
-  lmdb::table dead = 0;         ///< first row of a chunk → which of its rows are dead
   lmdb::table changes = 0;      ///< lsn, part → rows added and removed
   attribute_tables attributes;  ///< indexes of metadata
   text_tables text;             ///< full text
+  /// By number, as namespace_config::vector: as many as the namespace has.
+  std::array<vector_tables, 1 + limits::named_vectors> vectors{};
 
   /// Opens them all, or creates them and writes the format version. Opening checks the version
   /// first, and creates the tables that older formats lack. Handles count once `in` has committed.
   [[nodiscard]] static result<tables> open(lmdb::write_transaction& in, bool create);
+  /// The same for the vectors that the configuration names. After open().
+  [[nodiscard]] result<void> open_named(lmdb::write_transaction& in, const namespace_config& config,
+                                        bool create);
 };
 
 /// Numbers that change with every batch, stored as one value in the same transaction.
+struct vector_counts {
+  std::uint64_t live = 0;
+  std::uint64_t in_tail = 0;
+
+  friend bool operator==(const vector_counts&, const vector_counts&) = default;
+};
+
 struct store_state {
   lsn_t lsn = 0;
   row_id next_row = 1;
   std::uint64_t next_id = 0;  ///< above every numeric id below assigned_id_limit
   std::uint64_t records = 0;
-  std::uint64_t vectors = 0;
-  std::uint64_t tail_rows = 0;
+  std::vector<vector_counts> vectors = std::vector<vector_counts>(1);  ///< by number
 
   friend bool operator==(const store_state&, const store_state&) = default;
 };

@@ -12,7 +12,7 @@ constexpr std::size_t tail_block_rows = 64;
 
 }  // namespace
 
-result<vector_reader> vector_reader::open(const lmdb::transaction& in, const tables& from,
+result<vector_reader> vector_reader::open(const lmdb::transaction& in, const vector_tables& from,
                                           std::uint32_t dimension) {
   HEARTH_TRY(auto chunks, in.open_cursor(from.chunks));
   HEARTH_TRY(auto dead, in.open_cursor(from.dead));
@@ -20,43 +20,66 @@ result<vector_reader> vector_reader::open(const lmdb::transaction& in, const tab
   return vector_reader(std::move(chunks), std::move(dead), std::move(tail), dimension);
 }
 
-// Takes over the chunk that the cursor stands on.
-result<void> vector_reader::load_chunk() {
+// Takes over the chunk that the cursor stands on, but for its list of dead rows.
+result<void> vector_reader::open_chunk() {
   chunk_.reset();
+  dead_known_ = false;
   const auto first_row = decode_row(chunks_.key());
   if (!first_row)
     return corrupt("a key of the chunk table");
-  HEARTH_TRY(auto chunk, chunk_view::open(*first_row, chunks_.value(), dimension_));
-  chunk_dead_ = {};
-  HEARTH_TRY(const bool has_dead, dead_.find(chunks_.key()));
-  if (has_dead) {
-    HEARTH_TRY(chunk_dead_, dead_rows::decode(*first_row, dead_.value()));
-    if (chunk_dead_.size() != chunk.size())
-      return corrupt("the list of dead rows of a chunk");
-  }
-  chunk_ = std::move(chunk);
+  HEARTH_TRY(chunk_, chunk_view::open(*first_row, chunks_.value(), dimension_));
   return {};
 }
 
-result<bool> vector_reader::copy(row_id row, float* out) {
+result<void> vector_reader::load_chunk() {
+  HEARTH_CHECK(open_chunk());
+  return load_dead();
+}
+
+result<void> vector_reader::load_dead() {
+  chunk_dead_ = {};
+  HEARTH_TRY(const bool has_dead, dead_.find(encode_row(chunk_->first_row())));
+  if (has_dead) {
+    HEARTH_TRY(chunk_dead_, dead_rows::decode(chunk_->first_row(), dead_.value()));
+    if (chunk_dead_.size() != chunk_->size())
+      return corrupt("the list of dead rows of a chunk");
+  }
+  dead_known_ = true;
+  return {};
+}
+
+result<vector_reader::place> vector_reader::find(row_id row) {
   const auto key = encode_row(row);
   if (!chunk_ || row < chunk_->first_row() || row > chunk_->last_row()) {
     HEARTH_TRY(const bool in_tail, tail_.find(key));
-    if (in_tail) {
-      HEARTH_TRY(const auto sum, copy_tail(row, tail_.value(), dimension_, out));
-      HEARTH_CHECK(verify_vector(row, {out, dimension_}, sum));
-      return true;
-    }
+    if (in_tail)
+      return place{true, {}};
     HEARTH_TRY(const bool found, chunks_.at_or_before(key));
     if (!found)
-      return false;
-    HEARTH_CHECK(load_chunk());
+      return place{};
+    HEARTH_CHECK(open_chunk());
   }
-  const auto index = chunk_->find(row);
-  if (!index || chunk_dead_.test(*index))
+  return place{false, chunk_->find(row)};
+}
+
+result<bool> vector_reader::contains(row_id row) {
+  HEARTH_TRY(const auto found, find(row));
+  return found.in_tail || found.in_chunk;
+}
+
+result<bool> vector_reader::copy(row_id row, float* out) {
+  HEARTH_TRY(const auto found, find(row));
+  if (found.in_tail) {
+    HEARTH_TRY(const auto sum, copy_tail(row, tail_.value(), dimension_, out));
+    HEARTH_CHECK(verify_vector(row, {out, dimension_}, sum));
+    return true;
+  }
+  if (found.in_chunk && !dead_known_)
+    HEARTH_CHECK(load_dead());
+  if (!found.in_chunk || chunk_dead_.test(*found.in_chunk))
     return false;
-  HEARTH_CHECK(chunk_->verify(*index));
-  std::ranges::copy(chunk_->vector(*index), out);
+  HEARTH_CHECK(chunk_->verify(*found.in_chunk));
+  std::ranges::copy(chunk_->vector(*found.in_chunk), out);
   return true;
 }
 
@@ -65,7 +88,7 @@ result<void> vector_reader::announce(row_id row) {
     HEARTH_TRY(const bool found, chunks_.at_or_before(encode_row(row)));
     if (!found)
       return {};
-    HEARTH_CHECK(load_chunk());
+    HEARTH_CHECK(open_chunk());
   }
   if (const auto index = chunk_->find(row))
     lmdb::will_need(std::as_bytes(chunk_->vector(*index)));

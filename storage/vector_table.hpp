@@ -1,5 +1,5 @@
 #pragma once
-// The vectors of a namespace: tail, chunks and dead rows, read and written as one table.
+// The vectors of one name: tail, chunks and dead rows, read and written as one table.
 // Invariant: every row in the tail is above every row in a chunk, and chunks do not overlap.
 #include <functional>
 #include <optional>
@@ -16,11 +16,14 @@ namespace hearth::storage {
 /// Reads vectors in one transaction. Keeps the chunk it used last, so rows in order are cheapest.
 class vector_reader {
  public:
-  [[nodiscard]] static result<vector_reader> open(const lmdb::transaction& in, const tables& from,
-                                                  std::uint32_t dimension);
+  [[nodiscard]] static result<vector_reader>
+  open(const lmdb::transaction& in, const vector_tables& from, std::uint32_t dimension);
 
   /// Copies the verified vector of `row` to `out`; false if there is no live one.
   [[nodiscard]] result<bool> copy(row_id row, float* out);
+  /// Whether the row of a record that is there has a vector. Neither that is read nor the list of
+  /// dead rows, which may be damaged.
+  [[nodiscard]] result<bool> contains(row_id row);
   /// Has the vector of `row` read from the file, if it is there and sealed: copy() of many rows
   /// waits less after they have all been announced.
   [[nodiscard]] result<void> announce(row_id row);
@@ -39,6 +42,14 @@ class vector_reader {
       : chunks_(std::move(chunks)), dead_(std::move(dead)), tail_(std::move(tail)),
         dimension_(dimension) {}
 
+  /// Where the vector of a row is, dead or alive: under tail_, at a place in chunk_, or nowhere.
+  struct place {
+    bool in_tail = false;
+    std::optional<std::size_t> in_chunk;
+  };
+  [[nodiscard]] result<place> find(row_id row);
+  [[nodiscard]] result<void> open_chunk();
+  [[nodiscard]] result<void> load_dead();
   [[nodiscard]] result<void> load_chunk();
   /// The same, to look at all its vectors.
   [[nodiscard]] result<void> load_whole_chunk() {
@@ -53,7 +64,8 @@ class vector_reader {
   lmdb::cursor tail_;
   std::uint32_t dimension_;
   std::optional<chunk_view> chunk_;
-  dead_rows chunk_dead_;  // empty: all of chunk_ is alive
+  dead_rows chunk_dead_;     // empty: all of chunk_ is alive
+  bool dead_known_ = false;  // chunk_dead_ is that of chunk_
   std::vector<row_id> block_rows_;
   std::vector<float> block_vectors_;
 };
@@ -62,17 +74,25 @@ class vector_reader {
 /// memory; each is looked at again before anything is done.
 using compaction_candidates = std::set<row_id>;
 
-/// Writes vectors in one transaction. Keeps state.vectors and state.tail_rows.
+/// The vectors of one name, as their writer needs them.
+struct vector_place {
+  const vector_tables& tables;
+  lmdb::table records;  ///< of the namespace
+  vector_counts& counts;
+  std::uint32_t dimension;
+  compaction_candidates& candidates;
+};
+
+/// Writes vectors in one transaction. Keeps the counts.
 class vector_writer {
  public:
-  vector_writer(lmdb::write_transaction& in, const tables& to, store_state& state,
-                std::uint32_t dimension, compaction_candidates& candidates)
-      : transaction_(in), tables_(to), state_(state), dimension_(dimension),
-        candidates_(candidates) {}
+  vector_writer(lmdb::write_transaction& in, const vector_place& to)
+      : transaction_(in), tables_(to.tables), records_(to.records), counts_(to.counts),
+        dimension_(to.dimension), candidates_(to.candidates) {}
 
-  /// Adds rows first_row, first_row + 1, ... which are above all others. Many at once go straight
-  /// into chunks, together with what the tail holds; few go to the tail.
-  [[nodiscard]] result<void> add(row_id first_row, matrix_view vectors);
+  /// Adds rows that rise and are above all others. Many at once go straight into chunks, together
+  /// with what the tail holds; few go to the tail.
+  [[nodiscard]] result<void> add(std::span<const row_id> rows, matrix_view vectors);
   /// Removes rows that have a live vector. `rows` rises.
   [[nodiscard]] result<void> remove(std::span<const row_id> rows);
 
@@ -96,7 +116,7 @@ class vector_writer {
 
  private:
   [[nodiscard]] std::size_t capacity() const noexcept { return rows_per_chunk(dimension_); }
-  [[nodiscard]] result<void> append_to_tail(row_id first_row, matrix_view vectors);
+  [[nodiscard]] result<void> append_to_tail(std::span<const row_id> rows, matrix_view vectors);
   [[nodiscard]] result<content> take_from_tail(std::size_t count);
   [[nodiscard]] result<std::size_t> write_chunks(std::span<const packed_vector> vectors,
                                                  unsigned flags);
@@ -109,8 +129,9 @@ class vector_writer {
   static void append(const content& from, std::uint32_t dimension, std::vector<packed_vector>& to);
 
   lmdb::write_transaction& transaction_;
-  const tables& tables_;
-  store_state& state_;
+  const vector_tables& tables_;
+  const lmdb::table records_;
+  vector_counts& counts_;
   std::uint32_t dimension_;
   compaction_candidates& candidates_;
   std::vector<std::byte> buffer_;
@@ -118,6 +139,6 @@ class vector_writer {
 
 /// Reads table `dead` for chunks that are worth compacting.
 [[nodiscard]] result<compaction_candidates> find_candidates(const lmdb::transaction& in,
-                                                            const tables& from);
+                                                            const vector_tables& from);
 
 }  // namespace hearth::storage

@@ -14,35 +14,34 @@ constexpr std::size_t most_tail_chunks = 4;
 
 }  // namespace
 
-result<void> vector_writer::add(row_id first_row, matrix_view vectors) {
+result<void> vector_writer::add(std::span<const row_id> rows, matrix_view vectors) {
   if (vectors.empty())
     return {};
-  state_.vectors += vectors.rows();
+  counts_.live += vectors.rows();
   // Half a chunk on its own wastes at most one page in 32, and saves writing the vectors twice.
   const bool many = vectors.rows() >= (capacity() + 1) / 2;
-  if (!many && state_.tail_rows + vectors.rows() <= most_tail_chunks * capacity())
-    return append_to_tail(first_row, vectors);
+  if (!many && counts_.in_tail + vectors.rows() <= most_tail_chunks * capacity())
+    return append_to_tail(rows, vectors);
 
-  HEARTH_TRY(const auto tail, take_from_tail(state_.tail_rows));
+  HEARTH_TRY(const auto tail, take_from_tail(counts_.in_tail));
   std::vector<packed_vector> packed;
   packed.reserve(tail.rows.size() + vectors.rows());
   append(tail, dimension_, packed);
   for (std::size_t i = 0; i < vectors.rows(); ++i)
-    packed.push_back(
-        {first_row + i, vectors.row(i).data(), vector_checksum(first_row + i, vectors.row(i))});
+    packed.push_back({rows[i], vectors.row(i).data(), vector_checksum(rows[i], vectors.row(i))});
   HEARTH_CHECK(write_chunks(packed, MDB_APPEND));
   return {};
 }
 
-result<void> vector_writer::append_to_tail(row_id first_row, matrix_view vectors) {
+result<void> vector_writer::append_to_tail(std::span<const row_id> rows, matrix_view vectors) {
   for (std::size_t i = 0; i < vectors.rows(); ++i) {
-    const packed_vector packed{first_row + i, vectors.row(i).data(),
-                               vector_checksum(first_row + i, vectors.row(i))};
+    const packed_vector packed{rows[i], vectors.row(i).data(),
+                               vector_checksum(rows[i], vectors.row(i))};
     HEARTH_TRY(const auto space, transaction_.reserve(tables_.tail, encode_row(packed.row),
                                                       tail_bytes(dimension_), MDB_APPEND));
     encode_tail(packed, dimension_, space);
   }
-  state_.tail_rows += vectors.rows();
+  counts_.in_tail += vectors.rows();
   return {};
 }
 
@@ -68,13 +67,13 @@ result<vector_writer::content> vector_writer::take_from_tail(std::size_t count) 
   }
   if (taken.rows.size() != count)
     return corrupt("the number of vectors in the tail");
-  if (count == state_.tail_rows) {
+  if (count == counts_.in_tail) {
     HEARTH_CHECK(transaction_.clear(tables_.tail));
   } else {
     for (const auto row : taken.rows)
       HEARTH_CHECK(transaction_.erase(tables_.tail, encode_row(row)));
   }
-  state_.tail_rows -= count;
+  counts_.in_tail -= count;
   return taken;
 }
 
@@ -101,14 +100,14 @@ result<std::size_t> vector_writer::write_chunks(std::span<const packed_vector> v
 }
 
 result<void> vector_writer::remove(std::span<const row_id> rows) {
-  state_.vectors -= rows.size();
+  counts_.live -= rows.size();
   // What is not in the tail is in a chunk, and below all of the tail.
   auto in_tail = rows.size();
-  while (in_tail > 0 && state_.tail_rows > 0) {
+  while (in_tail > 0 && counts_.in_tail > 0) {
     HEARTH_TRY(const bool erased, transaction_.erase(tables_.tail, encode_row(rows[in_tail - 1])));
     if (!erased)
       break;
-    --state_.tail_rows;
+    --counts_.in_tail;
     --in_tail;
   }
   return mark_dead(rows.first(in_tail));
@@ -136,7 +135,7 @@ result<dead_rows> vector_writer::dead_of(const chunk_view& chunk) {
     return dead;
   dead_rows rebuilt(chunk.size());
   for (std::size_t i = 0; i < chunk.size(); ++i) {
-    HEARTH_TRY(const auto record, transaction_.get(tables_.records, encode_row(chunk.row(i))));
+    HEARTH_TRY(const auto record, transaction_.get(records_, encode_row(chunk.row(i))));
     if (!record)
       rebuilt.mark(i);
   }
@@ -174,7 +173,7 @@ result<void> vector_writer::mark_dead(std::span<const row_id> rows) {
 result<std::size_t> vector_writer::seal(std::size_t byte_limit) {
   const auto chunk_size = capacity() * dimension_ * sizeof(float);
   const auto chunks =
-      std::min(state_.tail_rows / capacity(), std::max<std::size_t>(byte_limit / chunk_size, 1));
+      std::min(counts_.in_tail / capacity(), std::max<std::size_t>(byte_limit / chunk_size, 1));
   if (chunks == 0)
     return 0;
   HEARTH_TRY(const auto taken, take_from_tail(chunks * capacity()));
@@ -252,7 +251,8 @@ result<std::size_t> vector_writer::rewrite(std::span<const content> chunks) {
   return write_chunks(packed, 0);
 }
 
-result<compaction_candidates> find_candidates(const lmdb::transaction& in, const tables& from) {
+result<compaction_candidates> find_candidates(const lmdb::transaction& in,
+                                              const vector_tables& from) {
   compaction_candidates found;
   HEARTH_TRY(auto dead, in.open_cursor(from.dead));
   HEARTH_TRY(bool more, dead.first());

@@ -79,6 +79,9 @@ result<int> create(invocation& call, const create_options& options) {
     call.note(core::format("namespace {}: dimension {}, {}, {}", info.name, info.config.dimension,
                            core::to_string(info.config.distance),
                            core::to_string(info.config.index.kind)));
+  for (const auto& named : info.config.named)
+    call.note(core::format("vector {}: dimension {}, {}, {}", named.name, named.dimension,
+                           core::to_string(named.distance), core::to_string(named.index.kind)));
   note_fields(call, request, info.config);
   return exit_ok;
 }
@@ -95,16 +98,19 @@ result<int> describe(invocation& call, const describe_options& options) {
 
 // Until searches read an index of the namespace's configuration, whole. It is built in the daemon,
 // whoever looks on.
-result<namespace_info> watch(invocation& call, namespace_handle& target) {
+result<namespace_info> watch(invocation& call, namespace_handle& target,
+                             const std::string& vector_name) {
   using namespace std::chrono_literals;
   const bool visible = !call.as_json() && !call.options().quiet && isatty(STDERR_FILENO) == 1;
   progress_bar bar(call.err(), visible);
   for (;;) {
     HEARTH_TRY(auto info, target.info());
-    if (!info.rebuild && info.index == index_state::ready)
+    HEARTH_TRY(const auto number, info.config.vector_number(vector_name));
+    const auto state = info.vector(number);
+    if (!state.rebuild && state.index == index_state::ready)
       return info;
-    const auto done = info.rebuild ? info.rebuild->rows_done : info.indexed;
-    const auto total = std::max<std::uint64_t>(1, info.vectors);
+    const auto done = state.rebuild ? state.rebuild->rows_done : state.indexed;
+    const auto total = std::max<std::uint64_t>(1, state.vectors);
     bar.update(static_cast<double>(done) / static_cast<double>(total), done);
     std::this_thread::sleep_for(50ms);
   }
@@ -114,14 +120,21 @@ result<int> alter(invocation& call, const alter_options& options) {
   HEARTH_TRY(const auto request, to_request(options.config));
   HEARTH_TRY(const auto target, call.open(options.name));
   HEARTH_TRY(const auto config, target->alter(request));
-  HEARTH_TRY(const auto info, options.wait ? watch(call, *target) : target->info());
+  HEARTH_TRY(const auto info, options.wait
+                                  ? watch(call, *target, options.config.vector_name.value_or(""))
+                                  : target->info());
   if (call.as_json()) {
     call.print(to_json(info));
     return exit_ok;
   }
-  call.note(core::format("namespace {}: {}, {}{}", info.name, core::to_string(config.distance),
-                         describe_index(config.index),
-                         info.rebuild ? "; being built, the index before answers until then" : ""));
+  const auto name = options.config.vector_name.value_or("");
+  HEARTH_TRY(const auto number, config.vector_number(name));
+  const auto vector = config.vector(number);
+  const auto state = info.vector(number);
+  call.note(core::format(
+      "namespace {}{}: {}, {}{}", info.name, name.empty() ? "" : core::format(", vector {}", name),
+      core::to_string(vector.distance), describe_index(vector.index),
+      state.rebuild ? "; being built, the index before answers until then" : ""));
   note_fields(call, request, config);
   return exit_ok;
 }
@@ -168,11 +181,13 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
   create_command->add_flag("--if-missing", create_state->if_missing,
                            "Succeed if it exists with the same configuration");
   add_namespace_options(*create_command, create_state->config);
+  add_named_vector_option(*create_command, create_state->config);
   add_field_options(*create_command, create_state->config);
   create_command->footer(
       "Examples:\n"
       "  hearth namespace create docs --dimension 384\n"
       "  hearth namespace create faces --dimension 512 --distance l2 --m 32\n"
+      "  hearth namespace create shop --dimension 384 --named-vector image:512:cosine\n"
       "  hearth namespace create notes --dimension 384 --text-field text --text-field title:2 \\\n"
       "      --language english --field year:int:indexed --field author:string:required");
 
@@ -186,6 +201,7 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
   auto alter_state = bind_action<alter_options>(*alter_command, chosen, alter);
   alter_command->add_option("namespace", alter_state->name, "The namespace")->required();
   add_index_options(*alter_command, alter_state->config);
+  add_vector_name_option(*alter_command, alter_state->config);
   add_field_options(*alter_command, alter_state->config);
   add_field_removals(*alter_command, alter_state->config);
   alter_command->add_flag("--wait", alter_state->wait, "Return when the new index answers");
@@ -194,6 +210,7 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
                         "Examples:\n"
                         "  hearth namespace alter docs --m 32 --wait\n"
                         "  hearth namespace alter docs --distance dot\n"
+                        "  hearth namespace alter shop --vector-name image --index flat\n"
                         "  hearth namespace alter docs --text-field text --language english\n"
                         "  hearth namespace alter docs --field year:int:indexed");
 

@@ -42,13 +42,7 @@ struct facets_options {
 };
 
 result<std::vector<record_id>> parse_ids(const id_options& options) {
-  std::vector<record_id> ids;
-  for (const auto& word : options.ids) {
-    HEARTH_TRY(auto id,
-               id_from_text(word, options.string_ids ? id_style::strings : id_style::automatic));
-    ids.push_back(std::move(id));
-  }
-  return ids;
+  return ids_from_text(options.ids, options.string_ids ? id_style::strings : id_style::automatic);
 }
 
 void print_record(invocation& call, const record_columns& columns, std::size_t row) {
@@ -59,6 +53,14 @@ void print_record(invocation& call, const record_columns& columns, std::size_t r
     out << "vector    "
         << snippet(dump_json(to_json(columns.vectors.view().row(row))), terminal_width() - 10)
         << '\n';
+  for (const auto& column : columns.named)
+    if (column.has_vector[row]) {
+      const auto label = core::format("{:<10}", column.name + ' ');
+      out << label
+          << snippet(dump_json(to_json(column.vectors.view().row(row))),
+                     terminal_width() - std::min<std::size_t>(label.size(), terminal_width() / 2))
+          << '\n';
+    }
   if (row < columns.metadata.size())
     out << "metadata  " << dump_json(to_json(columns.metadata[row])) << '\n';
   if (row < columns.texts.size() && columns.texts[row])

@@ -82,8 +82,8 @@ void print_tuning(invocation& call, const tune_request& request, const tune_resu
 }
 
 result<int> tune(invocation& call, const tune_options& options) {
-  HEARTH_CHECK(validate(options.request));
   HEARTH_TRY(const auto target, call.open(options.name));
+  HEARTH_CHECK(validate(options.request, target->config()));
   HEARTH_TRY(const auto found, tune_with_progress(call, *target, options.request));
   if (call.as_json()) {
     json document{{"namespace", options.name}, {"recall", options.request.recall}};
@@ -137,6 +137,8 @@ void add_tune_commands(CLI::App& app, action& chosen) {
       ->capture_default_str();
   tuning->add_option("--time-limit-ms", request.time_limit_ms, "Take what is found until then")
       ->capture_default_str();
+  tuning->add_option("--vector-name", request.vector_name, "Tune the index of this named vector")
+      ->type_name("NAME");
   tuning->footer("Example:\n  hearth tune docs --recall 0.99");
 
   auto* advice = app.add_subcommand("suggest-index", "Say which index fits, and what to expect");

@@ -32,6 +32,8 @@ struct acknowledged_batch {
 
 std::size_t bytes_of(const import_row& row) {
   std::size_t bytes = row.vector.size() * sizeof(float) + metadata_size(row.metadata) + 64;
+  for (const auto& [name, values] : row.named_vectors)
+    bytes += values.size() * sizeof(float);
   if (row.id && !row.id->is_number())
     bytes += row.id->text().size();
   return bytes + (row.text ? row.text->size() : 0);
@@ -55,6 +57,15 @@ write_batch to_batch(pending_batch pending, std::uint32_t dimension, durability 
   }
   if (vectors)
     batch.vectors = matrix(std::move(values), pending.rows.size(), dimension);
+  for (const auto& [name, first] : pending.rows.front().named_vectors) {
+    values.clear();
+    for (const auto& row : pending.rows) {
+      const auto& own = row.named_vectors.at(name);
+      values.insert(values.end(), own.begin(), own.end());
+    }
+    batch.named.push_back(
+        {name, matrix(values, pending.rows.size(), static_cast<std::uint32_t>(first.size()))});
+  }
   return batch;
 }
 
@@ -134,18 +145,42 @@ class importer {
                                row.vector.size(), target_->name(), dimension));
     if (!all_finite(row.vector))
       return fail(errc::invalid_argument, "vector holds NaN or infinity");
+    return check_named(row);
+  }
+
+  result<void> check_named(const import_row& row) const {
+    const auto& config = target_->config();
+    for (const auto& [name, values] : row.named_vectors) {
+      HEARTH_TRY(const auto number, config.vector_number(name));
+      const auto dimension = config.vector(number).dimension;
+      if (number == 0 || values.size() != dimension)
+        return fail(errc::dimension_mismatch,
+                    core::format("named_vectors.{} has {} values, but has dimension {} in "
+                                 "namespace '{}'",
+                                 name, values.size(), dimension, target_->name()));
+      if (!all_finite(values))
+        return fail(errc::invalid_argument,
+                    core::format("named_vectors.{} holds NaN or infinity", name));
+    }
     return {};
   }
 
-  // A batch has vectors in all rows or in none, likewise ids, and names no id twice.
+  static bool same_names(const import_row& a, const import_row& b) {
+    return std::ranges::equal(
+        a.named_vectors, b.named_vectors, {}, [](const auto& item) { return item.first; },
+        [](const auto& item) { return item.first; });
+  }
+
+  // A batch has each of the vectors in all rows or in none, likewise ids, and names no id twice.
   bool fits(const import_row& row) const {
     if (batch_.rows.empty())
       return true;
     const bool row_has_vector = !row.vector.empty() || (options_.embed && row.text);
     const bool batch_has_vectors =
         batch_.with_vectors() || (options_.embed && batch_.rows.front().text);
-    return row_has_vector == batch_has_vectors && row.id.has_value() == batch_.with_ids() &&
-           !(row.id && batch_.ids.contains(*row.id)) && batch_.rows.size() < options_.batch_rows &&
+    return row_has_vector == batch_has_vectors && same_names(row, batch_.rows.front()) &&
+           row.id.has_value() == batch_.with_ids() && !(row.id && batch_.ids.contains(*row.id)) &&
+           batch_.rows.size() < options_.batch_rows &&
            batch_.bytes + bytes_of(row) <= options_.batch_bytes;
   }
 

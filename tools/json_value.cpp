@@ -215,6 +215,15 @@ result<record_id> id_from_text(std::string_view word, id_style style) {
   return record_id{std::string(word)};
 }
 
+result<std::vector<record_id>> ids_from_text(std::span<const std::string> words, id_style style) {
+  std::vector<record_id> ids;
+  for (const auto& word : words) {
+    HEARTH_TRY(auto id, id_from_text(word, style));
+    ids.push_back(std::move(id));
+  }
+  return ids;
+}
+
 std::string id_to_text(const record_id& id) {
   if (id.is_number())
     return std::to_string(id.number());
@@ -232,6 +241,9 @@ json record_to_json(const record_columns& columns, std::size_t row) {
     record["version"] = columns.versions[row];
   if (row < columns.has_vector.size() && columns.has_vector[row])
     record["vector"] = to_json(columns.vectors.view().row(row));
+  for (const auto& column : columns.named)
+    if (column.has_vector[row])
+      record["named_vectors"][column.name] = to_json(column.vectors.view().row(row));
   if (row < columns.metadata.size())
     record["metadata"] = to_json(columns.metadata[row]);
   if (row < columns.texts.size() && columns.texts[row])

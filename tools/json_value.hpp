@@ -52,6 +52,8 @@ enum class id_style : std::uint8_t {
   strings,    ///< every word is a string as it stands
 };
 [[nodiscard]] result<record_id> id_from_text(std::string_view word, id_style style);
+[[nodiscard]] result<std::vector<record_id>> ids_from_text(std::span<const std::string> words,
+                                                           id_style style);
 /// The text that id_from_text(..., automatic) reads back as `id`, on one line.
 [[nodiscard]] std::string id_to_text(const record_id& id);
 

@@ -1,5 +1,6 @@
 #include "tools/namespace_options.hpp"
 
+#include "core/format.hpp"
 #include "tools/field_options.hpp"
 
 #include <CLI/CLI.hpp>
@@ -35,6 +36,51 @@ result<std::vector<Parsed>> parse_all(const std::vector<std::string>& words,
     all.push_back(std::move(one));
   }
   return all;
+}
+
+// `Request` is a namespace_request or a vector_request.
+template <class Request>
+result<void> add_index(const namespace_options& options, Request& request) {
+  if (options.distance) {
+    HEARTH_TRY(request.distance, distance_from_string(*options.distance));
+  }
+  if (options.index) {
+    HEARTH_TRY(request.kind, index_kind_from_string(*options.index));
+  }
+  request.m = options.m;
+  request.ef_construction = options.ef_construction;
+  request.ef_search = options.ef_search;
+  request.seed = options.seed;
+  if (options.quantization) {
+    HEARTH_TRY(request.quantization, quantization_from_string(*options.quantization));
+  }
+  if (options.memory) {
+    HEARTH_TRY(request.memory, memory_from_string(*options.memory));
+  }
+  request.nlist = options.nlist;
+  request.nprobe = options.nprobe;
+  request.nbits = options.nbits;
+  return {};
+}
+
+// NAME:DIMENSION[:DISTANCE[:INDEX]]
+result<vector_request> parse_named_vector(const std::string& word) {
+  const auto parts = CLI::detail::split(word, ':');
+  vector_request request;
+  std::uint32_t dimension = 0;
+  if (parts.size() < 2 || parts.size() > 4 || !CLI::detail::lexical_cast(parts[1], dimension))
+    return fail(errc::invalid_argument, core::format("--named-vector is \"{}\"", word),
+                "say a name and a dimension, as in image:512, and if need be a distance and an "
+                "index, as in image:512:l2:flat");
+  request.name = parts[0];
+  request.dimension = dimension;
+  if (parts.size() > 2) {
+    HEARTH_TRY(request.distance, distance_from_string(parts[2]));
+  }
+  if (parts.size() > 3) {
+    HEARTH_TRY(request.kind, index_kind_from_string(parts[3]));
+  }
+  return request;
 }
 
 // What is not stated stays as it is, so "none" has to be said.
@@ -92,6 +138,20 @@ void add_namespace_options(CLI::App& command, namespace_options& options) {
       "What makes the vectors: a model's name, or lexical for the built-in one");
 }
 
+void add_named_vector_option(CLI::App& command, namespace_options& options) {
+  add(command, "--named-vector", options.named_vectors,
+      "A further vector that each record may have, as in image:512 or image:512:l2:flat "
+      "(repeatable)")
+      ->type_name("NAME:DIMENSION[:DISTANCE[:INDEX]]")
+      ->allow_extra_args(false);
+}
+
+void add_vector_name_option(CLI::App& command, namespace_options& options) {
+  add(command, "--vector-name", options.vector_name,
+      "Change the distance and the index of this named vector")
+      ->type_name("NAME");
+}
+
 void add_field_options(CLI::App& command, namespace_options& options) {
   add(command, "--field", options.fields,
       "What a metadata field has to be, as in year:int or author.name:string:required:indexed; "
@@ -122,27 +182,19 @@ void add_field_removals(CLI::App& command, namespace_options& options) {
 result<namespace_request> to_request(const namespace_options& options) {
   namespace_request request;
   request.dimension = options.dimension;
-  if (options.distance) {
-    HEARTH_TRY(request.distance, distance_from_string(*options.distance));
-  }
-  if (options.index) {
-    HEARTH_TRY(request.kind, index_kind_from_string(*options.index));
-  }
-  request.m = options.m;
-  request.ef_construction = options.ef_construction;
-  request.ef_search = options.ef_search;
-  request.seed = options.seed;
-  if (options.quantization) {
-    HEARTH_TRY(request.quantization, quantization_from_string(*options.quantization));
-  }
-  if (options.memory) {
-    HEARTH_TRY(request.memory, memory_from_string(*options.memory));
-  }
-  request.nlist = options.nlist;
-  request.nprobe = options.nprobe;
-  request.nbits = options.nbits;
   request.shards = options.shards;
   request.embedder = options.embedder;
+  if (options.vector_name) {
+    auto& named = request.named.emplace_back();
+    named.name = *options.vector_name;
+    HEARTH_CHECK(add_index(options, named));
+  } else {
+    HEARTH_CHECK(add_index(options, request));
+  }
+  for (const auto& word : options.named_vectors) {
+    HEARTH_TRY(auto named, parse_named_vector(word));
+    request.named.push_back(std::move(named));
+  }
   HEARTH_CHECK(add_fields(options, request));
   return request;
 }

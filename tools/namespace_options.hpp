@@ -22,6 +22,8 @@ struct namespace_options {
   std::optional<std::uint32_t> nlist;
   std::optional<std::uint32_t> nprobe;
   std::optional<std::uint32_t> nbits;
+  std::optional<std::string> vector_name;  ///< whose distance and index these are, if it has one
+  std::vector<std::string> named_vectors;  ///< NAME:DIMENSION[:DISTANCE[:INDEX]]
   std::optional<std::uint32_t> shards;
   std::optional<std::string> embedder;
   std::vector<std::string> fields;       ///< as parse_field_rule() reads them
@@ -37,6 +39,10 @@ void add_namespace_options(CLI::App& command, namespace_options& options);
 
 /// Only those that can be changed later: the distance and the index.
 void add_index_options(CLI::App& command, namespace_options& options);
+
+/// To declare named vectors; and to alter one of them instead of the vector without a name.
+void add_named_vector_option(CLI::App& command, namespace_options& options);
+void add_vector_name_option(CLI::App& command, namespace_options& options);
 
 /// What a namespace says about fields of metadata and about texts. Not for commands that take
 /// rows from a file, where --text-field names a column.

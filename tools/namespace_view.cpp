@@ -1,12 +1,14 @@
 #include "tools/namespace_view.hpp"
 
+#include <functional>
+
 #include "core/format.hpp"
 #include "tools/field_options.hpp"
 #include "tools/terminal.hpp"
 
 namespace hearth::tools {
 
-std::string_view state_of(const namespace_info& info) noexcept {
+std::string_view state_of(const vector_info& info) noexcept {
   if (info.rebuild && info.index == index_state::ready)
     return "rebuilding";
   switch (info.index) {
@@ -93,6 +95,12 @@ std::string describe_text(const text_settings& text) {
   return line;
 }
 
+json to_json(const vector_config& config) {
+  return {{"dimension", config.dimension},
+          {"distance", core::to_string(config.distance)},
+          {"index", to_json(config.index)}};
+}
+
 json to_json(const namespace_config& config) {
   json schema = json::object();
   for (const auto& rule : config.schema)
@@ -102,28 +110,24 @@ json to_json(const namespace_config& config) {
   json text_fields = json::object();
   for (const auto& [field, weight] : config.text.fields)
     text_fields[field] = weight;
-  return {{"dimension", config.dimension},         {"distance", core::to_string(config.distance)},
-          {"index", to_json(config.index)},        {"shards", config.shards},
-          {"embedder", config.embedder},           {"schema", std::move(schema)},
-          {"text_fields", std::move(text_fields)}, {"language", config.text.language},
-          {"stop_words", config.text.stop_words}};
+  auto document = to_json(config.vector(0));
+  document.update({{"shards", config.shards},
+                   {"embedder", config.embedder},
+                   {"schema", std::move(schema)},
+                   {"text_fields", std::move(text_fields)},
+                   {"language", config.text.language},
+                   {"stop_words", config.text.stop_words}});
+  for (const auto& named : config.named)
+    document["named_vectors"][named.name] = to_json(named);
+  return document;
 }
 
-json to_json(const namespace_info& info) {
-  json document{{"name", info.name},
-                {"config", to_json(info.config)},
-                {"count", info.count},
-                {"vectors", info.vectors},
-                {"lsn", info.lsn},
-                {"durable_lsn", info.durable_lsn},
+json to_json(const vector_info& info) {
+  json document{{"vectors", info.vectors},
                 {"index_state", state_of(info)},
                 {"indexed", info.indexed},
                 {"fresh", info.fresh},
-                {"file_bytes", info.file_bytes},
-                {"index_bytes", info.index_bytes},
-                {"read_only", info.read_only}};
-  if (info.read_only)
-    document["read_only_reason"] = info.read_only_reason;
+                {"index_bytes", info.index_bytes}};
   if (const auto& rebuild = info.rebuild)
     document["rebuild"] = {
         {"serving",
@@ -132,6 +136,37 @@ json to_json(const namespace_info& info) {
         {"rows_total", rebuild->rows_total},
         {"failure", rebuild->failure}};
   return document;
+}
+
+json to_json(const namespace_info& info) {
+  json document{{"name", info.name}, {"config", to_json(info.config)}, {"count", info.count}};
+  document.update(to_json(info.vector(0)));
+  document.update({{"lsn", info.lsn},
+                   {"durable_lsn", info.durable_lsn},
+                   {"file_bytes", info.file_bytes},
+                   {"read_only", info.read_only}});
+  if (info.read_only)
+    document["read_only_reason"] = info.read_only_reason;
+  for (const auto& named : info.named)
+    document["named_vectors"][named.name] = to_json(named);
+  return document;
+}
+
+// The state of a vector and of its index, over some lines.
+static void print_state(const vector_info& info,
+                        const std::function<void(const char*, const std::string&)>& line) {
+  line("state", core::format("{}: {} indexed, {} fresh", state_of(info), group_digits(info.indexed),
+                             group_digits(info.fresh)));
+  const auto& rebuild = info.rebuild;
+  if (!rebuild)
+    return;
+  line("rebuild",
+       core::format("{} of {} rows; until then this answers:", group_digits(rebuild->rows_done),
+                    group_digits(rebuild->rows_total)));
+  line("",
+       core::format("{}, {}", core::to_string(rebuild->distance), describe_index(rebuild->params)));
+  if (!rebuild->failure.empty())
+    line("", core::format("it had to start over: {}", rebuild->failure));
 }
 
 json to_json(const store_info& info) {
@@ -162,8 +197,9 @@ void print_namespaces(std::ostream& out, std::span<const namespace_info> spaces)
               std::string(core::to_string(space.config.distance)),
               std::string(core::to_string(space.config.index.kind)),
               space.read_only ? "read-only"
-              : space.rebuild ? core::format("{} {}", state_of(space), share_of(*space.rebuild))
-                              : std::string(state_of(space)),
+              : space.rebuild
+                  ? core::format("{} {}", state_of(space.vector(0)), share_of(*space.rebuild))
+                  : std::string(state_of(space.vector(0))),
               group_digits(space.fresh), core::format_bytes(space.file_bytes),
               core::format_bytes(space.index_bytes)});
   rows.print(out);
@@ -187,22 +223,24 @@ void print_namespace(std::ostream& out, const namespace_info& info) {
   line("text index", describe_text(config.text));
   line("records",
        core::format("{}, {} with a vector", group_digits(info.count), group_digits(info.vectors)));
-  line("state", core::format("{}: {} indexed, {} fresh", state_of(info), group_digits(info.indexed),
-                             group_digits(info.fresh)));
-  if (const auto& rebuild = info.rebuild) {
-    line("rebuild",
-         core::format("{} of {} rows; until then this answers:", group_digits(rebuild->rows_done),
-                      group_digits(rebuild->rows_total)));
-    line("", core::format("{}, {}", core::to_string(rebuild->distance),
-                          describe_index(rebuild->params)));
-    if (!rebuild->failure.empty())
-      line("", core::format("it had to start over: {}", rebuild->failure));
-  }
+  print_state(info.vector(0), line);
   line("lsn", core::format("{}, durable {}", info.lsn, info.durable_lsn));
   line("size", core::format("{} file, {} index memory", core::format_bytes(info.file_bytes),
                             core::format_bytes(info.index_bytes)));
   if (info.read_only)
     line("read-only", info.read_only_reason);
+  for (std::size_t number = 1; number < config.vector_count(); ++number) {
+    const auto vector = config.vector(number);
+    const auto state = info.vector(number);
+    out << '\n';
+    line("vector", vector.name);
+    line("dimension", std::to_string(vector.dimension));
+    line("distance", std::string(core::to_string(vector.distance)));
+    line("index", describe_index(vector.index));
+    line("records", group_digits(state.vectors));
+    print_state(state, line);
+    line("size", core::format("{} index memory", core::format_bytes(state.index_bytes)));
+  }
 }
 
 }  // namespace hearth::tools

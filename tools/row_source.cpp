@@ -125,6 +125,11 @@ class jsonl_source final : public row_source {
           row.text = item.get<std::string>();
         else if (!item.is_null())
           return fail(errc::invalid_argument, key + " must be a string");
+      } else if (key == "named_vectors" && item.is_object()) {
+        for (const auto& [name, values] : item.items()) {
+          HEARTH_TRY(row.named_vectors[name],
+                     vector_from_json(values, core::format("{}.{}", key, name)));
+        }
       } else if (key == "metadata") {
         HEARTH_TRY(auto members, metadata_from_json(item, key));
         HEARTH_CHECK(add(row, std::move(members)));

@@ -2,6 +2,7 @@
 // The files that `hearth import` reads, as one stream of rows.
 #include <cstdint>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -16,6 +17,7 @@ namespace hearth::tools {
 struct import_row {
   std::optional<record_id> id;
   std::vector<float> vector;
+  std::map<std::string, std::vector<float>> named_vectors;
   value_map metadata;
   std::optional<std::string> text;
 };

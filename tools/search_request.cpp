@@ -37,6 +37,10 @@ result<matrix> vector_from_file(const search_options& options) {
 result<matrix> vector_from_text(invocation& call, const search_options& options,
                                 const namespace_config& config) {
   namespace text = engine::text;
+  if (!options.vector_name.empty())
+    return fail(errc::unsupported,
+                core::format("nothing here makes a '{}' of a text", options.vector_name),
+                "embed the text with its model and search with --vector or --vector-file");
   if (config.embedder.empty())
     call.warn(core::format("namespace '{}' does not say what made its vectors; the text is "
                            "embedded as '{}', which finds nothing useful unless they were too",
@@ -77,8 +81,9 @@ result<sides> sides_of(const search_options& options, const namespace_config& co
     return sides{.embeds = false, .matches = true};
   }
   // Where it is not said who made the vectors, words come first if they can be searched.
-  const bool lexical = config.embedder == engine::text::lexical_embedder_name ||
-                       (config.embedder.empty() && config.text.fields.empty());
+  const bool lexical =
+      options.vector_name.empty() && (config.embedder == engine::text::lexical_embedder_name ||
+                                      (config.embedder.empty() && config.text.fields.empty()));
   const bool by_vector = mode.empty() ? lexical : mode != "text";
   const bool by_words = mode.empty() ? !lexical : mode != "vector";
   return sides{.embeds = by_vector, .matches = by_words};
@@ -108,15 +113,6 @@ result<void> set_weights(const std::string& words, fusion_options& fusion) {
               "say two numbers, that of the vector first, as in 0.7,0.3");
 }
 
-result<std::vector<record_id>> ids_of(const std::vector<std::string>& words, bool as_strings) {
-  std::vector<record_id> ids;
-  for (const auto& word : words) {
-    HEARTH_TRY(auto id, id_from_text(word, as_strings ? id_style::strings : id_style::automatic));
-    ids.push_back(std::move(id));
-  }
-  return ids;
-}
-
 // Repeatable, one value each: what follows is not taken for another one.
 CLI::Option* add_list(CLI::App& command, const char* name, std::vector<std::string>& into,
                       const char* help) {
@@ -139,6 +135,10 @@ CLI::Option* add_source_options(CLI::App& command, search_options& options) {
           ->excludes(vector)
           ->excludes(file);
   query->require_option(1, 0);
+  command
+      .add_option("--vector-name", options.vector_name,
+                  "Search this named vector of the records (default: the one without a name)")
+      ->type_name("NAME");
   command.add_option("--row", options.row, "The row of --vector-file, from 0")->needs(file);
   add_list(command, "--unlike", options.unlike,
            "The id of an example to keep away from (repeatable)")
@@ -244,13 +244,15 @@ result<search_query> plain_query(const search_options& options) {
   search_query query;
   HEARTH_TRY(query.fields, parse_fields(options.fields));
   HEARTH_TRY(query.where, parse_where(options.where));
-  HEARTH_TRY(query.like, ids_of(options.like, options.string_ids));
-  HEARTH_TRY(query.unlike, ids_of(options.unlike, options.string_ids));
+  const auto style = options.string_ids ? id_style::strings : id_style::automatic;
+  HEARTH_TRY(query.like, ids_from_text(options.like, style));
+  HEARTH_TRY(query.unlike, ids_from_text(options.unlike, style));
   HEARTH_TRY(query.fusion.kind, fusion_from_string(options.fusion));
   if (options.weights)
     HEARTH_CHECK(set_weights(*options.weights, query.fusion));
   query.fusion.rank_constant = options.rank_constant;
   query.fusion.depth = options.candidates;
+  query.vector_name = options.vector_name;
   query.k = options.k;
   query.offset = options.offset;
   query.ef = options.ef;

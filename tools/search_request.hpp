@@ -11,6 +11,7 @@ namespace hearth::tools {
 
 struct search_options {
   std::string name;
+  std::string vector_name;
 
   // What to search for.
   std::string vector;

@@ -24,6 +24,16 @@ from hearth._values import GeoPoint
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async
 from hearth.client import Store, connect
+from hearth.descriptions import (
+    FieldRule,
+    NamespaceConfig,
+    NamespaceInfo,
+    Rebuild,
+    StoreInfo,
+    VectorConfig,
+    VectorInfo,
+    VectorSettings,
+)
 from hearth.errors import (
     AlreadyExists,
     Busy,
@@ -49,20 +59,7 @@ from hearth.errors import (
 from hearth.filters import Filter, K
 from hearth.measures import Advice, Explanation, Stage, Tried, Tuned
 from hearth.namespace import Namespace
-from hearth.results import (
-    BatchHits,
-    Facets,
-    FieldRule,
-    Hit,
-    Hits,
-    NamespaceConfig,
-    NamespaceInfo,
-    Rebuild,
-    Record,
-    Records,
-    StoreInfo,
-    WriteResult,
-)
+from hearth.results import BatchHits, Facets, Hit, Hits, NamedVectors, Record, Records, WriteResult
 
 __version__ = _native.version
 
@@ -92,6 +89,7 @@ __all__ = [
     "IoError",
     "K",
     "LimitExceeded",
+    "NamedVectors",
     "Namespace",
     "NamespaceConfig",
     "NamespaceInfo",
@@ -111,6 +109,9 @@ __all__ = [
     "Tried",
     "Tuned",
     "Unsupported",
+    "VectorConfig",
+    "VectorInfo",
+    "VectorSettings",
     "WriteResult",
     "__version__",
     "aio",

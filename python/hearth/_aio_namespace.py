@@ -14,6 +14,7 @@ from hearth._calls import (
     HIT_COLUMNS,
     Ids,
     MetadataArgument,
+    NamedArgument,
     Progress,
     Schema,
     Texts,
@@ -21,19 +22,10 @@ from hearth._calls import (
     Write,
 )
 from hearth._searches import Search, SearchOptions
+from hearth.descriptions import NamespaceConfig, NamespaceInfo, VectorSettings
 from hearth.errors import make_error
 from hearth.measures import Tuned
-from hearth.results import (
-    BatchHits,
-    Facets,
-    Hits,
-    Id,
-    NamespaceConfig,
-    NamespaceInfo,
-    Record,
-    Records,
-    WriteResult,
-)
+from hearth.results import BatchHits, Facets, Hits, Id, Record, Records, WriteResult
 
 T = TypeVar("T")
 
@@ -118,6 +110,7 @@ class AsyncNamespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
@@ -130,6 +123,7 @@ class AsyncNamespace:
                 vectors,
                 metadata,
                 texts,
+                named_vectors=named_vectors,
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
@@ -144,6 +138,7 @@ class AsyncNamespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         versions: Iterable[int] | int | None = None,
         durability: str = "sync",
         batch_rows: int | None = None,
@@ -157,6 +152,7 @@ class AsyncNamespace:
                 vectors,
                 metadata,
                 texts,
+                named_vectors=named_vectors,
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
@@ -172,6 +168,7 @@ class AsyncNamespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         where: Where | None = None,
         versions: Iterable[int] | int | None = None,
         mode: str = "merge",
@@ -187,6 +184,7 @@ class AsyncNamespace:
                 vectors,
                 metadata,
                 texts,
+                named_vectors=named_vectors,
                 mode=mode,
                 durability=durability,
                 batch_rows=batch_rows,
@@ -237,6 +235,7 @@ class AsyncNamespace:
         text_fields: Mapping[str, float] | Iterable[str] | None = None,
         language: str | None = None,
         stop_words: Iterable[str] | None = None,
+        named_vectors: Mapping[str, VectorSettings] | None = None,
     ) -> NamespaceConfig:
         """See `hearth.Namespace.alter`."""
         settings = _calls.namespace_settings(
@@ -255,6 +254,7 @@ class AsyncNamespace:
             text_fields=text_fields,
             language=language,
             stop_words=stop_words,
+            named_vectors=named_vectors,
         )
         self._config = _calls.config_from(await self._link.call(self._open().alter, settings))
         return self._config
@@ -267,6 +267,7 @@ class AsyncNamespace:
         sample: int = 200,
         seed: int = 1,
         time_limit: float = 20.0,
+        vector_name: str = "",
     ) -> Tuned:
         """See `hearth.Namespace.tune`."""
         return _calls.tuned_from(
@@ -277,6 +278,7 @@ class AsyncNamespace:
                 _calls.count_argument("sample", sample),
                 _calls.count_argument("seed", seed, 0),
                 time_limit,
+                vector_name,
             )
         )
 

@@ -13,23 +13,20 @@ from numpy.typing import ArrayLike, NDArray
 
 from hearth import _native
 from hearth._daemon import find_daemon
-from hearth.errors import HearthError, make_error
-from hearth.filters import Filter
-from hearth.measures import Explanation, Stage, Tried, Tuned
-from hearth.results import (
-    BatchHits,
-    Facets,
+from hearth.descriptions import (
     FieldRule,
-    Hits,
-    Id,
     NamespaceConfig,
     NamespaceInfo,
     Rebuild,
-    Record,
-    Records,
     StoreInfo,
-    WriteResult,
+    VectorConfig,
+    VectorInfo,
+    VectorSettings,
 )
+from hearth.errors import HearthError, make_error
+from hearth.filters import Filter
+from hearth.measures import Explanation, Stage, Tried, Tuned
+from hearth.results import BatchHits, Facets, Hits, Id, NamedVectors, Record, Records, WriteResult
 
 #: Ids as a call takes them: one, or a column of them.
 Ids: TypeAlias = Id | Sequence[Id] | NDArray[Any]
@@ -41,6 +38,8 @@ Texts: TypeAlias = str | Sequence[str | None]
 Where: TypeAlias = Filter | Mapping[str, Any] | str
 #: What a schema says of each field: a `FieldRule`, or just a type.
 Schema: TypeAlias = Mapping[str, "FieldRule | str"]
+#: Columns of named vectors as a write takes them, by name.
+NamedArgument: TypeAlias = Mapping[str, ArrayLike]
 #: Called with rows committed so far and rows in all.
 Progress: TypeAlias = Callable[[int, int], object]
 
@@ -144,6 +143,7 @@ class Write:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         durability: str = "sync",
         mode: str = "merge",
         batch_rows: int | None = None,
@@ -162,6 +162,7 @@ class Write:
             kind,
             column,
             vectors,
+            dict(named_vectors or {}),
             copied(records) if copy else records,
             _column("texts", texts, single),
             durability,
@@ -220,12 +221,20 @@ def explanation_from(plain: _native.ExplanationTuple | None) -> Explanation | No
     return Explanation(*plain[:-2], tuple(Stage(*stage) for stage in plain[-2]), plain[-1])
 
 
+def named_from(columns: _native.NamedList | None) -> dict[str, NamedVectors] | None:
+    if columns is None:
+        return None
+    return {name: NamedVectors(vectors, there) for name, vectors, there in columns}
+
+
 def hits_from(columns: _native.HitColumns) -> Hits:
-    return Hits(*columns[1:6], explanation_from(columns[6]), *columns[7:])
+    named = named_from(columns[10])
+    return Hits(*columns[1:6], explanation_from(columns[6]), *columns[7:10], named)
 
 
 def batch_hits_from(columns: _native.HitColumns) -> BatchHits:
-    return BatchHits(*columns[:6], explanation_from(columns[6]), *columns[7:])
+    named = named_from(columns[10])
+    return BatchHits(*columns[:6], explanation_from(columns[6]), *columns[7:10], named)
 
 
 def facets_from(plain: tuple[list[tuple[Any, int]], int]) -> Facets:
@@ -237,7 +246,7 @@ def tuned_from(plain: _native.TunedTuple) -> Tuned:
 
 
 def records_from(columns: _native.Columns, missing: Any = ()) -> Records:
-    return Records(*columns, missing)
+    return Records(*columns[:6], named_from(columns[6]), missing)
 
 
 def single_record(answer: tuple[_native.Columns, Any], wanted: Id, name: str) -> Record:
@@ -263,6 +272,9 @@ def config_from(plain: _native.ConfigDict) -> NamespaceConfig:
     }
     fields["text_fields"] = dict(plain["text_fields"])
     fields["stop_words"] = tuple(plain["stop_words"])
+    fields["named_vectors"] = {
+        name: VectorConfig(**vector) for name, vector in plain["named_vectors"].items()
+    }
     return NamespaceConfig(**fields)
 
 
@@ -276,15 +288,17 @@ def _rule_of(path: str, rule: FieldRule | str) -> tuple[str, str, bool, bool]:
     return path, rule.type, rule.required, rule.indexed
 
 
+def _rebuild_from(plain: _native.RebuildTuple | None) -> Rebuild | None:
+    return None if plain is None else Rebuild(VectorConfig(**plain[0]), *plain[1:])
+
+
 def namespace_info_from(plain: _native.NamespaceInfoDict) -> NamespaceInfo:
     fields: dict[str, Any] = {**plain, "config": config_from(plain["config"])}
-    if (rebuild := plain["rebuild"]) is not None:
-        fields["rebuild"] = Rebuild(
-            config_from(rebuild["serving"]),
-            rebuild["rows_done"],
-            rebuild["rows_total"],
-            rebuild["failure"],
-        )
+    fields["rebuild"] = _rebuild_from(plain["rebuild"])
+    fields["named_vectors"] = {
+        name: VectorInfo(*vector[:5], _rebuild_from(vector[5]))
+        for name, vector in plain["named_vectors"].items()
+    }
     return NamespaceInfo(**fields)
 
 
@@ -339,6 +353,21 @@ def connect_options(
     )
 
 
+def _named_settings(named: object) -> dict[str, dict[str, object]]:
+    if not isinstance(named, Mapping):
+        raise TypeError(f"named_vectors must be a dict, not {type(named).__name__}")
+    settings: dict[str, dict[str, object]] = {}
+    for name, wanted in named.items():
+        if not isinstance(wanted, Mapping):
+            raise TypeError(
+                f"named_vectors['{name}'] must be a dict of settings, not {type(wanted).__name__}"
+            )
+        if unknown := set(wanted) - set(VectorSettings.__annotations__):
+            raise TypeError(f"named_vectors['{name}'] has no setting '{min(unknown)}'")
+        settings[name] = {key: value for key, value in wanted.items() if value is not None}
+    return settings
+
+
 def namespace_settings(**settings: object) -> dict[str, object]:
     """What the caller states about a namespace; the rest is neither checked nor changed."""
     stated = {name: value for name, value in settings.items() if value is not None}
@@ -346,6 +375,8 @@ def namespace_settings(**settings: object) -> dict[str, object]:
         stated["schema"] = [_rule_of(path, rule) for path, rule in schema.items()]
     if (fields := stated.get("text_fields")) is not None:
         stated["text_fields"] = weights_of(fields)  # type: ignore[arg-type]
+    if (named := stated.get("named_vectors")) is not None:
+        stated["named_vectors"] = _named_settings(named)
     if (words := stated.get("stop_words")) is not None:
         stated["stop_words"] = [words] if isinstance(words, str) else list(words)  # type: ignore[call-overload]
     return stated

@@ -20,9 +20,17 @@ Metadata: TypeAlias = list[dict[str, Any]] | None
 Texts: TypeAlias = list[str | None] | None
 Vectors: TypeAlias = NDArray[np.float32] | None
 
-# (ids, versions, metadata, texts, vectors, has_vector)
+# [(name, vectors, has_vector)]
+NamedList: TypeAlias = list[tuple[str, NDArray[np.float32], NDArray[np.bool_]]]
+# (ids, versions, metadata, texts, vectors, has_vector, named)
 Columns: TypeAlias = tuple[
-    IdColumn, NDArray[np.uint64], Metadata, Texts, Vectors, NDArray[np.bool_] | None
+    IdColumn,
+    NDArray[np.uint64],
+    Metadata,
+    Texts,
+    Vectors,
+    NDArray[np.bool_] | None,
+    NamedList | None,
 ]
 # (step, rows, candidates, seconds)
 StageTuple: TypeAlias = tuple[str, int, int, float]
@@ -31,8 +39,8 @@ ExplanationTuple: TypeAlias = tuple[
     str, str, int, int, int, bool, float, float, float, list[StageTuple], str
 ]
 Scores: TypeAlias = NDArray[np.float64] | None
-# (offsets, ids, distances, metadata, texts, vectors, explanation, scores, text scores, groups); a
-# single query has no offsets
+# (offsets, ids, distances, metadata, texts, vectors, explanation, scores, text scores, groups,
+# named); a single query has no offsets
 HitColumns: TypeAlias = tuple[
     Any,
     IdColumn,
@@ -44,6 +52,7 @@ HitColumns: TypeAlias = tuple[
     Scores,
     Scores,
     list[Any] | None,
+    NamedList | None,
 ]
 # ([(value, count)], records)
 FacetsTuple: TypeAlias = tuple[list[tuple[Any, int]], int]
@@ -54,7 +63,7 @@ AdviceTuple: TypeAlias = tuple[dict[str, int | str], int, float, float, float, b
 # (lsn, durable_lsn, affected, assigned ids)
 Written: TypeAlias = tuple[int, int, int, IdColumn | None]
 
-class ConfigDict(TypedDict):
+class VectorDict(TypedDict):
     dimension: int
     distance: str
     index: str
@@ -67,18 +76,18 @@ class ConfigDict(TypedDict):
     nlist: int
     nprobe: int
     nbits: int
+
+class ConfigDict(VectorDict):
     shards: int
     embedder: str
     schema: list[tuple[str, str, bool, bool]]
     text_fields: list[tuple[str, float]]
     language: str
     stop_words: list[str]
+    named_vectors: dict[str, VectorDict]
 
-class RebuildDict(TypedDict):
-    serving: ConfigDict
-    rows_done: int
-    rows_total: int
-    failure: str
+# (serving, rows done, rows in all, failure)
+RebuildTuple: TypeAlias = tuple[VectorDict, int, int, str]
 
 class NamespaceInfoDict(TypedDict):
     name: str
@@ -94,8 +103,10 @@ class NamespaceInfoDict(TypedDict):
     index_bytes: int
     read_only: bool
     read_only_reason: str
-    rebuild: RebuildDict | None
+    rebuild: RebuildTuple | None
     tuning: tuple[int, int] | None
+    # (vectors, index, indexed, fresh, index bytes, rebuild) by name
+    named_vectors: dict[str, tuple[int, str, int, int, int, RebuildTuple | None]]
 
 class StoreInfoDict(TypedDict):
     path: str
@@ -118,6 +129,7 @@ class WriteJob:
         kind: str,
         ids: NDArray[np.uint64] | list[Any] | None,
         vectors: object,
+        named_vectors: dict[str, Any],
         metadata: list[Any] | None,
         texts: list[Any] | None,
         durability: str,
@@ -219,7 +231,7 @@ class Namespace:
     ) -> None: ...
     @overload
     def tune(
-        self, recall: float, k: int, sample: int, seed: int, time_limit: float
+        self, recall: float, k: int, sample: int, seed: int, time_limit: float, vector_name: str
     ) -> TunedTuple: ...
     @overload
     def tune(
@@ -229,6 +241,7 @@ class Namespace:
         sample: int,
         seed: int,
         time_limit: float,
+        vector_name: str,
         queue: CompletionQueue,
         future: asyncio.Future[TunedTuple],
     ) -> None: ...

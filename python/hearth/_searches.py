@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from hearth import _native
 from hearth._calls import Ids, Where, count_argument, id_column, is_single, query_copy, weights_of
+from hearth.descriptions import NamespaceConfig
 from hearth.errors import make_error
-from hearth.results import NamespaceConfig
 
 
 class SearchOptions(TypedDict, total=False):
@@ -21,6 +21,7 @@ class SearchOptions(TypedDict, total=False):
 
     where: only records that match this filter: `K("year") >= 2020`, a dict, or text. k of them are
         found if there are so many.
+    vector_name: which of the namespace's named vectors to search; "" for the one without a name.
     ef: candidates the index looks at; more finds more and takes longer. None: the namespace's
         `ef_search`. Never less than k.
     nprobe: lists that an ivf index searches. None: the namespace's `nprobe`.
@@ -50,6 +51,7 @@ class SearchOptions(TypedDict, total=False):
     """
 
     where: Where | None
+    vector_name: str
     ef: int | None
     nprobe: int | None
     exact: bool
@@ -103,6 +105,7 @@ def _plain_options(k: int, more: SearchOptions) -> dict[str, object]:
         options["offset"] = count_argument("offset", offset, 0)
     for name in (
         "where",
+        "vector_name",
         "exact",
         "explain",
         "text_operators",
@@ -163,11 +166,19 @@ def search_of(
     name, config = of
     options = _plain_options(k, more)
     # Who does not say who made the vectors is warned, as ever, unless words can be searched.
-    lexical = config.embedder == _native.lexical_embedder_name or (
-        not config.embedder and not config.text_fields
+    vector_name = more.get("vector_name", "")
+    lexical = not vector_name and (
+        config.embedder == _native.lexical_embedder_name
+        or (not config.embedder and not config.text_fields)
     )
     embeds, matches = _sides(query, text, more, lexical)
     if embeds and text is not None:
+        if vector_name:
+            raise make_error(
+                "unsupported",
+                f"nothing here makes a '{vector_name}' of a text",
+                "embed the text yourself and pass the vector",
+            )
         query = embedding_of(text, name, config)
     if matches:
         options["texts"] = [text]

@@ -22,7 +22,7 @@ from typing import Any, NoReturn, Self
 from hearth import _calls, _native
 from hearth._aio_namespace import AsyncNamespace, Link
 from hearth._calls import Schema
-from hearth.results import StoreInfo
+from hearth.descriptions import StoreInfo, VectorSettings
 
 __all__ = ["AsyncNamespace", "AsyncStore", "Connecting", "connect"]
 
@@ -71,6 +71,7 @@ class AsyncStore:
         text_fields: Mapping[str, float] | Iterable[str] | None = None,
         language: str | None = None,
         stop_words: Iterable[str] | None = None,
+        named_vectors: Mapping[str, VectorSettings] | None = None,
         mode: str = "open_or_create",
     ) -> AsyncNamespace:
         """See `hearth.Store.namespace`."""
@@ -93,6 +94,7 @@ class AsyncStore:
             text_fields=text_fields,
             language=language,
             stop_words=stop_words,
+            named_vectors=named_vectors,
         )
         native = await self._link.call(self._open().open_namespace, name, mode, settings)
         namespace = AsyncNamespace(native, self._link)

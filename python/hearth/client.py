@@ -11,8 +11,8 @@ from typing import NoReturn, Self
 
 from hearth import _calls, _native
 from hearth._calls import Schema
+from hearth.descriptions import StoreInfo, VectorSettings
 from hearth.namespace import Namespace
-from hearth.results import StoreInfo
 
 
 class Store:
@@ -59,6 +59,7 @@ class Store:
         text_fields: Mapping[str, float] | Iterable[str] | None = None,
         language: str | None = None,
         stop_words: Iterable[str] | None = None,
+        named_vectors: Mapping[str, VectorSettings] | None = None,
         mode: str = "open_or_create",
     ) -> Namespace:
         """Opens or creates a namespace.
@@ -97,6 +98,10 @@ class Store:
                 the background where there are records already.
             language: whose word stems, e.g. "english"; "none" unless given.
             stop_words: words to leave out; the one word "english" stands for a list of them.
+            named_vectors: further vectors that each record may have, by name, and the settings of
+                each: a dict with its dimension and, if they are not to be the usual ones, its
+                distance and the index parameters above. Which there are (15 at most) is settled
+                when the namespace is created.
             mode: "open" (`NotFound` if it is not there), "create" (`AlreadyExists` if it is) or
                 "open_or_create".
         """
@@ -119,6 +124,7 @@ class Store:
             text_fields=text_fields,
             language=language,
             stop_words=stop_words,
+            named_vectors=named_vectors,
         )
         namespace = Namespace(self._open().open_namespace(name, mode, settings))
         self._namespaces.add(namespace)

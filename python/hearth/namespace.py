@@ -13,6 +13,7 @@ from hearth._calls import (
     HIT_COLUMNS,
     Ids,
     MetadataArgument,
+    NamedArgument,
     Progress,
     Schema,
     Texts,
@@ -20,18 +21,9 @@ from hearth._calls import (
     Write,
 )
 from hearth._searches import SearchOptions
+from hearth.descriptions import NamespaceConfig, NamespaceInfo, VectorSettings
 from hearth.measures import Tuned
-from hearth.results import (
-    BatchHits,
-    Facets,
-    Hits,
-    Id,
-    NamespaceConfig,
-    NamespaceInfo,
-    Record,
-    Records,
-    WriteResult,
-)
+from hearth.results import BatchHits, Facets, Hits, Id, Record, Records, WriteResult
 
 
 class Namespace:
@@ -79,6 +71,7 @@ class Namespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         durability: str = "sync",
         batch_rows: int | None = None,
         progress: Progress | None = None,
@@ -91,6 +84,7 @@ class Namespace:
                 vectors,
                 metadata,
                 texts,
+                named_vectors=named_vectors,
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
@@ -104,6 +98,7 @@ class Namespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         versions: Iterable[int] | int | None = None,
         durability: str = "sync",
         batch_rows: int | None = None,
@@ -117,6 +112,7 @@ class Namespace:
             vectors: (rows, dimension), of any real dtype; float32 in C order is read in place.
             metadata: one dict (or None) per row.
             texts: one str (or None) per row.
+            named_vectors: a matrix like `vectors` by name, for named vectors of the namespace.
             durability: "sync" returns when the write is on disk; "interval" when it is queued, and
                 it is on disk and visible within 50 ms.
             batch_rows: split the write into batches of at most so many rows.
@@ -136,6 +132,7 @@ class Namespace:
                 vectors,
                 metadata,
                 texts,
+                named_vectors=named_vectors,
                 durability=durability,
                 batch_rows=batch_rows,
                 progress=progress,
@@ -150,6 +147,7 @@ class Namespace:
         metadata: MetadataArgument | None = None,
         texts: Texts | None = None,
         *,
+        named_vectors: NamedArgument | None = None,
         where: Where | None = None,
         versions: Iterable[int] | int | None = None,
         mode: str = "merge",
@@ -161,7 +159,7 @@ class Namespace:
 
         mode "merge": the given metadata keys replace, None as a value removes the key, other keys
         stay. mode "replace": the given dict is the new metadata. A None among `texts` keeps the old
-        text.
+        text. Vectors that are not given, named or not, stay.
 
         where: instead of ids, every record that matches the filter; metadata is then one dict and
         texts one str, for all of them. It is evaluated where the write commits, so nothing comes in
@@ -179,6 +177,7 @@ class Namespace:
                 vectors,
                 metadata,
                 texts,
+                named_vectors=named_vectors,
                 mode=mode,
                 durability=durability,
                 batch_rows=batch_rows,
@@ -231,6 +230,7 @@ class Namespace:
         text_fields: Mapping[str, float] | Iterable[str] | None = None,
         language: str | None = None,
         stop_words: Iterable[str] | None = None,
+        named_vectors: Mapping[str, VectorSettings] | None = None,
     ) -> NamespaceConfig:
         """Changes the index, its parameters or the distance while the namespace is in use.
 
@@ -262,6 +262,7 @@ class Namespace:
             text_fields=text_fields,
             language=language,
             stop_words=stop_words,
+            named_vectors=named_vectors,
         )
         self._config = _calls.config_from(self._open().alter(settings))
         return self._config
@@ -274,6 +275,7 @@ class Namespace:
         sample: int = 200,
         seed: int = 1,
         time_limit: float = 20.0,
+        vector_name: str = "",
     ) -> Tuned:
         """Finds the least `ef_search` (`nprobe` of an ivf index) that reaches a recall.
 
@@ -284,6 +286,7 @@ class Namespace:
                 little. (A stored vector itself would be too easy.)
             seed: the same seed and the same vectors give the same queries.
             time_limit: seconds, 0.1 to 50; then what was found so far counts.
+            vector_name: whose index; "" for that of the vector without a name.
 
         What it finds is the namespace's from now on; nothing is rebuilt. The daemon does the work,
         and `info().tuning` tells how far it is. `Busy` while the index is built, or tuned by
@@ -296,6 +299,7 @@ class Namespace:
                 _calls.count_argument("sample", sample),
                 _calls.count_argument("seed", seed, 0),
                 time_limit,
+                vector_name,
             )
         )
 

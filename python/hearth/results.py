@@ -7,7 +7,7 @@ Use `.copy()` for an array to write into.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
@@ -45,9 +45,34 @@ def _row_number(row: int, size: int) -> int:
     return row % size
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class NamedVectors:
+    """A named vector of several records.
+
+    Attributes:
+        vectors: float32 array (rows, dimension); zeros where the record has no such vector.
+        has_vector: bool array (rows,).
+    """
+
+    vectors: NDArray[np.float32]
+    has_vector: NDArray[np.bool_]
+
+    def __getitem__(self, rows: slice) -> NamedVectors:
+        return NamedVectors(self.vectors[rows], self.has_vector[rows])
+
+    def to_list(self) -> list[list[float] | None]:
+        """Ready for JSON; no vector is None."""
+        pairs = zip(self.vectors.tolist(), self.has_vector.tolist(), strict=True)
+        return [row if there else None for row, there in pairs]
+
+
+#: The named vectors of several records, by name.
+NamedColumns: TypeAlias = dict[str, NamedVectors]
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Hit:
-    """One record that a search found."""
+    """One record that a search found. `named_vectors` has those that the record has."""
 
     id: Id
     distance: float
@@ -57,6 +82,7 @@ class Hit:
     score: float | None = None
     text_score: float | None = None
     group: Any = None
+    named_vectors: dict[str, NDArray[np.float32]] | None = None
 
     def __repr__(self) -> str:
         if self.score is None:
@@ -81,6 +107,7 @@ class Hits:
         text_scores: float64 array (hits,): what the text alone gave; NaN for a hit that is not
             among those by text.
         groups: with `group_by`: the value of the field; None for records without it.
+        named_vectors: with `vectors`: a `NamedVectors` by name.
     """
 
     ids: IdColumn
@@ -92,6 +119,7 @@ class Hits:
     scores: NDArray[np.float64] | None = None
     text_scores: NDArray[np.float64] | None = None
     groups: list[Any] | None = None
+    named_vectors: NamedColumns | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -107,6 +135,7 @@ class Hits:
             None if self.scores is None else float(self.scores[row]),
             None if self.text_scores is None else float(self.text_scores[row]),
             _at(self.groups, row),
+            _named_at(self.named_vectors, row),
         )
 
     def __iter__(self) -> Iterator[Hit]:
@@ -121,7 +150,8 @@ class Hits:
             plain["text_scores"] = self.text_scores.tolist()
         if self.groups is not None:
             plain["groups"] = self.groups
-        return plain | _plain_columns(self.metadata, self.texts, self.vectors)
+        plain |= _plain_columns(self.metadata, self.texts, self.vectors)
+        return plain | _plain_named(self.named_vectors)
 
     def __repr__(self) -> str:
         columns: dict[str, Callable[[int], object]] = {
@@ -155,6 +185,7 @@ class BatchHits:
     scores: NDArray[np.float64] | None = None
     text_scores: NDArray[np.float64] | None = None
     groups: list[Any] | None = None
+    named_vectors: NamedColumns | None = None
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -172,6 +203,7 @@ class BatchHits:
             None if self.scores is None else self.scores[rows],
             None if self.text_scores is None else self.text_scores[rows],
             None if self.groups is None else self.groups[rows],
+            _named_part(self.named_vectors, rows),
         )
 
     def __iter__(self) -> Iterator[Hits]:
@@ -194,13 +226,17 @@ class BatchHits:
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Record:
-    """One stored record. `version` is the LSN of the write that last changed it."""
+    """One stored record. `version` is the LSN of the write that last changed it.
+
+    `named_vectors` has those that the record has.
+    """
 
     id: Id
     version: int
     metadata: Metadata | None
     text: str | None
     vector: NDArray[np.float32] | None
+    named_vectors: dict[str, NDArray[np.float32]] | None = None
 
     def __repr__(self) -> str:
         return _row_repr(self, id=self.id, version=self.version)
@@ -217,6 +253,7 @@ class Records:
         texts: one str per record, None where it has no text.
         vectors: float32 array (rows, dimension); zeros where the record has no vector.
         has_vector: bool array (rows,), with `vectors`.
+        named_vectors: with `vectors`: a `NamedVectors` by name.
         missing: the ids asked for that do not exist (`get` only).
     """
 
@@ -226,6 +263,7 @@ class Records:
     texts: list[str | None] | None
     vectors: NDArray[np.float32] | None
     has_vector: NDArray[np.bool_] | None
+    named_vectors: NamedColumns | None
     missing: IdColumn
 
     def __len__(self) -> int:
@@ -242,6 +280,7 @@ class Records:
             _at(self.metadata, row),
             _at(self.texts, row),
             vector,
+            _named_at(self.named_vectors, row),
         )
 
     def __iter__(self) -> Iterator[Record]:
@@ -254,6 +293,7 @@ class Records:
         if self.vectors is not None:
             rows = [record.vector for record in self]
             plain["vectors"] = [None if row is None else row.tolist() for row in rows]
+        plain |= _plain_named(self.named_vectors)
         return plain | {"missing": _plain_ids(self.missing)}
 
     def __repr__(self) -> str:
@@ -283,21 +323,6 @@ class Facets:
         return {"facets": listed, "records": self.records}
 
 
-@dataclass(frozen=True, slots=True)
-class FieldRule:
-    """What a schema says of a metadata field. Null is as good as missing.
-
-    Attributes:
-        type: "any", "bool", "int", "number", "string", "timestamp", "geo", "list" or "map".
-        required: every record has it.
-        indexed: keep an attribute index of it, which makes filters fast.
-    """
-
-    type: str = "any"
-    required: bool = False
-    indexed: bool = False
-
-
 @dataclass(frozen=True, slots=True, eq=False)
 class WriteResult:
     """What a write did.
@@ -317,105 +342,20 @@ class WriteResult:
     batches: int
 
 
-@dataclass(frozen=True, slots=True)
-class NamespaceConfig:
-    """What a namespace is.
-
-    Attributes:
-        index: "hnsw", "flat", "ivf_flat", "ivf_pq" or "kd_tree"; the parameters from `m` to `nbits`
-            are explained at `Store.namespace`. Those of other kinds are kept and have no effect.
-        embedder: who made the vectors ("" for "not said").
-        schema: what metadata fields have to be.
-        text_fields: what is searched by text, and how much it counts; `language` names the stems.
-    """
-
-    dimension: int
-    distance: str
-    index: str
-    m: int
-    ef_construction: int
-    ef_search: int
-    seed: int
-    quantization: str
-    memory: str
-    nlist: int
-    nprobe: int
-    nbits: int
-    shards: int
-    embedder: str
-    schema: dict[str, FieldRule] = field(default_factory=dict)
-    text_fields: dict[str, float] = field(default_factory=dict)
-    language: str = "none"
-    stop_words: tuple[str, ...] = ()
+def _named_at(named: NamedColumns | None, row: int) -> dict[str, NDArray[np.float32]] | None:
+    if named is None:
+        return None
+    return {name: column.vectors[row] for name, column in named.items() if column.has_vector[row]}
 
 
-@dataclass(frozen=True, slots=True)
-class Rebuild:
-    """An index is being built to replace the one that answers searches.
-
-    Attributes:
-        serving: the configuration with the distance and index parameters that still answer.
-        rows_done: vectors in the new index, of `rows_total`.
-        failure: why building had to start over, last; "" if it had not.
-    """
-
-    serving: NamespaceConfig
-    rows_done: int
-    rows_total: int
-    failure: str
+def _named_part(named: NamedColumns | None, rows: slice) -> NamedColumns | None:
+    return None if named is None else {name: column[rows] for name, column in named.items()}
 
 
-@dataclass(frozen=True, slots=True)
-class NamespaceInfo:
-    """How a namespace is doing.
-
-    Attributes:
-        count: records; `vectors` of them have a vector.
-        lsn: log sequence number of the last write; up to `durable_lsn` it is on disk.
-        config: what it is, or is becoming: see `rebuild`.
-        index: "ready", "building" (searches are exact meanwhile), "rebuilding" (the index before
-            answers meanwhile) or "failed".
-        indexed: vectors in the index that answers; `fresh` ones are still scanned exactly.
-        file_bytes: on disk; `index_bytes` in memory.
-        read_only: a commit failed, for `read_only_reason`.
-        rebuild: how far the index is that will replace the one that answers, if there is one.
-        tuning: queries that a `tune` has run, and how many it may be at most, if there is one.
-    """
-
-    name: str
-    config: NamespaceConfig
-    count: int
-    vectors: int
-    lsn: int
-    durable_lsn: int
-    index: str
-    indexed: int
-    fresh: int
-    file_bytes: int
-    index_bytes: int
-    read_only: bool
-    read_only_reason: str
-    rebuild: Rebuild | None
-    tuning: tuple[int, int] | None
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class StoreInfo:
-    """Who serves a store. `uptime` is in seconds; `sessions` counts connections, this one too."""
-
-    path: str
-    version: str
-    pid: int
-    uptime: float
-    namespaces: int
-    open_namespaces: int
-    sessions: int
-
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+def _plain_named(named: NamedColumns | None) -> dict[str, Any]:
+    if not named:
+        return {}
+    return {"named_vectors": {name: column.to_list() for name, column in named.items()}}
 
 
 def _row_repr(row: Hit | Record, **first: object) -> str:
@@ -427,6 +367,8 @@ def _row_repr(row: Hit | Record, **first: object) -> str:
         shown["text"] = repr(row.text)
     if row.vector is not None:
         shown["vector"] = np.array2string(row.vector, precision=3, threshold=4)
+    if row.named_vectors:
+        shown["named_vectors"] = repr(sorted(row.named_vectors))
     inside = ", ".join(f"{name}={value}" for name, value in shown.items())
     return f"{type(row).__name__}({inside})"
 

@@ -16,6 +16,7 @@
 #include "ipc/socket_path.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/calls.hpp"
+#include "python/native/configs.hpp"
 #include "python/native/queries.hpp"
 #include "python/native/values.hpp"
 #include "python/native/write_job.hpp"
@@ -62,87 +63,7 @@ std::chrono::milliseconds milliseconds_from(double seconds, const char* field) {
 
 // ---- results ------------------------------------------------------------------------------------
 
-py::dict config_dict(const namespace_config& config) {
-  py::dict dict;
-  dict["dimension"] = config.dimension;
-  dict["distance"] = std::string(to_string(config.distance));
-  dict["index"] = std::string(to_string(config.index.kind));
-  dict["m"] = config.index.m;
-  dict["ef_construction"] = config.index.ef_construction;
-  dict["ef_search"] = config.index.ef_search;
-  dict["seed"] = config.index.seed;
-  dict["quantization"] = std::string(to_string(config.index.quantization));
-  dict["memory"] = std::string(to_string(config.index.memory));
-  dict["nlist"] = config.index.nlist;
-  dict["nprobe"] = config.index.nprobe;
-  dict["nbits"] = config.index.nbits;
-  dict["shards"] = config.shards;
-  dict["embedder"] = config.embedder;
-  py::list schema;
-  for (const auto& rule : config.schema)
-    schema.append(py::make_tuple(text_of(rule.path), std::string(to_string(rule.type)),
-                                 rule.required, rule.indexed));
-  dict["schema"] = schema;
-  py::list text_fields;
-  for (const auto& field : config.text.fields)
-    text_fields.append(py::make_tuple(text_of(field.field), field.weight));
-  dict["text_fields"] = text_fields;
-  dict["language"] = config.text.language;
-  py::list stop_words;
-  for (const auto& word : config.text.stop_words)
-    stop_words.append(text_of(word));
-  dict["stop_words"] = stop_words;
-  return dict;
-}
-
-std::string state_name(const namespace_info& info) {
-  if (info.rebuild && info.index == index_state::ready)
-    return "rebuilding";
-  switch (info.index) {
-  case index_state::ready:
-    return "ready";
-  case index_state::building:
-    return "building";
-  case index_state::failed:
-    return "failed";
-  }
-  return "failed";
-}
-
-py::object info_dict(const namespace_info& info) {
-  py::dict dict;
-  dict["name"] = info.name;
-  dict["config"] = config_dict(info.config);
-  dict["count"] = info.count;
-  dict["vectors"] = info.vectors;
-  dict["lsn"] = info.lsn;
-  dict["durable_lsn"] = info.durable_lsn;
-  dict["index"] = state_name(info);
-  dict["indexed"] = info.indexed;
-  dict["fresh"] = info.fresh;
-  dict["file_bytes"] = info.file_bytes;
-  dict["index_bytes"] = info.index_bytes;
-  dict["read_only"] = info.read_only;
-  dict["read_only_reason"] = text_of(info.read_only_reason);
-  dict["tuning"] = py::none();
-  if (info.tuning)
-    dict["tuning"] = py::make_tuple(info.tuning->done, info.tuning->most);
-  dict["rebuild"] = py::none();
-  if (info.rebuild) {
-    auto serving = info.config;
-    serving.distance = info.rebuild->distance;
-    serving.index = info.rebuild->params;
-    py::dict rebuild;
-    rebuild["serving"] = config_dict(serving);
-    rebuild["rows_done"] = info.rebuild->rows_done;
-    rebuild["rows_total"] = info.rebuild->rows_total;
-    rebuild["failure"] = text_of(info.rebuild->failure);
-    dict["rebuild"] = rebuild;
-  }
-  return dict;
-}
-
-py::object info_dict(const store_info& info) {
+py::object store_dict(const store_info& info) {
   py::dict dict;
   dict["path"] = text_of(info.path);
   dict["version"] = text_of(info.version);
@@ -152,53 +73,6 @@ py::object info_dict(const store_info& info) {
   dict["open_namespaces"] = info.open_namespaces;
   dict["sessions"] = info.sessions;
   return dict;
-}
-
-// ---- settings --------------------------------------------------------------------------------
-
-// [(path, type, required, indexed)]
-std::vector<field_rule> rules_from(const py::object& schema) {
-  std::vector<field_rule> rules;
-  for (const auto& each : schema) {
-    const auto parts = py::cast<py::tuple>(each);
-    rules.push_back({utf8_of(parts[0], "schema"),
-                     unwrap(field_type_from_string(utf8_of(parts[1], "schema"))),
-                     py::cast<bool>(parts[2]), py::cast<bool>(parts[3])});
-  }
-  return rules;
-}
-
-namespace_request request_from(const py::dict& settings) {
-  namespace_request request;
-  request.dimension = number_setting<std::uint32_t>(settings, "dimension");
-  if (const auto distance = text_setting(settings, "distance"))
-    request.distance = unwrap(distance_from_string(*distance));
-  if (const auto index = text_setting(settings, "index"))
-    request.kind = unwrap(index_kind_from_string(*index));
-  request.m = number_setting<std::uint32_t>(settings, "m");
-  request.ef_construction = number_setting<std::uint32_t>(settings, "ef_construction");
-  request.ef_search = number_setting<std::uint32_t>(settings, "ef_search");
-  request.seed = number_setting<std::uint64_t>(settings, "seed");
-  if (const auto quantization = text_setting(settings, "quantization"))
-    request.quantization = unwrap(quantization_from_string(*quantization));
-  if (const auto memory = text_setting(settings, "memory"))
-    request.memory = unwrap(memory_from_string(*memory));
-  request.nlist = number_setting<std::uint32_t>(settings, "nlist");
-  request.nprobe = number_setting<std::uint32_t>(settings, "nprobe");
-  request.nbits = number_setting<std::uint32_t>(settings, "nbits");
-  request.shards = number_setting<std::uint32_t>(settings, "shards");
-  request.embedder = text_setting(settings, "embedder");
-  if (const auto schema = setting(settings, "schema"); !schema.is_none())
-    request.schema = rules_from(schema);
-  if (const auto fields = setting(settings, "text_fields"); !fields.is_none())
-    request.text_fields = weights_from(fields);
-  request.language = text_setting(settings, "language");
-  if (const auto words = setting(settings, "stop_words"); !words.is_none()) {
-    request.stop_words.emplace();
-    for (const auto& word : words)
-      request.stop_words->push_back(utf8_of(word, "stop_words"));
-  }
-  return request;
 }
 
 // ---- namespace ----------------------------------------------------------------------------------
@@ -324,8 +198,10 @@ py::object tuned_tuple(const tune_result& found) {
 }
 
 py::object tune(const namespace_object& self, double recall, std::uint32_t k, std::uint32_t sample,
-                std::uint64_t seed, double time_limit, queue_ptr queue, py::object future) {
+                std::uint64_t seed, double time_limit, const py::str& vector_name, queue_ptr queue,
+                py::object future) {
   tune_request request{.recall = recall, .k = k, .sample = sample, .seed = seed};
+  request.vector_name = utf8_of(vector_name, "vector_name");
   request.time_limit_ms =
       static_cast<std::uint32_t>(milliseconds_from(time_limit, "time_limit").count());
   return perform<tune_result>(
@@ -352,7 +228,7 @@ void bind_namespace(py::module_& module) {
       .def("flush", &flush, py::arg("lsn"), queue, future)
       .def("alter", &alter, py::arg("settings"), queue, future)
       .def("tune", &tune, py::arg("recall"), py::arg("k"), py::arg("sample"), py::arg("seed"),
-           py::arg("time_limit"), queue, future);
+           py::arg("time_limit"), py::arg("vector_name"), queue, future);
 }
 
 // ---- store --------------------------------------------------------------------------------------
@@ -404,7 +280,7 @@ py::object drop_namespace(const store_object& self, const py::str& name, queue_p
 py::object store_information(const store_object& self, queue_ptr queue, py::object future) {
   return perform<store_info>(
       queue, std::move(future), [&](completion<store_info> done) { self->info(std::move(done)); },
-      [](const store_info& info) { return info_dict(info); });
+      [](const store_info& info) { return store_dict(info); });
 }
 
 store_object connect_store(const std::string& path, bool autostart, const std::string& daemon,

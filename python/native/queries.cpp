@@ -134,6 +134,7 @@ search_query search_from(const py::object& vectors, const py::dict& options,
   query.k = number_setting<std::uint32_t>(options, "k").value_or(query.k);
   query.ef = number_setting<std::uint32_t>(options, "ef").value_or(0);
   query.nprobe = number_setting<std::uint32_t>(options, "nprobe").value_or(0);
+  query.vector_name = text_setting(options, "vector_name").value_or("");
   query.exact = value_or(options, "exact", false);
   query.explain = value_or(options, "explain", false);
   query.fields = fields_from(include);
@@ -157,14 +158,26 @@ search_query search_from(const py::object& vectors, const py::dict& options,
   return query;
 }
 
-// (ids, versions, metadata, texts, vectors, has_vector); a column not asked for is None.
+// [(name, vectors, has_vector)], or None.
+static py::object named_list(const std::vector<vector_column>& named, const field_set& fields) {
+  if (!fields.vectors)
+    return py::none();
+  py::list listed;
+  for (const auto& column : named)
+    listed.append(
+        py::make_tuple(column.name, array_from(column.vectors), array_from(column.has_vector)));
+  return listed;
+}
+
+// (ids, versions, metadata, texts, vectors, has_vector, named); a column not asked for is None.
 py::object columns_tuple(record_columns columns, const field_set& fields) {
   const py::object absent = py::none();
   return py::make_tuple(column_from(columns.ids), array_from(std::move(columns.versions)),
                         fields.metadata ? py::object(list_from(columns.metadata)) : absent,
                         fields.texts ? py::object(list_from(columns.texts)) : absent,
                         fields.vectors ? array_from(columns.vectors) : absent,
-                        fields.vectors ? array_from(columns.has_vector) : absent);
+                        fields.vectors ? array_from(columns.has_vector) : absent,
+                        named_list(columns.named, fields));
 }
 
 py::object hits_tuple(search_result found, const field_set& fields, bool many) {
@@ -185,7 +198,8 @@ py::object hits_tuple(search_result found, const field_set& fields, bool many) {
                         fields.vectors ? array_from(hits.vectors) : absent,
                         explanation_from(found.explanation),
                         scored ? array_from(std::move(found.scores)) : absent,
-                        scored ? array_from(std::move(found.text_scores)) : absent, groups);
+                        scored ? array_from(std::move(found.text_scores)) : absent, groups,
+                        named_list(hits.named, fields));
 }
 
 }  // namespace hearth::python

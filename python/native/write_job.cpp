@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/duplicate_finder.hpp"
+#include "core/format.hpp"
 #include "python/native/buffers.hpp"
 #include "python/native/errors.hpp"
 #include "python/native/queries.hpp"
@@ -77,8 +78,8 @@ constexpr std::size_t message_room = limits::message_bytes - std::size_t{64} * 1
 
 }  // namespace
 
-write_job::write_job(options settings, py::handle ids, py::handle vectors, py::object metadata,
-                     py::object texts, py::handle versions)
+write_job::write_job(options settings, py::handle ids, py::handle vectors, const py::dict& named,
+                     py::object metadata, py::object texts, py::handle versions)
     : settings_(std::move(settings)), metadata_(std::move(metadata)), texts_(std::move(texts)) {
   release_returned_buffers();
   settings_.batch_rows = std::clamp(settings_.batch_rows, std::size_t{1}, limits::batch_rows);
@@ -87,10 +88,13 @@ write_job::write_job(options settings, py::handle ids, py::handle vectors, py::o
     set_rows("ids", ids_.size());
   }
   if (!vectors.is_none()) {
-    const auto owner = settings_.copy_vectors ? ownership::copy : ownership::borrow;
-    vectors_ = matrix_from(vectors, "vectors", shape_rule::row_or_matrix, owner);
+    vectors_ = vectors_from(vectors, "vectors");
     has_vectors_ = true;
-    set_rows("vectors", vectors_.rows());
+  }
+  for (const auto& [key, column] : named) {
+    auto name = utf8_of(key, "named_vectors");
+    auto field = "named_vectors['" + printable(name) + "']";
+    named_.push_back({std::move(name), vectors_from(column, field)});
   }
   if (!metadata_.is_none())
     set_rows("metadata", list_size(metadata_, "metadata"));
@@ -111,11 +115,19 @@ write_job::write_job(options settings, py::handle ids, py::handle vectors, py::o
                        "give at least one of ids, vectors, metadata and texts");
 }
 
-void write_job::set_rows(const char* column, std::size_t size) {
+matrix write_job::vectors_from(py::handle column, const std::string& field) {
+  const auto owner = settings_.copy_vectors ? ownership::copy : ownership::borrow;
+  auto vectors = matrix_from(column, field.c_str(), shape_rule::row_or_matrix, owner);
+  set_rows(field, vectors.rows());
+  vector_bytes_ += vectors.dimension() * sizeof(float);
+  return vectors;
+}
+
+void write_job::set_rows(const std::string& column, std::size_t size) {
   if (sized_ && size != rows_)
     throw native_error(errc::invalid_argument,
-                       std::string(column) + " has " + std::to_string(size) +
-                           " rows; the other columns have " + std::to_string(rows_),
+                       column + " has " + std::to_string(size) + " rows; the other columns have " +
+                           std::to_string(rows_),
                        "give one entry per row, or leave the column out");
   rows_ = size;
   sized_ = true;
@@ -127,8 +139,8 @@ write_job::row write_job::convert_row(std::size_t index) const {
     converted.bytes += id_bytes(ids_[index]);
     converted.message_bytes += value_struct + text_in_message(id_bytes(ids_[index]));
   }
-  converted.bytes += vectors_.dimension() * sizeof(float);
-  converted.message_bytes += vectors_.dimension() * sizeof(float);
+  converted.bytes += vector_bytes_;
+  converted.message_bytes += vector_bytes_;
   if (!metadata_.is_none()) {
     const auto item = item_of(metadata_, index);
     if (item.is_none() && settings_.merge == metadata_mode::replace)
@@ -164,12 +176,16 @@ void write_job::finish(write_batch& batch, std::size_t end) {
     const auto last = ids_.begin() + static_cast<std::ptrdiff_t>(end);
     batch.ids.assign(std::make_move_iterator(first), std::make_move_iterator(last));
   }
-  if (has_vectors_) {
-    const auto* data = vectors_.view().data() + position_ * vectors_.dimension();
-    // Shares the ownership of the whole column, sees only these rows.
-    batch.vectors = matrix(std::shared_ptr<const float[]>(vectors_.data(), data), end - position_,
-                           vectors_.dimension());
-  }
+  // Shares the ownership of the whole column, sees only these rows.
+  const auto part_of = [&](const matrix& column) {
+    const auto* data = column.view().data() + position_ * column.dimension();
+    return matrix(std::shared_ptr<const float[]>(column.data(), data), end - position_,
+                  column.dimension());
+  };
+  if (has_vectors_)
+    batch.vectors = part_of(vectors_);
+  for (const auto& [name, column] : named_)
+    batch.named.push_back({name, part_of(column)});
   if (!versions_.empty())
     batch.expected.assign(versions_.begin() + static_cast<std::ptrdiff_t>(position_),
                           versions_.begin() + static_cast<std::ptrdiff_t>(end));
@@ -252,8 +268,8 @@ constexpr choice<metadata_mode> metadata_modes[] = {{"merge", metadata_mode::mer
                                                     {"replace", metadata_mode::replace}};
 
 write_job make_write_job(std::string_view kind, const py::object& ids, const py::object& vectors,
-                         py::object metadata, py::object texts, std::string_view ack,
-                         std::string_view merge, bool copy_vectors,
+                         const py::dict& named, py::object metadata, py::object texts,
+                         std::string_view ack, std::string_view merge, bool copy_vectors,
                          std::optional<std::size_t> batch_rows, const py::object& versions,
                          const py::object& where) {
   write_job::options settings;
@@ -263,7 +279,8 @@ write_job make_write_job(std::string_view kind, const py::object& ids, const py:
   settings.copy_vectors = copy_vectors;
   settings.batch_rows = batch_rows.value_or(limits::batch_rows);
   settings.where = where_from(where);
-  return {std::move(settings), ids, vectors, std::move(metadata), std::move(texts), versions};
+  return {std::move(settings), ids,     vectors, named, std::move(metadata),
+          std::move(texts),    versions};
 }
 
 }  // namespace
@@ -271,8 +288,9 @@ write_job make_write_job(std::string_view kind, const py::object& ids, const py:
 void bind_write_job(py::module_& module) {
   py::class_<write_job>(module, "WriteJob", "The columns of one write call.")
       .def(py::init(&make_write_job), py::arg("kind"), py::arg("ids"), py::arg("vectors"),
-           py::arg("metadata"), py::arg("texts"), py::arg("durability"), py::arg("mode"),
-           py::arg("copy_vectors"), py::arg("batch_rows"), py::arg("versions"), py::arg("where"))
+           py::arg("named_vectors"), py::arg("metadata"), py::arg("texts"), py::arg("durability"),
+           py::arg("mode"), py::arg("copy_vectors"), py::arg("batch_rows"), py::arg("versions"),
+           py::arg("where"))
       .def_property_readonly("rows", &write_job::rows)
       .def_property_readonly("position", &write_job::position)
       .def_property_readonly("batch_start", &write_job::batch_start);

@@ -27,10 +27,10 @@ class write_job {
   };
 
   /// Columns are None or have one entry per row: ids as ids_from takes them, vectors as a matrix
-  /// or one vector, metadata and texts as lists, versions as numbers. Throws on columns that do not
-  /// fit together.
-  write_job(options settings, py::handle ids, py::handle vectors, py::object metadata,
-            py::object texts, py::handle versions);
+  /// or one vector, named vectors the same by name, metadata and texts as lists, versions as
+  /// numbers. Throws on columns that do not fit together.
+  write_job(options settings, py::handle ids, py::handle vectors, const py::dict& named,
+            py::object metadata, py::object texts, py::handle versions);
 
   [[nodiscard]] std::size_t rows() const noexcept { return rows_; }
   /// Rows handed out so far.
@@ -49,7 +49,8 @@ class write_job {
     std::size_t message_bytes = 0;  // as limits::message_bytes counts, from above
   };
 
-  void set_rows(const char* column, std::size_t size);
+  [[nodiscard]] matrix vectors_from(py::handle column, const std::string& field);
+  void set_rows(const std::string& column, std::size_t size);
   [[nodiscard]] row convert_row(std::size_t index) const;
   /// The row held back from the last batch, or else a new one.
   [[nodiscard]] row take_row(std::size_t index);
@@ -61,11 +62,13 @@ class write_job {
   std::vector<record_id> ids_;
   std::vector<lsn_t> versions_;  // expected; none: whatever they are
   matrix vectors_;
+  std::vector<named_vectors> named_;
   py::object metadata_;  // a list, or None
   py::object texts_;     // a list, or None
   bool has_vectors_ = false;
   bool sized_ = false;
   std::size_t rows_ = 0;
+  std::size_t vector_bytes_ = 0;  // of one row
   std::size_t position_ = 0;
   std::size_t batch_start_ = 0;
   std::optional<row> held_;  // converted, but did not fit into the last batch

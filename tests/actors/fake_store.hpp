@@ -34,7 +34,7 @@ class fake_store final : public storage::namespace_store {
     applied.changes.lsn = lsn_;
     for (std::size_t row = 0; row < batch.vectors.rows(); ++row)
       applied.changes.added.push_back(++rows_);
-    applied.changes.vectors = batch.vectors;
+    applied.changes.vectors.push_back({applied.changes.added, batch.vectors});
     trace.push_back("apply");
     return applied;
   }
@@ -61,7 +61,8 @@ class fake_store final : public storage::namespace_store {
     kept_after = keep_after;
     return maintenance_steps-- > 0;
   }
-  [[nodiscard]] result<std::unique_ptr<storage::read_view>> read() const override {
+  [[nodiscard]] result<std::unique_ptr<storage::read_view>>
+  read(std::size_t /*vector*/) const override {
     return fail(errc::unsupported, "the fake store cannot be read");
   }
   [[nodiscard]] lsn_t durable_lsn() const override { return durable_; }

@@ -35,8 +35,8 @@ TEST_CASE("a record that is updated while the indexes are read is found at its n
     if (row != 8)
       must(index->insert({&row, 1}, vector.view()));
   }
-  const auto epoch = space.index()->shard(0).take_over();
-  REQUIRE(space.index()->shard(0).publish(epoch, {nullptr, index, all_indexed, {}},
+  const auto epoch = space.index(0)->shard(0).take_over();
+  REQUIRE(space.index(0)->shard(0).publish(epoch, {nullptr, index, all_indexed, {}},
                                           index_state::ready));
 
   for (const std::uint32_t k : {1U, 5U, 20U}) {
@@ -95,7 +95,7 @@ TEST_CASE("a search explains which path it took, and what that cost") {
     }
     return index;
   };
-  auto& slot = space.index()->shard(0);
+  auto& slot = space.index(0)->shard(0);
   REQUIRE(slot.publish(slot.take_over(), {index_of(21, 25), index_of(1, 20), 25, {}},
                        index_state::building));
   query.ef = 17;

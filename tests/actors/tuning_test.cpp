@@ -112,13 +112,13 @@ TEST_CASE("a tuning without time answers what it has") {
   REQUIRE(code_of(run_tuning(space, request, 10s)) == errc::busy);  // nothing is built
 
   const std::shared_ptr<engine::index::vector_index> index =
-      engine::index::make_index(dimension, distance_kind::l2, space.index()->params());
+      engine::index::make_index(dimension, distance_kind::l2, space.index(0)->params());
   const auto view = must(space.store().read());
   must(view->for_each_vector(0, [&](std::span<const row_id> rows, matrix_view vectors) {
     must(index->insert(rows, vectors));
     return true;
   }));
-  auto& slot = space.index()->shard(0);
+  auto& slot = space.index(0)->shard(0);
   REQUIRE(slot.publish(slot.take_over(), {nullptr, index, all_indexed, {}}, index_state::ready));
   const auto hasty = must(run_tuning(space, request, 0ms));
   REQUIRE_FALSE(hasty.finished);

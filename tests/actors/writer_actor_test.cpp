@@ -66,9 +66,9 @@ class writer_bench {
     for (std::size_t index = 0; index < shard_count; ++index) {
       shards[index] = std::make_unique<shard_double>();
       shard_actors.push_back(system.actors().spawn(fake_shard, shards[index].get()));
-      epochs.push_back(space->index()->shard(index).take_over());
+      epochs.push_back(space->index(0)->shard(index).take_over());
       caf::anon_send(writer,
-                     connect_shard{space->index(), index, shard_actors[index], epochs[index]});
+                     connect_shard{space->index(0), index, shard_actors[index], epochs[index]});
     }
     system.run();
   }
@@ -299,14 +299,14 @@ TEST_CASE("writes wait in order while a tail is past its bound") {
   writer_options options;
   options.fresh_rows = 10;
   writer_bench bench(options);
-  bench.space->index()->shard(0).count(bench.epochs[0], 10, 0, 0);
+  bench.space->index(0)->shard(0).count(bench.epochs[0], 10, 0, 0);
   bench.write();
   bench.write();
   bench.system.run();
   REQUIRE(bench.traced("apply") == 0);
   REQUIRE(bench.settled() == 0);
   REQUIRE(bench.log->count(212) == 1);
-  bench.space->index()->shard(0).count(bench.epochs[0], 9, 0, 0);
+  bench.space->index(0)->shard(0).count(bench.epochs[0], 9, 0, 0);
   caf::anon_send(bench.writer, tail_has_room{});
   bench.system.run();
   REQUIRE(bench.order == std::vector<std::size_t>{0, 1});
@@ -353,8 +353,8 @@ TEST_CASE("a shard that dies loses its place, not the write") {
   bench.system.run();
   bench.system.advance(61s);
   REQUIRE(bench.outcomes[number]->has_value());
-  REQUIRE(bench.space->index()->shard(0).state() == index_state::failed);
-  REQUIRE(bench.space->index()->shard(0).view()->exact_after == 0);
+  REQUIRE(bench.space->index(0)->shard(0).state() == index_state::failed);
+  REQUIRE(bench.space->index(0)->shard(0).view()->exact_after == 0);
 }
 
 TEST_CASE("a write that timed out in the queue is not applied") {
@@ -369,7 +369,7 @@ TEST_CASE("a write that timed out in the queue is not applied") {
 TEST_CASE("upkeep follows writes, step by step, and keeps the history that snapshots need") {
   writer_bench bench;
   bench.store->maintenance_steps = 2;
-  bench.space->index()->shard(0).snapshot_lsn = 1;
+  bench.space->index(0)->shard(0).snapshot_lsn = 1;
   for (int i = 0; i < 3; ++i) {
     bench.write();
     bench.system.run();
@@ -386,14 +386,14 @@ TEST_CASE("writes that waited for a tail go on when another shard takes its plac
   writer_options options;
   options.fresh_rows = 1;
   writer_bench bench(options);
-  bench.space->index()->shard(0).count(bench.epochs[0], 5, 0, 0);
+  bench.space->index(0)->shard(0).count(bench.epochs[0], 5, 0, 0);
   bench.write();
   bench.system.run();
   REQUIRE(bench.settled() == 0);
-  bench.space->index()->shard(0).retire(bench.epochs[0]);  // it failed
-  const auto epoch = bench.space->index()->shard(0).take_over();
+  bench.space->index(0)->shard(0).retire(bench.epochs[0]);  // it failed
+  const auto epoch = bench.space->index(0)->shard(0).take_over();
   caf::anon_send(bench.writer,
-                 connect_shard{bench.space->index(), 0, bench.shard_actors[0], epoch});
+                 connect_shard{bench.space->index(0), 0, bench.shard_actors[0], epoch});
   bench.system.run();
   REQUIRE(bench.settled() == 1);
 }
@@ -416,7 +416,7 @@ TEST_CASE("stopping commits what was accepted, even past the bounds, and then qu
   writer_options options;
   options.fresh_rows = 1;
   writer_bench bench(options);
-  bench.space->index()->shard(0).count(bench.epochs[0], 5, 0, 0);
+  bench.space->index(0)->shard(0).count(bench.epochs[0], 5, 0, 0);
   bench.write();
   bench.write(1, durability::interval);
   bench.system.run();

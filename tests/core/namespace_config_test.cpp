@@ -301,3 +301,79 @@ TEST_CASE("index parameters of a request are taken over") {
   expected.index.ef_search = 100;
   CHECK(*changed == expected);
 }
+
+TEST_CASE("named vectors are made with a namespace, each with settings of its own") {
+  namespace_request request{.dimension = 8};
+  request.named = {{.name = "image", .dimension = 512, .distance = distance_kind::l2},
+                   {.name = "bits",
+                    .dimension = 64,
+                    .distance = distance_kind::hamming,
+                    .kind = index_kind::flat}};
+  const auto config = make_config(request);
+  REQUIRE(config);
+  REQUIRE(config->vector_count() == 3);
+  CHECK(config->vector(0) == vector_config{.name = {}, .dimension = 8});
+  CHECK(config->vector(1).name == "image");
+  CHECK(config->vector(1).dimension == 512);
+  CHECK(config->vector(1).distance == distance_kind::l2);
+  CHECK(config->vector(1).index == index_params{});
+  CHECK(config->vector(2).index.kind == index_kind::flat);
+  CHECK(config->vector_number("") == 0U);
+  CHECK(config->vector_number("bits") == 2U);
+  const auto unknown = config->vector_number("imag");
+  REQUIRE_FALSE(unknown);
+  CHECK(unknown.error().message == "this namespace has no vector named 'imag'");
+  CHECK(unknown.error().hint == "it has 'image', 'bits'");
+}
+
+TEST_CASE("a named vector that cannot be is refused by its name") {
+  const auto refused = [](std::vector<vector_request> named) {
+    namespace_request request{.dimension = 8};
+    request.named = std::move(named);
+    const auto config = make_config(request);
+    REQUIRE_FALSE(config);
+    return std::string(to_string(config.error().code)) + ": " + config.error().message;
+  };
+  CHECK(refused({{.name = "image"}}) ==
+        "invalid_argument: named_vectors['image']: dimension is missing");
+  CHECK(refused({{.name = "Image", .dimension = 2}}) ==
+        "invalid_argument: 'Image' cannot name a vector");
+  CHECK(refused({{.name = "", .dimension = 2}}) == "invalid_argument: '' cannot name a vector");
+  CHECK(
+      refused({{.name = std::string(65, 'a'), .dimension = 2}}).ends_with("cannot name a vector"));
+  CHECK(refused({{.name = "a", .dimension = 2}, {.name = "a", .dimension = 2}}) ==
+        "invalid_argument: named_vectors has 'a' twice");
+  CHECK(refused({{.name = "a", .dimension = 2, .m = 1}}) ==
+        "invalid_argument: named_vectors['a']: m is 1; the range is 2 to 256");
+  std::vector<vector_request> many;
+  for (std::size_t i = 0; i <= limits::named_vectors; ++i)
+    many.push_back({.name = "v" + std::to_string(i), .dimension = 2});
+  CHECK(refused(many) == "limit_exceeded: there are 16 named vectors; the limit is 15");
+}
+
+TEST_CASE("named vectors are altered like the one without a name, and none comes or goes") {
+  namespace_request request{.dimension = 8};
+  request.named = {{.name = "image", .dimension = 512, .distance = distance_kind::l2}};
+  const auto existing = *make_config(request);
+  const auto with = [](vector_request wanted) {
+    namespace_request one;
+    one.named = {std::move(wanted)};
+    return one;
+  };
+  const auto altered =
+      alter(existing, with({.name = "image", .distance = distance_kind::dot, .m = 8}));
+  REQUIRE(altered);
+  CHECK(altered->named[0].distance == distance_kind::dot);
+  CHECK(altered->named[0].index.m == 8);
+  CHECK(altered->distance == existing.distance);
+  CHECK(altered->index == existing.index);
+  CHECK(reconcile(existing, with({.name = "image", .dimension = 512})) == existing);
+
+  const auto code = [](const result<namespace_config>& outcome) { return outcome.error().code; };
+  CHECK(code(reconcile(existing, with({.name = "image", .distance = distance_kind::dot}))) ==
+        errc::config_mismatch);
+  CHECK(code(alter(existing, with({.name = "image", .dimension = 3}))) == errc::dimension_mismatch);
+  CHECK(code(alter(existing, with({.name = "title", .dimension = 3}))) == errc::config_mismatch);
+  CHECK(code(alter(existing, with({.name = "image", .distance = distance_kind::hamming}))) ==
+        errc::config_mismatch);
+}

@@ -5,12 +5,17 @@
 
 using namespace hearth;
 
+namespace {
+const namespace_config config;
+}
+
 TEST_CASE("what is asked of a tuning has ranges, and messages that name them") {
-  CHECK(validate(tune_request{}).has_value());
-  CHECK(validate({.recall = 1, .k = 1'000, .sample = 10'000, .time_limit_ms = 50'000}).has_value());
-  CHECK(validate({.recall = 0.01, .k = 1, .sample = 10, .time_limit_ms = 100}).has_value());
+  CHECK(validate(tune_request{}, config).has_value());
+  CHECK(validate({.recall = 1, .k = 1'000, .sample = 10'000, .time_limit_ms = 50'000}, config)
+            .has_value());
+  CHECK(validate({.recall = 0.01, .k = 1, .sample = 10, .time_limit_ms = 100}, config).has_value());
   const auto refused = [](const tune_request& request) {
-    const auto outcome = validate(request);
+    const auto outcome = validate(request, config);
     REQUIRE_FALSE(outcome.has_value());
     CHECK(outcome.error().code == errc::invalid_argument);
     return outcome.error().message;

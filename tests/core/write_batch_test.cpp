@@ -174,3 +174,39 @@ TEST_CASE("the size of a batch is the sum of its columns") {
   CHECK(batch_size(full) ==
         8 + 3 + 2 * 12 + metadata_size(full.metadata[0]) + metadata_size({}) + 4);
 }
+
+TEST_CASE("columns of named vectors are checked like the vectors without a name") {
+  namespace_request request{.dimension = 3};
+  request.named = {{.name = "image", .dimension = 2}, {.name = "title", .dimension = 4}};
+  const auto config = *make_config(request);
+  const auto outcome_of = [&](std::vector<named_vectors> named) {
+    auto given = batch(2);
+    given.named = std::move(named);
+    return validate(given, config);
+  };
+  const auto message = [](const result<void>& outcome) { return outcome.error().message; };
+  CHECK(outcome_of({{"image", vectors(2, 2)}, {"title", vectors(2, 4)}}));
+  CHECK(message(outcome_of({{"image", vectors(1, 2)}})) ==
+        "named_vectors['image'] has 1 rows; the batch has 2");
+  CHECK(message(outcome_of({{"image", matrix()}})) == "named_vectors['image'] is empty");
+  CHECK(message(outcome_of({{"image", vectors(2, 3)}}))
+            .starts_with("named_vectors['image']: vectors have dimension 3"));
+  CHECK(message(outcome_of({{"imag", vectors(2, 2)}})) ==
+        "this namespace has no vector named 'imag'");
+  CHECK(message(outcome_of({{"", vectors(2, 3)}})) == "named_vectors has a column without a name");
+  CHECK(message(outcome_of({{"image", vectors(2, 2)}, {"image", vectors(2, 2)}})) ==
+        "named_vectors['image'] is given twice");
+  auto nan = matrix(std::vector<float>{0, 0, 0, std::numeric_limits<float>::quiet_NaN()}, 2, 2);
+  CHECK(message(outcome_of({{"image", nan}})).starts_with("named_vectors['image']: vectors[1]"));
+
+  write_batch assigned;
+  assigned.named = {{"image", vectors(3, 2)}};
+  CHECK(assigned.rows() == 3);
+  CHECK(validate(assigned, config));
+  CHECK(batch_size(assigned) == 3 * 2 * sizeof(float));
+  write_batch erase;
+  erase.kind = write_kind::erase;
+  erase.ids = {"a"};
+  erase.named = {{"image", vectors(1, 2)}};
+  CHECK_FALSE(validate(erase, config));
+}

@@ -84,6 +84,13 @@ TEST_CASE("a batch with too many rows is refused by any of its columns") {
     bad.root.initVectors().setRows(rows);
     check_refused(bad, errc::limit_exceeded, "vectors");
   }
+  SECTION("named vectors") {
+    batch bad;
+    bad.root.initNamed(1)[0].initVectors().setRows(rows);
+    check_refused(bad, errc::limit_exceeded, "named");
+    bad.root.initNamed(limits::named_vectors + 1);
+    check_refused(bad, errc::limit_exceeded, "named");
+  }
   SECTION("metadata") {
     batch bad;
     bad.root.initMetadata(rows);
@@ -222,6 +229,16 @@ TEST_CASE("row numbers outside of their column are refused") {
   message<schema::GetResult> worse;
   worse.root.initFound().initWithoutVector(1);
   check_refused(worse, errc::invalid_argument, "withoutVector");
+  worse.root.initFound().initNamed(1)[0].initWithoutVector(1);
+  check_refused(worse, errc::invalid_argument, "withoutVector");
+  bad.root.disownTexts();
+  auto named = bad.root.initNamed(1)[0];
+  named.initVectors().setRows(1);
+  named.getVectors().setDimension(1);
+  named.getVectors().initValues(4);
+  CHECK(bad.read());
+  named.initWithoutVector(1);
+  check_refused(bad, errc::invalid_argument, "withoutVector");
 }
 
 TEST_CASE("replies whose columns disagree are refused") {
@@ -233,6 +250,9 @@ TEST_CASE("replies whose columns disagree are refused") {
   CHECK(bad.read());
   found.initMetadata(1);
   check_refused(bad, errc::invalid_argument, "metadata");
+  found.disownMetadata();
+  found.initNamed(1);
+  check_refused(bad, errc::invalid_argument, "named");
 
   message<schema::SearchResult> torn;
   check_refused(torn, errc::invalid_argument, "offsets");
@@ -259,6 +279,7 @@ TEST_CASE("what a message is said to take is enough for one segment") {
                    {},
                    {{"", ""}}};
   full.texts = {"some text", std::nullopt, ""};
+  full.named = {{"image", ramp(3, 7)}, {"title", ramp(3, 1)}};
   check(std::type_identity<schema::WriteBatch>(), full);
   search_result found;
   found.offsets = {0, 3};
@@ -269,7 +290,24 @@ TEST_CASE("what a message is said to take is enough for one segment") {
   found.hits.has_vector = {true, true, true};
   found.hits.metadata = full.metadata;
   found.hits.texts = full.texts;
+  found.hits.named = {{"image", ramp(3, 7), {true, false, false}}, {"title", ramp(3, 1), {}}};
   check(std::type_identity<schema::SearchResult>(), found);
+  namespace_info info;
+  namespace_request request;
+  for (std::size_t i = 0; i < limits::named_vectors; ++i) {
+    const auto name = std::string(limits::namespace_name_bytes, static_cast<char>('a' + i));
+    request.named.push_back({.name = name, .dimension = 3, .seed = 4});
+    info.config.named.push_back({.name = name, .dimension = 3});
+    info.named.push_back(
+        {.name = name, .rebuild = index_rebuild{.failure = std::string(1000, 'f')}});
+  }
+  const auto fits = []<class Struct>(std::type_identity<Struct>, const auto& value) {
+    capnp::MallocMessageBuilder arena(static_cast<kj::uint>(wire::words(value)));
+    wire::write(arena.initRoot<Struct>(), value);
+    CHECK(arena.getSegmentsForOutput().size() == 1);
+  };
+  fits(std::type_identity<schema::NamespaceInfo>(), info);
+  fits(std::type_identity<schema::NamespaceRequest>(), request);
 }
 
 // --- mutated messages ----------------------------------------------------------------------------
@@ -324,6 +362,7 @@ TEST_CASE("mutated messages are read or refused") {
                    {{"m", value_map{{"n", value_map{{"o", true}}}}}},
                    {}};
   full.texts = {"some text", std::nullopt, ""};
+  full.named = {{"image", ramp(3, 2)}};
   record_columns rows;
   rows.ids = full.ids;
   rows.versions = {1, 2, 3};
@@ -331,6 +370,7 @@ TEST_CASE("mutated messages are read or refused") {
   rows.has_vector = {true, false, true};
   rows.metadata = full.metadata;
   rows.texts = full.texts;
+  rows.named = {{"image", ramp(3, 2), {false, true, false}}};
 
   SECTION("write batch") {
     capnp::MallocMessageBuilder arena;

@@ -43,7 +43,7 @@ TEST_CASE("a namespace of a newer format is refused with both versions") {
   const auto opened = namespace_store::open(saved.directory, {});
   REQUIRE(code_of(opened) == errc::unsupported);
   REQUIRE(opened.error().message.find("format 42") != std::string::npos);
-  REQUIRE(opened.error().message.find("up to format 4") != std::string::npos);
+  REQUIRE(opened.error().message.find("up to format 5") != std::string::npos);
 }
 
 namespace {
@@ -90,7 +90,7 @@ std::uint64_t format_of(const std::filesystem::path& directory) {
 }  // namespace
 
 TEST_CASE(
-    "a namespace of format 1 opens with defaults and becomes format 4 when it is configured") {
+    "a namespace of format 1 opens with defaults and becomes format 5 when it is configured") {
   saved_store saved;
   rewrite_config(saved.directory, 1, write_format_1);
   const namespace_config old{.dimension = 32,
@@ -110,7 +110,7 @@ TEST_CASE(
   }
   REQUIRE(format_of(saved.directory) == 1);
   need(need(namespace_store::open(saved.directory, {}))->set_config(changed));
-  REQUIRE(format_of(saved.directory) == 4);
+  REQUIRE(format_of(saved.directory) == 5);
   REQUIRE(need(namespace_store::open(saved.directory, {}))->config() == changed);
 }
 

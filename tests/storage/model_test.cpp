@@ -12,7 +12,7 @@ using namespace hearth::storage::test;
 namespace {
 
 struct model_record {
-  std::optional<std::vector<float>> vector;
+  std::vector<std::optional<std::vector<float>>> vectors;  // by number
   value_map metadata;
   std::optional<std::string> text;
   lsn_t version = 0;
@@ -20,14 +20,15 @@ struct model_record {
 
 class workload {
  public:
-  workload(std::filesystem::path directory, std::uint32_t dimension, std::uint64_t seed)
-      : directory_(std::move(directory)), dimension_(dimension), random_(seed) {
+  workload(std::filesystem::path directory, const namespace_config& config, std::uint64_t seed)
+      : directory_(std::move(directory)), config_(config), random_(seed),
+        rows_(config.vector_count()) {
     hooks_.maintenance_bytes = 1 << 20;
     // Every long id collides with half of the others.
     hooks_.hash = [](std::string_view id) {
       return std::array<std::uint64_t, 2>{static_cast<std::uint64_t>(id.back() & 1), 0};
     };
-    store_ = create(directory_, dimension_, {}, hooks_);
+    store_ = need(create_store(directory_, config_, {}, hooks_));
   }
 
   void run(int operations) {
@@ -91,13 +92,16 @@ class workload {
       batch.ids.clear();
     batch.merge = random_() % 2 == 0 ? metadata_mode::merge : metadata_mode::replace;
     if (random_() % 4 != 0 || batch.ids.empty())
-      batch.vectors = vectors_of(rows, dimension_, random_());
+      batch.vectors = vectors_of(rows, config_.dimension, random_());
+    for (const auto& named : config_.named)
+      if (random_() % 3 == 0)
+        batch.named.push_back({named.name, vectors_of(rows, named.dimension, random_())});
     if (random_() % 2 == 0)
       for (std::size_t i = 0; i < rows; ++i)
         batch.metadata.push_back(
             {{"k" + std::to_string(random_() % 3), insert ? value(1) : value()},
              {"v", static_cast<std::int64_t>(random_() % 100)}});
-    if (random_() % 2 == 0 || (batch.vectors.empty() && batch.metadata.empty()))
+    if (random_() % 2 == 0 || (!batch.gives_vectors() && batch.metadata.empty()))
       for (std::size_t i = 0; i < rows; ++i)
         batch.texts.push_back(
             random_() % 3 == 0 ? std::nullopt : std::optional(std::string(random_() % 3000, 't')));
@@ -130,10 +134,12 @@ class workload {
     for (std::size_t i = 0; i < ids.size(); ++i)
       affected += apply_to_model(batch, ids[i], i);
     REQUIRE(done.result.affected == affected);
-    for (const auto row : done.changes.removed)
-      REQUIRE(rows_.erase(row) == 1);
-    for (const auto row : done.changes.added)
-      REQUIRE(rows_.insert(row).second);
+    for (std::size_t number = 0; number < rows_.size(); ++number) {
+      for (const auto row : done.changes.removed)
+        REQUIRE((rows_[number].erase(row) == 1 || !config_.named.empty()));
+      for (const auto row : done.changes.vectors[number].rows)
+        REQUIRE(rows_[number].insert(row).second);
+    }
   }
 
   bool apply_to_model(const write_batch& batch, const record_id& id, std::size_t i) {
@@ -145,8 +151,11 @@ class workload {
       record = {};
     }
     record.version = lsn_;
+    record.vectors.resize(config_.vector_count());
     if (!batch.vectors.empty())
-      record.vector = row_of(batch.vectors, i);
+      record.vectors[0] = row_of(batch.vectors, i);
+    for (const auto& column : batch.named)
+      record.vectors[need(config_.vector_number(column.name))] = row_of(column.vectors, i);
     if (!batch.texts.empty() && batch.texts[i])
       record.text = batch.texts[i];
     if (batch.metadata.empty())
@@ -173,11 +182,7 @@ class workload {
   void check() {
     need(store_->commit());
     const auto view = need(store_->read());
-    std::size_t vectors = 0;
-    for (const auto& [id, record] : model_)
-      vectors += record.vector.has_value();
     REQUIRE(view->record_count() == model_.size());
-    REQUIRE(view->vector_count() == vectors);
 
     std::size_t scanned = 0;
     scan_query query{.cursor = "", .limit = 37, .fields = {true, true, true}};
@@ -190,6 +195,26 @@ class workload {
     } while (!query.cursor.empty());
     REQUIRE(scanned == model_.size());
 
+    std::set<row_id> with_any;
+    for (std::size_t number = 0; number < rows_.size(); ++number) {
+      check_vectors(number);
+      with_any.insert(rows_[number].begin(), rows_[number].end());
+    }
+    // Replayed from the start, the change table leads to the same rows.
+    std::set<row_id> replayed;
+    for (const auto& change : need(view->changes(0, 1'000'000))) {
+      for (const auto row : change.removed)
+        REQUIRE((replayed.erase(row) == 1 || !config_.named.empty()));
+      replayed.insert(change.added.begin(), change.added.end());
+    }
+    REQUIRE(replayed == with_any);
+  }
+
+  void check_vectors(std::size_t number) {
+    const auto view = need(store_->read(number));
+    const auto live_count = std::ranges::count_if(
+        model_, [&](const auto& item) { return item.second.vectors[number].has_value(); });
+    REQUIRE(view->vector_count(number) == static_cast<std::uint64_t>(live_count));
     std::set<row_id> live;
     record_columns resolved;
     need(view->for_each_vector(0, [&](std::span<const row_id> rows, matrix_view block) {
@@ -198,38 +223,34 @@ class workload {
           std::ranges::all_of(need(view->resolve(rows, {}, no_limit, resolved)), std::identity()));
       for (std::size_t i = 0; i < rows.size(); ++i) {
         live.insert(rows[i]);
-        REQUIRE(std::ranges::equal(block.row(i), *model_.at(resolved.ids[at + i]).vector));
+        REQUIRE(std::ranges::equal(block.row(i), *model_.at(resolved.ids[at + i]).vectors[number]));
       }
       return true;
     }));
-    REQUIRE(live == rows_);
-    // Replayed from the start, the change table leads to the same rows.
-    std::set<row_id> replayed;
-    for (const auto& change : need(view->changes(0, 1'000'000))) {
-      for (const auto row : change.removed)
-        REQUIRE(replayed.erase(row) == 1);
-      replayed.insert(change.added.begin(), change.added.end());
-    }
-    REQUIRE(replayed == rows_);
+    REQUIRE(live == rows_[number]);
   }
 
   void compare(const record_columns& found, std::size_t i) {
     const auto& record = model_.at(found.ids[i]);
     REQUIRE(found.versions[i] == record.version);
-    REQUIRE(found.has_vector[i] == record.vector.has_value());
-    if (record.vector)
-      REQUIRE(row_of(found.vectors, i) == *record.vector);
+    for (std::size_t number = 0; number < record.vectors.size(); ++number) {
+      const auto& there = number == 0 ? found.has_vector : found.named[number - 1].has_vector;
+      const auto& vectors = number == 0 ? found.vectors : found.named[number - 1].vectors;
+      REQUIRE(there[i] == record.vectors[number].has_value());
+      if (there[i])
+        REQUIRE(row_of(vectors, i) == *record.vectors[number]);
+    }
     REQUIRE(found.metadata[i] == record.metadata);
     REQUIRE(found.texts[i] == record.text);
   }
 
   std::filesystem::path directory_;
-  std::uint32_t dimension_;
+  namespace_config config_;
   std::mt19937_64 random_;
   store_hooks hooks_;
   std::unique_ptr<namespace_store> store_;
   std::map<record_id, model_record> model_;
-  std::set<row_id> rows_;
+  std::vector<std::set<row_id>> rows_;  // that have the vector, by its number
   lsn_t lsn_ = 0;
 };
 
@@ -239,5 +260,12 @@ TEST_CASE("thousands of random writes, reopenings and upkeep leave what a map wo
   const auto [dimension, operations] =
       GENERATE(table<std::uint32_t, int>({{3, 1500}, {700, 1500}, {2048, 700}, {40'000, 60}}));
   const temporary_directory home;
-  workload(home.path() / "docs", dimension, dimension).run(operations);
+  workload(home.path() / "docs", config_of(dimension), dimension).run(operations);
+}
+
+TEST_CASE("records with several vectors each keep those that they were given") {
+  auto config = config_of(GENERATE(3U, 700U));
+  config.named = {{.name = "image", .dimension = 1200}, {.name = "title", .dimension = 2}};
+  const temporary_directory home;
+  workload(home.path() / "docs", config, config.dimension).run(1000);
 }

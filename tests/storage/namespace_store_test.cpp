@@ -91,7 +91,7 @@ TEST_CASE("records come back as they were written, in this process and the next"
     REQUIRE(applied.result.durable_lsn == 0);
     REQUIRE(applied.result.affected == 3);
     REQUIRE(applied.changes.added == std::vector<row_id>{1, 2, 3});
-    REQUIRE(applied.changes.vectors.data() == batch.vectors.data());
+    REQUIRE(applied.changes.vectors[0].vectors.data() == batch.vectors.data());
     REQUIRE(applied.changes.removed.empty());
     REQUIRE(need(store->read())->record_count() == 0);  // not before the commit
     REQUIRE(need(store->commit()) == 1);
@@ -129,7 +129,7 @@ TEST_CASE("a batch that is refused leaves no trace, and the others in the transa
 
   const auto view = need(store->read());
   REQUIRE(view->record_count() == 3);
-  REQUIRE(view->vector_count() == 3);
+  REQUIRE(view->vector_count(0) == 3);
   const auto page = need(view->scan({.cursor = "", .limit = 10, .fields = everything}, 1 << 20));
   REQUIRE(page.rows.ids == std::vector<record_id>{"first", "old", "second"});
   REQUIRE(page.rows.versions == std::vector<lsn_t>{2, 1, 3});
@@ -167,7 +167,7 @@ TEST_CASE("upsert replaces the whole record under a new row") {
   REQUIRE(row_of(after.found.vectors, 0) == std::vector<float>{0, 0});
   const auto view = need(store->read());
   REQUIRE(view->record_count() == 3);
-  REQUIRE(view->vector_count() == 2);
+  REQUIRE(view->vector_count(0) == 2);
 }
 
 TEST_CASE("update changes only the columns it names") {
@@ -216,7 +216,7 @@ TEST_CASE("a vector can be given to a record that had none") {
   const auto applied = write(*store, batch_of(write_kind::update, {"a"}, vectors));
   REQUIRE(applied.changes.added == std::vector<row_id>{2});
   REQUIRE(applied.changes.removed.empty());
-  REQUIRE(need(store->read())->vector_count() == 1);
+  REQUIRE(need(store->read())->vector_count(0) == 1);
   REQUIRE(row_of(get(*store, {"a"}).found.vectors, 0) == row_of(vectors, 0));
 }
 

@@ -137,7 +137,7 @@ TEST_CASE("chunks with more than half dead are compacted, together with small ne
     const auto view = need(store->read());
     const auto found = all_vectors(*view);
     REQUIRE(found.size() == kept.size());
-    REQUIRE(view->vector_count() == kept.size());
+    REQUIRE(view->vector_count(0) == kept.size());
     auto id = kept.begin();
     for (const auto& [row, vector] : found) {
       REQUIRE(row == *id);
@@ -285,8 +285,42 @@ TEST_CASE("a chunk with a damaged head stops readers, not writers") {
   REQUIRE(read(capacity + 1).has_value());
   write(*store, batch_of(write_kind::erase, numbers(1, capacity + 1)));
   maintain_all(*store);
-  REQUIRE(need(store->read())->vector_count() == capacity - 1);
+  REQUIRE(need(store->read())->vector_count(0) == capacity - 1);
   REQUIRE_FALSE(store->read_only_reason().has_value());
+}
+
+TEST_CASE("records go from among named vectors whose list of dead rows is damaged") {
+  const temporary_directory home;
+  auto config = config_of(2);
+  config.named = {{.name = "image", .dimension = 512}};
+  const auto capacity = rows_per_chunk(512);
+  auto store = need(create_store(home.path() / "docs", config, {}, {}));
+  const auto add = [&](std::uint64_t id, bool with_image) {
+    auto batch = batch_of(write_kind::add, {id}, vectors_of(1, 2, id));
+    if (with_image)
+      batch.named = {{"image", vectors_of(1, 512, id)}};
+    need(store->apply(batch));
+  };
+  for (std::uint64_t id = 1; id <= 2 * capacity; ++id)
+    add(id, id % 2 == 0);
+  maintain_all(*store);  // seals the images of the even ones
+  write(*store, batch_of(write_kind::erase, {2}));
+  {
+    auto environment = dynamic_cast<const lmdb_namespace_store&>(*store).environment();
+    auto transaction = need(environment->begin_write());
+    const auto dead = need(transaction.open_table("dead:image", false));
+    REQUIRE(need(transaction.statistics(dead)).ms_entries == 1);
+    need(transaction.put(dead, encode_row(2), std::vector<std::byte>(20)));
+    need(transaction.commit());
+  }
+  REQUIRE(code_of(need(store->read())->get({{record_id(4)}, {true, true, true}}, no_limit)) ==
+          errc::corruption);
+  write(*store, batch_of(write_kind::erase, {3, 4}));  // without an image, and with one
+  REQUIRE_FALSE(store->read_only_reason().has_value());
+  REQUIRE(need(store->read())->vector_count(1) == capacity - 2);
+  REQUIRE(need(need(store->read())->get({{record_id(6)}, {true, true, true}}, no_limit))
+              .found.named[0]
+              .has_vector[0]);  // the list was made anew
 }
 
 TEST_CASE("a long scan moves to newer snapshots and still visits each row that stays once") {
@@ -331,7 +365,7 @@ TEST_CASE("a long scan moves to newer snapshots and still visits each row that s
       REQUIRE(seen.contains(row));
   REQUIRE(*seen.rbegin() == count + 120);  // nothing that came later
   REQUIRE(view->lsn() == lsn);
-  REQUIRE(view->vector_count() == count + 120);
+  REQUIRE(view->vector_count(0) == count + 120);
 }
 
 TEST_CASE("a scan of vectors starts where it is told and stops when it is told") {
@@ -371,7 +405,7 @@ TEST_CASE("snapshots do not change while another thread writes") {
       lsn_t last = 0;
       while (!done) {
         const auto view = store->read();
-        if (!view || (*view)->lsn() < last || (*view)->vector_count() != ids.size()) {
+        if (!view || (*view)->lsn() < last || (*view)->vector_count(0) != ids.size()) {
           ++failures;
           return;
         }

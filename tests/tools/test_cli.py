@@ -124,6 +124,36 @@ def test_delete_counts_what_was_there(docs: Shell) -> None:
     assert docs.hearth("delete", "none", "1").code == 3
 
 
+def test_update_changes_what_it_is_given_and_nothing_else(docs: Shell) -> None:
+    before = docs.json("get", "docs", "1")["records"][0]
+    written = docs.json("update", "docs", "1", "--metadata", '{"seen": true, "year": null}')
+    assert written["updated"] == 1
+    after = docs.json("get", "docs", "1")["records"][0]
+    assert after == before | {"metadata": {"seen": True}, "version": written["lsn"]}
+    docs.ok("update", "docs", "1", "--metadata", '{"b": 2}', "--replace", "--text", "new")
+    changed = docs.json("get", "docs", "1")["records"][0]
+    assert (changed["metadata"], changed["text"]) == ({"b": 2}, "new")
+    dimension = len(changed["vector"])
+    docs.ok("update", "docs", "1", "--vector", str([9] * dimension))
+    assert docs.json("get", "docs", "1")["records"][0]["vector"] == [9.0] * dimension
+    many = docs.json("update", "docs", "--where", "b == 2", "--metadata", '{"c": 3}')
+    assert many["updated"] == 1
+    assert docs.json("get", "docs", "1")["records"][0]["metadata"] == {"b": 2, "c": 3}
+
+
+def test_update_can_insist_on_a_version_and_refuses_what_it_cannot_do(docs: Shell) -> None:
+    version = docs.json("get", "docs", "1")["records"][0]["version"]
+    docs.ok("update", "docs", "1", "--text", "mine", "--if-version", str(version))
+    late = docs.hearth("update", "docs", "1", "--text", "late", "--if-version", str(version))
+    assert late.code != 0
+    assert "at version" in late.err
+    assert docs.json("get", "docs", "1")["records"][0]["text"] == "mine"
+    assert docs.hearth("update", "docs", "nobody", "--text", "x").code == 3
+    assert docs.hearth("update", "docs", "1").code == 2
+    assert docs.hearth("update", "docs", "--text", "x").code == 2
+    assert docs.hearth("update", "docs", "1", "--metadata", "[1]").code == 5
+
+
 def test_stats_shows_the_store_and_its_namespaces(docs: Shell) -> None:
     stats = docs.json("stats")
     assert stats["store"]["path"] == str(docs.store.resolve())
@@ -356,7 +386,7 @@ def test_bash_completes_commands_flags_and_choices(shell: Shell) -> None:
     assert complete("hearth", "sea") == ["search"]
     commands = ["list", "create", "describe", "alter", "drop"]
     assert complete("hearth", "namespace", "")[:5] == commands
-    assert complete("hearth", "search", "docs", "--vec") == ["--vector", "--vector-file"]
+    assert complete("hearth", "search", "docs", "--vec") == ["--vector-name", "--vector", "--vector-file"]
     distances = complete("hearth", "import", "docs", "x", "--distance", "")
     assert sorted(distances) == ["cosine", "dot", "hamming", "l2", "manhattan"]
     assert "--store" in complete("hearth", "count", "docs", "--")
