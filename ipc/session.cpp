@@ -133,8 +133,8 @@ class namespace_server final : public schema::Namespace::Server {
     auto query = wire::checked([&] { return wire::read(context.getParams()); });
     if (!query)
       return refuse(context, query.error());
-    const std::size_t bytes =
-        small_reply_bytes + query->count() * query->k * row_bytes(query->fields, values_per_record());
+    const std::size_t bytes = small_reply_bytes + query->count() * query->k *
+                                                      row_bytes(query->fields, values_per_record());
     return run<search_result>(
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {

@@ -37,7 +37,7 @@ TEST_CASE("a record that is updated while the indexes are read is found at its n
   }
   const auto epoch = space.index(0)->shard(0).take_over();
   REQUIRE(space.index(0)->shard(0).publish(epoch, {nullptr, index, all_indexed, {}},
-                                          index_state::ready));
+                                           index_state::ready));
 
   for (const std::uint32_t k : {1U, 5U, 20U}) {
     const auto query = query_of(vector_of(7, dimension, 1), k);

@@ -386,7 +386,11 @@ def test_bash_completes_commands_flags_and_choices(shell: Shell) -> None:
     assert complete("hearth", "sea") == ["search"]
     commands = ["list", "create", "describe", "alter", "drop"]
     assert complete("hearth", "namespace", "")[:5] == commands
-    assert complete("hearth", "search", "docs", "--vec") == ["--vector-name", "--vector", "--vector-file"]
+    assert complete("hearth", "search", "docs", "--vec") == [
+        "--vector-name",
+        "--vector",
+        "--vector-file",
+    ]
     distances = complete("hearth", "import", "docs", "x", "--distance", "")
     assert sorted(distances) == ["cosine", "dot", "hamming", "l2", "manhattan"]
     assert "--store" in complete("hearth", "count", "docs", "--")
