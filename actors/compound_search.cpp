@@ -53,6 +53,7 @@ std::vector<float> mean_of(matrix_view vectors) {
     for (std::size_t i = 0; i < sum.size(); ++i)
       sum[i] += static_cast<double>(vectors.row(row)[i]);
   std::vector<float> mean;
+  mean.reserve(sum.size());
   for (const double each : sum)
     mean.push_back(
         static_cast<float>(each / static_cast<double>(std::max<std::size_t>(vectors.rows(), 1))));
@@ -236,6 +237,7 @@ result<compound_search::hit_list> compound_search::by_text(std::size_t query, st
   list.more = found.hits.size() == depth;
   // A record that was damaged when it went may have left its words behind.
   std::vector<row_id> rows;
+  rows.reserve(found.hits.size());
   for (const auto& each : found.hits)
     rows.push_back(each.row);
   record_columns only_ids;
@@ -254,6 +256,7 @@ compound_search::hit_list compound_search::fused(const hit_list& by_vector,
                                                  const hit_list& by_text) const {
   const auto scored = [](const hit_list& list) {
     std::vector<engine::query::scored_row> rows;
+    rows.reserve(list.hits.size());
     for (const auto& each : list.hits)
       rows.push_back({each.row, each.score});
     return rows;
@@ -269,6 +272,7 @@ compound_search::hit_list compound_search::fused(const hit_list& by_vector,
 result<bool> compound_search::group(storage::read_view& view, std::vector<hit>& hits) const {
   HEARTH_TRY(const auto path, parse_path(query_.group->field));
   std::vector<row_id> rows;
+  rows.reserve(hits.size());
   for (const auto& each : hits)
     rows.push_back(each.row);
   record_columns records;
@@ -306,10 +310,12 @@ result<void> compound_search::diversify(storage::read_view& view, std::vector<hi
   if (hits.size() > limits::diversity_candidates)
     hits.resize(limits::diversity_candidates);
   std::vector<std::pair<row_id, std::size_t>> order;
+  order.reserve(hits.size());
   for (std::size_t i = 0; i < hits.size(); ++i)
     order.emplace_back(hits[i].row, i);
   std::ranges::sort(order);
   std::vector<row_id> rows;
+  rows.reserve(order.size());
   for (const auto& [row, at] : order)
     rows.push_back(row);
   const auto index = space_.index(vector_);
@@ -330,6 +336,7 @@ result<void> compound_search::diversify(storage::read_view& view, std::vector<hi
       query_.diversity->balance,
       query_.group ? hits.size() : std::size_t{query_.k} + query_.offset);
   std::vector<hit> diverse;
+  diverse.reserve(chosen.size());
   for (const auto at : chosen)
     diverse.push_back(std::move(hits[at]));
   hits = std::move(diverse);

@@ -91,6 +91,7 @@ bool index_keeper::busy() const {
 
 std::vector<shard_group*> index_keeper::groups() const {
   std::vector<shard_group*> all;
+  all.reserve(leaving_.size() + 2);
   for (const auto& each : leaving_)
     all.push_back(each.get());
   all.push_back(serving_.get());

@@ -63,8 +63,9 @@ class search_tally {
                                microseconds(std::chrono::nanoseconds(of.nanoseconds))});
     }
     // What came to be counted later happens first.
-    std::ranges::stable_partition(
-        into.stages, [](const search_stage& stage) { return stage.step == search_step::filter; });
+    const auto filter = std::ranges::find(into.stages, search_step::filter, &search_stage::step);
+    if (filter != into.stages.end())
+      std::rotate(into.stages.begin(), filter, filter + 1);
     into.exact = !walked_;
     into.walk_us = 1e6 * walk_seconds_;
     into.exact_us = 1e6 * exact_seconds_;

@@ -337,6 +337,7 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
 result<std::vector<searchable_field>> lmdb_read_view::searchable_fields() {
   HEARTH_TRY(const auto index, read_text_index(snapshot_, tables_));
   std::vector<searchable_field> fields;
+  fields.reserve(index.fields.size());
   for (const auto& field : index.fields)
     fields.push_back({field.name, field.number, field.ready(), field.done});
   return fields;

@@ -45,7 +45,7 @@ result<write_batch> batch_of(const update_options& options) {
     batch.metadata.assign(rows, metadata);
   }
   if (options.text)
-    batch.texts.assign(rows, *options.text);
+    batch.texts.assign(rows, options.text);
   if (options.vector) {
     HEARTH_TRY(auto vectors, repeated(*options.vector, rows));
     if (options.vector_name.empty())

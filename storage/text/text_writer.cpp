@@ -127,9 +127,12 @@ result<void> text_writer::flush() {
 }
 
 void text_writer::make_changes(std::span<occurrence> of_term) {
-  const auto row_of = [this](const occurrence& each) { return documents_[each.document].row; };
-  if (!std::ranges::is_sorted(of_term, {}, row_of))
-    std::ranges::stable_sort(of_term, {}, row_of);
+  // Of one row, in the order in which the documents came.
+  const auto order_of = [this](const occurrence& each) {
+    return std::pair(documents_[each.document].row, each.document);
+  };
+  if (!std::ranges::is_sorted(of_term, {}, order_of))
+    std::ranges::sort(of_term, {}, order_of);
   changes_.clear();
   for (const auto& each : of_term) {
     const auto& from = documents_[each.document];
