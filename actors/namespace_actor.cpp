@@ -125,7 +125,9 @@ void namespace_state::tune(const std::shared_ptr<const tune_job>& job) {
 void namespace_state::tuned(const namespace_tuned& message) {
   tuning_ = false;
   const auto& [job, found] = message;
-  if (!found || found->effort == 0)
+  if (!found)
+    return;  // answered by the tuner
+  if (found->effort == 0)
     return job->answer.settle(found);
   const auto remember = [kind = found->kind, effort = found->effort,
                          name = job->request.vector_name](
@@ -158,8 +160,11 @@ void namespace_state::serve_waiting() {
 }
 
 result<void> namespace_state::serve(const wish& which) {
-  if (closing_)
+  if (closing_) {
+    if (port_)
+      HEARTH_CHECK(space().check_usable());  // says so if it is being dropped
     return fail(errc::unavailable, "the namespace is closing", "try again");
+  }
   if (!port_) {
     if (auto done = open_store(); !done) {
       log().error(events::namespace_open_failed,

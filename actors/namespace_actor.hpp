@@ -41,7 +41,8 @@ struct tune_job {
 struct namespace_tune {
   std::shared_ptr<const tune_job> job;
 };
-/// From the tuner. What it found is to be remembered, and answered.
+/// From the tuner, which has answered if it failed. What it found is to be remembered, and
+/// answered.
 struct namespace_tuned {
   std::shared_ptr<const tune_job> job;
   result<tune_result> found;

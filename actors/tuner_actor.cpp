@@ -36,7 +36,11 @@ result<tune_result> tune(const tuner_options& options) {
 tuner_actor::behavior_type tuner(tuner_actor::stateful_pointer<tuner_state> self,
                                  const tuner_options& options) {
   return {[self, options](const start_tuning&) {
-    caf::anon_send(options.owner, namespace_tuned{options.job, tune(options)});
+    auto found = tune(options);
+    // A namespace that closes may be gone before it learns of this.
+    if (!found)
+      options.job->answer.settle(std::unexpected(found.error()));
+    caf::anon_send(options.owner, namespace_tuned{options.job, std::move(found)});
     self->quit();
   }};
 }

@@ -181,7 +181,8 @@ TEST_CASE("a namespace that closes ends its tuning") {
   std::atomic<int> code = -1;
   {
     road_block searching(graph.faults->search_blocks);
-    graph.space->tune({}, [&](result<tune_result> outcome) {
+    // So many queries that it cannot end before the namespace does.
+    graph.space->tune({.sample = 10'000}, [&](result<tune_result> outcome) {
       code = outcome ? 0 : static_cast<int>(outcome.error().code);
     });
     REQUIRE(eventually([&] { return must(graph.space->info()).tuning.has_value(); }));
