@@ -220,6 +220,28 @@ void embedded_namespace::facets(facet_query query, completion<facet_result> done
             });
 }
 
+void embedded_namespace::get_keys(key_query query, completion<key_result> done) {
+  if (auto valid = validate(query); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<key_result>(store_->runtime().calls(), std::move(done)),
+            [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
+                                             call<key_result> answer) mutable {
+              store_->runtime().workers().post(
+                  make_key_job(std::move(lease), std::move(query), std::move(answer)));
+            });
+}
+
+void embedded_namespace::scan_keys(key_scan query, completion<key_page> done) {
+  if (auto valid = validate(query); !valid)
+    return refuse(std::move(done), std::move(valid).error());
+  with_port(call<key_page>(store_->runtime().calls(), std::move(done)),
+            [this, query = std::move(query)](const namespace_port&, namespace_lease lease,
+                                             call<key_page> answer) mutable {
+              store_->runtime().workers().post(
+                  make_key_scan_job(std::move(lease), std::move(query), std::move(answer)));
+            });
+}
+
 void embedded_namespace::info(completion<namespace_info> done) {
   with_port(call<namespace_info>(store_->runtime().calls(), std::move(done)),
             [this](const namespace_port&, namespace_lease lease, call<namespace_info> answer) {

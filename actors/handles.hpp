@@ -28,6 +28,8 @@ class embedded_namespace final : public namespace_handle,
   void scan(scan_query query, completion<scan_page> done) override;
   void count(std::optional<filter> where, completion<std::uint64_t> done) override;
   void facets(facet_query query, completion<facet_result> done) override;
+  void get_keys(key_query query, completion<key_result> done) override;
+  void scan_keys(key_scan query, completion<key_page> done) override;
   void info(completion<namespace_info> done) override;
   void flush(lsn_t lsn, completion<lsn_t> done) override;
   void alter(namespace_request request, completion<namespace_config> done) override;

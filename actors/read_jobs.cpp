@@ -158,6 +158,26 @@ std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query quer
       });
 }
 
+std::shared_ptr<read_job> make_key_job(namespace_lease space, key_query query,
+                                       call<key_result> answer) {
+  return std::make_shared<simple_job<key_result>>(
+      std::move(space), std::move(answer),
+      [query = std::move(query)](open_namespace& opened) -> result<key_result> {
+        HEARTH_TRY(const auto view, opened.store().read());
+        return view->get_keys(query, limits::message_bytes);
+      });
+}
+
+std::shared_ptr<read_job> make_key_scan_job(namespace_lease space, key_scan query,
+                                            call<key_page> answer) {
+  return std::make_shared<simple_job<key_page>>(
+      std::move(space), std::move(answer),
+      [query = std::move(query)](open_namespace& opened) -> result<key_page> {
+        HEARTH_TRY(const auto view, opened.store().read());
+        return view->scan_keys(query, scan_page_bytes);
+      });
+}
+
 std::shared_ptr<read_job> make_info_job(namespace_lease space, call<namespace_info> answer) {
   return std::make_shared<simple_job<namespace_info>>(
       std::move(space), std::move(answer),

@@ -45,6 +45,10 @@ class search_job final : public read_job {
 make_count_job(namespace_lease space, std::optional<filter> where, call<std::uint64_t> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query query,
                                                        call<facet_result> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_key_job(namespace_lease space, key_query query,
+                                                     call<key_result> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_key_scan_job(namespace_lease space, key_scan query,
+                                                          call<key_page> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_info_job(namespace_lease space,
                                                       call<namespace_info> answer);
 

@@ -48,6 +48,10 @@ class namespace_handle {
   /// How many records match; all of them without a filter.
   virtual void count(std::optional<filter> where, completion<std::uint64_t> done) = 0;
   virtual void facets(facet_query query, completion<facet_result> done) = 0;
+  /// What is stored under some keys.
+  virtual void get_keys(key_query query, completion<key_result> done) = 0;
+  /// A page of keys in the order of their bytes.
+  virtual void scan_keys(key_scan query, completion<key_page> done) = 0;
   virtual void info(completion<namespace_info> done) = 0;
   /// Completes when everything up to `lsn` is on disk (0: everything acknowledged so far) and
   /// answers the durable LSN.
@@ -80,6 +84,12 @@ class namespace_handle {
   }
   [[nodiscard]] result<facet_result> facets(facet_query query) {
     return wait_for<facet_result>([&](auto done) { facets(std::move(query), std::move(done)); });
+  }
+  [[nodiscard]] result<key_result> get_keys(key_query query) {
+    return wait_for<key_result>([&](auto done) { get_keys(std::move(query), std::move(done)); });
+  }
+  [[nodiscard]] result<key_page> scan_keys(key_scan query) {
+    return wait_for<key_page>([&](auto done) { scan_keys(std::move(query), std::move(done)); });
   }
   [[nodiscard]] result<namespace_info> info() {
     return wait_for<namespace_info>([&](auto done) { info(std::move(done)); });

@@ -5,14 +5,17 @@
 
 namespace hearth::inline core::limits {
 
-inline constexpr std::size_t namespace_name_bytes = 64;       ///< also [a-z0-9_-]{1,64}
-inline constexpr std::uint32_t dimension = 65'536;            ///< values per vector
-inline constexpr std::size_t id_bytes = 4 * 1024;             ///< string ids
-inline constexpr std::size_t metadata_bytes = 1024 * 1024;    ///< encoded, per record
-inline constexpr std::size_t metadata_depth = 32;             ///< nested lists and maps
-inline constexpr std::size_t text_bytes = 16 * 1024 * 1024;   ///< per record
-inline constexpr std::size_t batch_bytes = 64 * 1024 * 1024;  ///< one write batch
-inline constexpr std::size_t batch_rows = 1'000'000;          ///< one write batch
+inline constexpr std::size_t namespace_name_bytes = 64;          ///< also [a-z0-9_-]{1,64}
+inline constexpr std::uint32_t dimension = 65'536;               ///< values per vector
+inline constexpr std::size_t id_bytes = 4 * 1024;                ///< string ids
+inline constexpr std::size_t metadata_bytes = 1024 * 1024;       ///< encoded, per record
+inline constexpr std::size_t metadata_depth = 32;                ///< nested lists and maps
+inline constexpr std::size_t text_bytes = 16 * 1024 * 1024;      ///< per record
+inline constexpr std::size_t value_bytes = 64 * 1024 * 1024;     ///< of one key
+inline constexpr std::size_t batch_key_bytes = 8 * 1024 * 1024;  ///< keys of one call together
+inline constexpr std::size_t key_bytes = 64 * 1024;              ///< keys of the key-value store
+inline constexpr std::size_t batch_bytes = 64 * 1024 * 1024;     ///< one write batch
+inline constexpr std::size_t batch_rows = 1'000'000;             ///< one write batch
 inline constexpr std::size_t message_bytes = batch_bytes + 16 * 1024 * 1024;  ///< one message
 inline constexpr std::size_t query_rows = 65'536;                ///< one search_batch call
 inline constexpr std::size_t search_results = 16 * 1024 * 1024;  ///< query rows times k, one call

@@ -17,7 +17,7 @@ std::size_t id_size(const record_id& id) noexcept {
 
 // Bytes of everything but metadata, which has to be walked.
 std::size_t flat_size(const write_batch& batch) noexcept {
-  auto bytes = batch.vectors.view().values().size_bytes();
+  auto bytes = batch.vectors.view().values().size_bytes() + value_bytes(batch.keys);
   for (const auto& column : batch.named)
     bytes += column.vectors.view().values().size_bytes();
   for (const auto& id : batch.ids)
@@ -161,7 +161,9 @@ std::size_t batch_size(const write_batch& batch) noexcept {
 }
 
 result<void> validate(const write_batch& batch, const namespace_config& config) {
-  HEARTH_CHECK(check_shape(batch));
+  HEARTH_CHECK(validate(batch.keys));
+  if (!batch.only_keys())
+    HEARTH_CHECK(check_shape(batch));
   auto bytes = flat_size(batch);
   if (bytes > limits::batch_bytes)
     return batch_too_large(bytes);

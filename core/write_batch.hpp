@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "filter/filter.hpp"
+#include "key_value.hpp"
 #include "limits.hpp"
 #include "namespace_config.hpp"
 #include "record.hpp"
@@ -55,17 +56,24 @@ struct write_batch {
   /// Of update and erase, instead of ids: every record that matches. An update then has at most one
   /// row of metadata and one text, for all of them.
   std::optional<filter> where;
+  /// Of the key-value side, with any kind of write, or alone: then `kind` means nothing. Each key
+  /// once.
+  std::vector<key_write> keys{};
 
   /// Number of records: ids, or the longest given column when ids are to be assigned.
   [[nodiscard]] std::size_t rows() const noexcept;
+  /// Nothing but keys.
+  [[nodiscard]] bool only_keys() const noexcept { return !keys.empty() && rows() == 0 && !where; }
   [[nodiscard]] bool gives_vectors() const noexcept { return !vectors.empty() || !named.empty(); }
 };
 
 struct write_result {
-  lsn_t lsn = 0;                    ///< of this batch
-  lsn_t durable_lsn = 0;            ///< everything up to here is on disk
-  std::uint64_t affected = 0;       ///< records written or erased
-  std::vector<record_id> assigned;  ///< the ids given, if the batch had none
+  lsn_t lsn = 0;                     ///< of this batch
+  lsn_t durable_lsn = 0;             ///< everything up to here is on disk
+  std::uint64_t affected = 0;        ///< records written or erased
+  std::vector<record_id> assigned;   ///< the ids given, if the batch had none
+  std::uint64_t keys = 0;            ///< keys that were put, or were there to be erased
+  std::vector<std::int64_t> sums{};  ///< what each key_change::add came to, in the batch's order
 };
 
 /// Everything that can be checked without the store: column lengths, dimension, finiteness, id and

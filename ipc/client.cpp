@@ -103,6 +103,14 @@ class client_namespace final : public namespace_handle {
     request<facet_result>(std::move(query), std::move(done),
                           [](auto& on, auto size) { return on.facetsRequest(size); });
   }
+  void get_keys(key_query query, completion<key_result> done) override {
+    request<key_result>(std::move(query), std::move(done),
+                        [](auto& on, auto size) { return on.getKeysRequest(size); });
+  }
+  void scan_keys(key_scan query, completion<key_page> done) override {
+    request<key_page>(std::move(query), std::move(done),
+                      [](auto& on, auto size) { return on.scanKeysRequest(size); });
+  }
   void info(completion<namespace_info> done) override {
     connection_->call<namespace_info>(
         link_, std::move(done),

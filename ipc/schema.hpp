@@ -5,6 +5,7 @@
 #pragma GCC diagnostic ignored "-Wshadow"
 #pragma GCC diagnostic ignored "-Wconversion"
 #include "schema/hearth.capnp.h"
+#include "schema/key_value.capnp.h"
 #include "schema/namespace.capnp.h"
 #include "schema/record.capnp.h"
 #pragma GCC diagnostic pop

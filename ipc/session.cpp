@@ -17,6 +17,7 @@ namespace {
 constexpr std::size_t small_reply_bytes = 512;
 // Guesses for columns whose size is only known when the answer is there.
 constexpr std::size_t metadata_guess_bytes = 1'024;
+constexpr std::size_t key_guess_bytes = 256;
 constexpr std::size_t text_guess_bytes = 4'096;
 // Segment table and envelope of a message.
 constexpr std::size_t envelope_bytes = 1'024;
@@ -191,6 +192,32 @@ class namespace_server final : public schema::Namespace::Server {
         session_, context, small_reply_bytes + query->limit * small_reply_bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
           handle->facets(std::move(query), std::move(done));
+        },
+        write_value);
+  }
+
+  kj::Promise<void> getKeys(GetKeysContext context) override {
+    auto query = wire::checked([&] { return wire::read(context.getParams()); });
+    if (!query)
+      return refuse(context, query.error());
+    const std::size_t bytes = small_reply_bytes + query->keys.size() * key_guess_bytes;
+    return run<key_result>(
+        session_, context, bytes,
+        [handle = handle_, query = std::move(*query)](auto done) mutable {
+          handle->get_keys(std::move(query), std::move(done));
+        },
+        write_value);
+  }
+
+  kj::Promise<void> scanKeys(ScanKeysContext context) override {
+    auto query = wire::checked([&] { return wire::read(context.getParams()); });
+    if (!query)
+      return refuse(context, query.error());
+    const std::size_t bytes = small_reply_bytes + query->limit * key_guess_bytes;
+    return run<key_page>(
+        session_, context, bytes,
+        [handle = handle_, query = std::move(*query)](auto done) mutable {
+          handle->scan_keys(std::move(query), std::move(done));
         },
         write_value);
   }

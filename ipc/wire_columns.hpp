@@ -10,6 +10,7 @@
 
 #include "core/field_rules.hpp"
 #include "core/filter/filter_text.hpp"
+#include "core/key_value.hpp"
 #include "core/limits.hpp"
 #include "core/record.hpp"
 #include "ipc/schema.hpp"
@@ -86,6 +87,9 @@ read_texts(schema::TextColumn::Reader from, std::string_view field, std::size_t 
 [[nodiscard]] result<std::vector<field_weight>>
 read_weights(capnp::List<schema::FieldWeight>::Reader from, std::string_view field);
 
+[[nodiscard]] result<std::vector<key_write>>
+read_key_writes(capnp::List<schema::KeyWrite>::Reader from);
+
 void write_ids(schema::IdColumn::Builder to, const std::vector<record_id>& from);
 void write_matrix(schema::Matrix::Builder to, const matrix& from);
 /// `to` is a list of as many entries.
@@ -100,6 +104,9 @@ void write_fields(schema::Fields::Builder to, const field_set& from);
 void write_records(schema::Records::Builder to, const record_columns& from);
 /// `to` is a list of as many entries.
 void write_strings(capnp::List<capnp::Text>::Builder to, const std::vector<std::string>& from);
+/// `to` is a list of as many entries.
+void write_key_writes(capnp::List<schema::KeyWrite>::Builder to,
+                      const std::vector<key_write>& from);
 void write_weights(capnp::List<schema::FieldWeight>::Builder to,
                    const std::vector<field_weight>& from);
 
@@ -111,6 +118,7 @@ void write_weights(capnp::List<schema::FieldWeight>::Builder to,
 [[nodiscard]] std::size_t words_of_texts(const std::vector<std::optional<std::string>>& from);
 [[nodiscard]] std::size_t words_of_records(const record_columns& from);
 [[nodiscard]] std::size_t words_of_strings(const std::vector<std::string>& from);
+[[nodiscard]] std::size_t words_of_key_writes(const std::vector<key_write>& from);
 [[nodiscard]] std::size_t words_of_weights(const std::vector<field_weight>& from);
 
 }  // namespace hearth::ipc::wire

@@ -51,6 +51,7 @@ result<write_batch> read(schema::WriteBatch::Reader from) {
   HEARTH_TRY(to.texts, read_texts(from.getTexts(), "texts", limits::batch_rows));
   HEARTH_TRY(to.expected, read_numbers<lsn_t>(from.getExpected(), "expected"));
   HEARTH_TRY(to.where, read_filter(from.getWhere()));
+  HEARTH_TRY(to.keys, read_key_writes(from.getKeys()));
   return to;
 }
 
@@ -60,6 +61,8 @@ result<write_result> read(schema::WriteResult::Reader from) {
   to.durable_lsn = from.getDurableLsn();
   to.affected = from.getAffected();
   HEARTH_TRY(to.assigned, read_ids(from.getAssigned(), "assigned", limits::batch_rows));
+  to.keys = from.getKeys();
+  HEARTH_TRY(to.sums, read_numbers<std::int64_t>(from.getSums(), "sums"));
   return to;
 }
 

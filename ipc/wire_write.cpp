@@ -41,6 +41,8 @@ void write(schema::WriteBatch::Builder to, const write_batch& from) {
   to.setExpected(to_data(from.expected));
   if (from.where)
     to.setWhere(to_text(to_string(*from.where)));
+  if (!from.keys.empty())
+    write_key_writes(to.initKeys(static_cast<kj::uint>(from.keys.size())), from.keys);
 }
 
 void write(schema::WriteResult::Builder to, const write_result& from) {
@@ -48,6 +50,8 @@ void write(schema::WriteResult::Builder to, const write_result& from) {
   to.setDurableLsn(from.durable_lsn);
   to.setAffected(from.affected);
   write_ids(to.initAssigned(), from.assigned);
+  to.setKeys(from.keys);
+  to.setSums(to_data(from.sums));
 }
 
 void write(schema::GetQuery::Builder to, const get_query& from) {
@@ -97,12 +101,12 @@ std::size_t words(const error& value) {
 std::size_t words(const write_batch& value) {
   return fixed_words + words_of_ids(value.ids) + words_of_matrix(value.vectors) +
          words_of_named(columns_of(value)) + words_of_metadata(value.metadata) +
-         words_of_texts(value.texts) + value.expected.size() +
+         words_of_texts(value.texts) + value.expected.size() + words_of_key_writes(value.keys) +
          (value.where ? text_words(to_string(*value.where)) : 0);
 }
 
 std::size_t words(const write_result& value) {
-  return fixed_words + words_of_ids(value.assigned);
+  return fixed_words + words_of_ids(value.assigned) + value.sums.size();
 }
 
 std::size_t words(const get_query& value) {

@@ -1,7 +1,7 @@
 @0x99a189e23640492f;
 # The Hearth protocol, version 1.3: how a program talks to the daemon of a store. This file,
-# record.capnp and namespace.capnp are all that a client needs; docs/protocol.md shows one being
-# written.
+# record.capnp, namespace.capnp and key_value.capnp are all that a client needs; docs/protocol.md
+# shows one being written.
 #
 # Transport: Cap'n Proto RPC, two-party, over the store's Unix socket. The socket is one user's own
 # (mode 0600) and the daemon asks the kernel for the peer's uid, so being connected is being
@@ -24,6 +24,7 @@ $Cxx.namespace("hearth::schema");
 
 using R = import "record.capnp";
 using N = import "namespace.capnp";
+using K = import "key_value.capnp";
 
 const protocolMajor :UInt16 = 1;
 # Client and daemon must agree on it.
@@ -188,12 +189,12 @@ interface Namespace {
   # exactly once, whatever is written meanwhile.
   # Errors: invalidArgument (the cursor is not one of this namespace).
 
-  info @4 () -> NamespaceInfoReply;
+  info @4 () -> N.NamespaceInfoReply;
 
   flush @5 (lsn :UInt64) -> FlushReply;
   # Waits until everything up to `lsn` is on disk (0: everything acknowledged so far).
 
-  alter @6 (request :N.NamespaceRequest) -> AlterReply;
+  alter @6 (request :N.NamespaceRequest) -> N.AlterReply;
   # Changes the index, its parameters or the distance; what the request does not state stays. The
   # reply comes when the change is on disk. What has to be built is built in the background: until
   # it is ready the index before answers, in its distance, and takes part in every write. Then
@@ -204,7 +205,7 @@ interface Namespace {
   # Errors: invalidArgument, dimensionMismatch, configMismatch (shards, embedder), noSpace, readOnly.
 
   tune @7 (recall :Float64, k :UInt32, sample :UInt32, seed :UInt64, timeLimitMs :UInt32,
-      vectorName :Text) -> TuneReply;
+      vectorName :Text) -> N.TuneReply;
   # Finds the least efSearch (nprobe of an ivf) with which searches for k hits reach the recall, on a
   # sample of the vectors, and makes it the namespace's. Nothing is rebuilt. NamespaceInfo.tuneDone
   # tells how far it is; after timeLimitMs, the reply says what was found until then.
@@ -222,6 +223,14 @@ interface Namespace {
   facets @9 (field :Text, where :Text, limit :UInt32) -> FacetReply;
   # How often each value of a metadata field occurs among the records that match. The elements of a
   # list count one by one.
+  # Errors: invalidArgument, limitExceeded.
+
+  getKeys @10 K.KeyQuery -> K.KeyReply;
+  # What is stored under some keys of the key-value side. Errors: limitExceeded.
+
+  scanKeys @11 K.KeyScan -> K.KeyPageReply;
+  # Keys in the order of their bytes. Keys that exist throughout the scan appear exactly once,
+  # whatever is written between two pages.
   # Errors: invalidArgument, limitExceeded.
 }
 
@@ -248,21 +257,6 @@ struct Facets {
   # uint64 each.
   records @2 :UInt64;
   # That match.
-}
-
-struct TuneReply {
-  union {
-    ok @0 :N.Tuning;
-    error @1 :R.Error;
-  }
-}
-
-struct AlterReply {
-  union {
-    ok @0 :N.NamespaceConfig;
-    # From now on.
-    error @1 :R.Error;
-  }
 }
 
 enum WriteKind {
@@ -317,6 +311,8 @@ struct WriteBatch {
   # An update then has at most one row of metadata and one text, for all of them. Empty: none.
   named @9 :List(R.NamedVectors);
   # Each name once.
+  keys @10 :List(K.KeyWrite);
+  # Of the key-value side; each key once. With nothing else, `kind` means nothing.
 }
 
 struct WriteReply {
@@ -335,6 +331,10 @@ struct WriteResult {
   # Records written or erased.
   assigned @3 :R.IdColumn;
   # The ids given, if the batch had none.
+  keys @4 :UInt64;
+  # Keys that were put, or were there to be erased.
+  sums @5 :Data;
+  # int64 each: what each `add` came to, in the order of the batch.
 }
 
 struct SearchQuery {
@@ -482,13 +482,6 @@ struct FlushReply {
     ok :group {
       durableLsn @0 :UInt64;
     }
-    error @1 :R.Error;
-  }
-}
-
-struct NamespaceInfoReply {
-  union {
-    ok @0 :N.NamespaceInfo;
     error @1 :R.Error;
   }
 }

@@ -5,6 +5,8 @@
 using Cxx = import "/capnp/c++.capnp";
 $Cxx.namespace("hearth::schema");
 
+using R = import "record.capnp";
+
 enum Distance {
   # Smaller is nearer for all of them.
 
@@ -356,5 +358,27 @@ struct Explanation {
     # Finding the records that match. rows: those that were looked at one by one.
     text @7;
     # Searching the text index. rows: postings that were scored.
+  }
+}
+
+struct TuneReply {
+  union {
+    ok @0 :Tuning;
+    error @1 :R.Error;
+  }
+}
+
+struct NamespaceInfoReply {
+  union {
+    ok @0 :NamespaceInfo;
+    error @1 :R.Error;
+  }
+}
+
+struct AlterReply {
+  union {
+    ok @0 :NamespaceConfig;
+    # From now on.
+    error @1 :R.Error;
   }
 }

@@ -28,7 +28,8 @@ result<void> batch_applier::prepare() {
   HEARTH_CHECK(make_targets());
   HEARTH_CHECK(look_up());
   HEARTH_CHECK(read_carried());
-  return find_removed();
+  HEARTH_CHECK(find_removed());
+  return keys_applier_.prepare();
 }
 
 matrix batch_applier::given(std::size_t vector) const {
@@ -58,8 +59,8 @@ result<void> batch_applier::check_shape() const {
   if (!vectors_fit || !fits(batch_.metadata.size()) || !fits(batch_.texts.size()))
     return fail(errc::invalid_argument, "the columns of the batch differ in length",
                 "give one entry per id, or leave the column out");
-  if (batch_.where)
-    return {};  // it may match nothing
+  if (batch_.where || batch_.only_keys())
+    return {};  // a filter may match nothing
   if (rows == 0 || (batch_.ids.empty() && !inserts()))
     return fail(errc::invalid_argument, "ids is empty");
   return {};
@@ -308,6 +309,7 @@ result<applied_batch> batch_applier::execute() {
     HEARTH_CHECK(raise_format(transaction_, tables_.meta, typed_values_format));
 
   HEARTH_CHECK(write_vectors(changes));
+  HEARTH_CHECK(keys_applier_.execute(state_.lsn));
   HEARTH_CHECK(write_changes(changes));
 
   raise_next_id();
@@ -316,6 +318,8 @@ result<applied_batch> batch_applier::execute() {
   applied.result.lsn = state_.lsn;
   applied.result.affected = batch_.kind == write_kind::erase ? erased : batch_.rows();
   applied.result.assigned = std::move(assigned_);
+  applied.result.keys = keys_applier_.affected();
+  applied.result.sums = keys_applier_.take_sums();
   applied.rewritten_bytes = rewritten_bytes_;
   return applied;
 }

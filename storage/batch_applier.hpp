@@ -9,6 +9,7 @@
 #include "core/write_batch.hpp"
 #include "storage/attributes/attribute_writer.hpp"
 #include "storage/keys.hpp"
+#include "storage/keyvalue/key_writes.hpp"
 #include "storage/record_codec.hpp"
 #include "storage/tables.hpp"
 #include "storage/text/text_index.hpp"
@@ -23,7 +24,7 @@ class batch_applier {
                 const namespace_config& config, std::span<compaction_candidates> candidates,
                 id_hash hash, const tokenize_text& tokenize, const write_batch& batch)
       : transaction_(in), tables_(to), state_(state), config_(config), candidates_(candidates),
-        hash_(hash), tokenize_(tokenize), batch_(batch) {}
+        hash_(hash), tokenize_(tokenize), batch_(batch), keys_applier_(in, to, batch.keys) {}
 
   /// Looks up every id and checks the batch against what is stored. Writes nothing.
   [[nodiscard]] result<void> prepare();
@@ -91,6 +92,7 @@ class batch_applier {
   id_hash hash_;
   const tokenize_text& tokenize_;
   const write_batch& batch_;
+  key_applier keys_applier_;
 
   std::vector<record_id> assigned_;
   std::vector<std::byte> keys_;

@@ -340,6 +340,7 @@ file_usage lmdb_namespace_store::usage() const {
   std::vector<lmdb::table> all = {lmdb::free_pages,
                                   lmdb::table_names,
                                   tables_.meta,
+                                  tables_.keys,
                                   tables_.ids,
                                   tables_.records,
                                   tables_.changes,

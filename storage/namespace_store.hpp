@@ -121,6 +121,12 @@ class read_view {
                                                           std::size_t max_bytes,
                                                           record_columns& out) = 0;
 
+  /// See storage/keyvalue/key_writes.hpp.
+  [[nodiscard]] virtual result<key_result> get_keys(const key_query& query,
+                                                    std::size_t max_bytes) = 0;
+  [[nodiscard]] virtual result<key_page> scan_keys(const key_scan& query,
+                                                   std::size_t max_bytes) = 0;
+
   /// The row of each record; 0 for one that is not there.
   [[nodiscard]] virtual result<std::vector<row_id>> rows_of(std::span<const record_id> ids) = 0;
 

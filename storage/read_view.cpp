@@ -8,6 +8,7 @@
 #include "storage/change_codec.hpp"
 #include "storage/corruption.hpp"
 #include "storage/id_table.hpp"
+#include "storage/keyvalue/key_writes.hpp"
 #include "storage/read_view_impl.hpp"
 #include "storage/text/text_index.hpp"
 
@@ -171,6 +172,12 @@ class lmdb_read_view final : public read_view {
   result<std::vector<bool>> resolve(std::span<const row_id> rows, const field_set& fields,
                                     std::size_t max_bytes, record_columns& out) override;
   result<std::vector<row_id>> rows_of(std::span<const record_id> ids) override;
+  result<key_result> get_keys(const key_query& query, std::size_t max_bytes) override {
+    return storage::get_keys(snapshot_, tables_, query, max_bytes);
+  }
+  result<key_page> scan_keys(const key_scan& query, std::size_t max_bytes) override {
+    return storage::scan_keys(snapshot_, tables_, query, max_bytes);
+  }
   text_snapshot text() const override { return {&snapshot_, &tables_.text}; }
   result<std::vector<searchable_field>> searchable_fields() override;
   result<std::vector<bool>> vectors(std::span<const row_id> rows, float* out) override;

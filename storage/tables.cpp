@@ -200,6 +200,7 @@ result<tables> tables::open(lmdb::write_transaction& in, bool create) {
   HEARTH_TRY(all.vectors[0], open_vectors(in, {}, create));
   HEARTH_TRY(all.changes, in.open_table("changes", create));
   HEARTH_TRY(all.attributes, attribute_tables::open(in));
+  HEARTH_TRY(all.keys, in.open_table("keys", true));
   HEARTH_TRY(all.text, text_tables::open(in, true));  // namespaces of older formats have none
   return all;
 }

@@ -39,6 +39,7 @@ struct tables {
   lmdb::table changes = 0;      ///< lsn, part → rows added and removed
   attribute_tables attributes;  ///< indexes of metadata
   text_tables text;             ///< full text
+  lmdb::table keys = 0;         ///< the key-value side: see keyvalue/key_tree.hpp
   /// By number, as namespace_config::vector: as many as the namespace has.
   std::array<vector_tables, 1 + limits::named_vectors> vectors{};
 

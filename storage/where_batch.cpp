@@ -20,6 +20,7 @@ result<write_batch> with_ids(const lmdb::transaction& in, const tables& from,
   named.ack = batch.ack;
   named.merge = batch.merge;
   named.where = batch.where;
+  named.keys = batch.keys;
   for (const row_id row : chosen.rows.rows()) {
     HEARTH_TRY(auto record, load_record(in, from, row, {false, false}));
     named.ids.push_back(std::move(record.id));

@@ -205,6 +205,7 @@ std::unique_ptr<CLI::App> make_app(global_options& options, action& chosen) {
   add_export_command(*app, chosen);
   add_record_commands(*app, chosen);
   add_update_command(*app, chosen);
+  add_kv_commands(*app, chosen);
   add_namespace_commands(*app, chosen);
   add_tune_commands(*app, chosen);
   add_daemon_commands(*app, chosen);

@@ -89,6 +89,7 @@ void add_export_command(CLI::App& app, action& chosen);
 void add_search_command(CLI::App& app, action& chosen);
 void add_record_commands(CLI::App& app, action& chosen);
 void add_update_command(CLI::App& app, action& chosen);
+void add_kv_commands(CLI::App& app, action& chosen);
 void add_tune_commands(CLI::App& app, action& chosen);
 void add_config_command(CLI::App& app, action& chosen);
 void add_bench_command(CLI::App& app, action& chosen);

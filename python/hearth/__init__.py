@@ -57,6 +57,7 @@ from hearth.errors import (
     Unsupported,
 )
 from hearth.filters import Filter, K
+from hearth.key_values import AsyncKeyValues, KeyValue, KeyValues
 from hearth.measures import Advice, Explanation, Stage, Tried, Tuned
 from hearth.namespace import Namespace
 from hearth.results import BatchHits, Facets, Hit, Hits, NamedVectors, Record, Records, WriteResult
@@ -66,6 +67,7 @@ __version__ = _native.version
 __all__ = [
     "Advice",
     "AlreadyExists",
+    "AsyncKeyValues",
     "AsyncNamespace",
     "AsyncStore",
     "BatchHits",
@@ -88,6 +90,8 @@ __all__ = [
     "InvalidArgument",
     "IoError",
     "K",
+    "KeyValue",
+    "KeyValues",
     "LimitExceeded",
     "NamedVectors",
     "Namespace",

@@ -24,6 +24,7 @@ from hearth._calls import (
 from hearth._searches import Search, SearchOptions
 from hearth.descriptions import NamespaceConfig, NamespaceInfo, VectorSettings
 from hearth.errors import make_error
+from hearth.key_values import AsyncKeyValues
 from hearth.measures import Tuned
 from hearth.results import BatchHits, Facets, Hits, Id, Record, Records, WriteResult
 
@@ -90,6 +91,11 @@ class AsyncNamespace:
         if self._native is None:
             raise _calls.closed("store")
         return self._native
+
+    @property
+    def kv(self) -> AsyncKeyValues:
+        """See `hearth.Namespace.kv`."""
+        return AsyncKeyValues(self._open, self._link)
 
     # ---- writing -------------------------------------------------------------------------------
 

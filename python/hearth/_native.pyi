@@ -77,6 +77,15 @@ class VectorDict(TypedDict):
     nprobe: int
     nbits: int
 
+# (kind, key, value, amount, version); kind: put, delete, add
+KeyChange: TypeAlias = tuple[str, bytes, bytes, int, int | None]
+# (lsn, keys changed, sums)
+KeysWritten: TypeAlias = tuple[int, int, list[int]]
+# (value, version) of keys that are there
+KeysFound: TypeAlias = list[tuple[bytes, int] | None]
+# ([(key, value, version)], cursor)
+KeyPage: TypeAlias = tuple[list[tuple[bytes, bytes, int]], bytes]
+
 class ConfigDict(VectorDict):
     shards: int
     embedder: str
@@ -170,6 +179,35 @@ class Namespace:
         many: bool,
         queue: CompletionQueue,
         future: asyncio.Future[HitColumns],
+    ) -> None: ...
+    @overload
+    def write_keys(self, changes: list[KeyChange], durability: str) -> KeysWritten: ...
+    @overload
+    def write_keys(
+        self,
+        changes: list[KeyChange],
+        durability: str,
+        queue: CompletionQueue,
+        future: asyncio.Future[KeysWritten],
+    ) -> None: ...
+    @overload
+    def get_keys(self, keys: list[bytes], values: bool) -> KeysFound: ...
+    @overload
+    def get_keys(
+        self,
+        keys: list[bytes],
+        values: bool,
+        queue: CompletionQueue,
+        future: asyncio.Future[KeysFound],
+    ) -> None: ...
+    @overload
+    def scan_keys(self, options: dict[str, object]) -> KeyPage: ...
+    @overload
+    def scan_keys(
+        self,
+        options: dict[str, object],
+        queue: CompletionQueue,
+        future: asyncio.Future[KeyPage],
     ) -> None: ...
     @overload
     def count(self, where: object) -> int: ...

@@ -22,6 +22,7 @@ from hearth._calls import (
 )
 from hearth._searches import SearchOptions
 from hearth.descriptions import NamespaceConfig, NamespaceInfo, VectorSettings
+from hearth.key_values import KeyValues
 from hearth.measures import Tuned
 from hearth.results import BatchHits, Facets, Hits, Id, Record, Records, WriteResult
 
@@ -51,6 +52,11 @@ class Namespace:
         if self._native is None:
             raise _calls.closed("store")
         return self._native
+
+    @property
+    def kv(self) -> KeyValues:
+        """The key-value side: an ordered map from bytes to bytes."""
+        return KeyValues(self._open)
 
     # ---- writing -------------------------------------------------------------------------------
 

@@ -164,6 +164,84 @@ py::object scan(const namespace_object& self, const py::bytes& cursor, std::uint
       });
 }
 
+// A change as Python says it: (kind, key, value, amount, version or None).
+key_write key_write_from(const py::handle& change) {
+  const auto parts = py::cast<py::tuple>(change);
+  const auto kind = py::cast<std::string_view>(parts[0]);
+  key_write one;
+  one.change = kind == "put"   ? key_change::put
+               : kind == "add" ? key_change::add
+                               : key_change::erase;
+  one.key = std::string(py::cast<py::bytes>(parts[1]));
+  one.value = std::string(py::cast<py::bytes>(parts[2]));
+  one.amount = py::cast<std::int64_t>(parts[3]);
+  if (!parts[4].is_none())
+    one.expected = py::cast<lsn_t>(parts[4]);
+  return one;
+}
+
+// (lsn, keys changed, sums)
+py::object write_keys(const namespace_object& self, const py::list& changes,
+                      std::string_view durable, queue_ptr queue, py::object future) {
+  write_batch batch;
+  batch.ack = durability_from(durable);
+  for (const auto& change : changes)
+    batch.keys.push_back(key_write_from(change));
+  return perform<write_result>(
+      queue, std::move(future),
+      [&](completion<write_result> done) { self->write(std::move(batch), std::move(done)); },
+      [](const write_result& written) -> py::object {
+        return py::make_tuple(written.lsn, written.keys, written.sums);
+      });
+}
+
+// [(value, version) or None]
+py::object get_keys(const namespace_object& self, const py::list& keys, bool values,
+                    queue_ptr queue, py::object future) {
+  key_query query;
+  query.values = values;
+  for (const auto& key : keys)
+    query.keys.emplace_back(py::cast<py::bytes>(key));
+  return perform<key_result>(
+      queue, std::move(future),
+      [&](completion<key_result> done) { self->get_keys(std::move(query), std::move(done)); },
+      [](const key_result& answer) -> py::object {
+        py::list found;
+        for (const auto& each : answer.found)
+          if (each)
+            found.append(py::make_tuple(py::bytes(each->value), each->version));
+          else
+            found.append(py::none());
+        return found;
+      });
+}
+
+// ([(key, value, version)], cursor)
+py::object scan_keys(const namespace_object& self, const py::dict& options, queue_ptr queue,
+                     py::object future) {
+  const auto bytes = [&](const char* name) {
+    const auto given = setting(options, name);
+    return given.is_none() ? std::nullopt : std::optional(std::string(py::cast<py::bytes>(given)));
+  };
+  key_scan scan;
+  scan.start = bytes("start").value_or("");
+  scan.end = bytes("end");
+  scan.prefix = bytes("prefix").value_or("");
+  scan.cursor = bytes("cursor").value_or("");
+  scan.reverse = py::cast<bool>(setting(options, "reverse"));
+  scan.values = py::cast<bool>(setting(options, "values"));
+  scan.limit = number_setting<std::uint32_t>(options, "limit").value_or(scan.limit);
+  return perform<key_page>(
+      queue, std::move(future),
+      [&](completion<key_page> done) { self->scan_keys(std::move(scan), std::move(done)); },
+      [](const key_page& page) -> py::object {
+        py::list entries;
+        for (const auto& each : page.entries)
+          entries.append(py::make_tuple(py::bytes(each.key), py::bytes(each.value), each.version));
+        return py::make_tuple(entries, py::bytes(page.next));
+      });
+}
+
 py::object namespace_information(const namespace_object& self, queue_ptr queue, py::object future) {
   return perform<namespace_info>(
       queue, std::move(future),
@@ -224,6 +302,9 @@ void bind_namespace(py::module_& module) {
       .def("get", &get, py::arg("ids"), py::arg("include"), queue, future)
       .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("options"),
            py::arg("include"), queue, future)
+      .def("write_keys", &write_keys, py::arg("changes"), py::arg("durability"), queue, future)
+      .def("get_keys", &get_keys, py::arg("keys"), py::arg("values"), queue, future)
+      .def("scan_keys", &scan_keys, py::arg("options"), queue, future)
       .def("info", &namespace_information, queue, future)
       .def("flush", &flush, py::arg("lsn"), queue, future)
       .def("alter", &alter, py::arg("settings"), queue, future)

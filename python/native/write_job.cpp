@@ -274,7 +274,7 @@ write_job make_write_job(std::string_view kind, const py::object& ids, const py:
                          const py::object& where) {
   write_job::options settings;
   settings.kind = choose("kind", kind, kinds);
-  settings.ack = choose("durability", ack, durabilities);
+  settings.ack = durability_from(ack);
   settings.merge = choose("mode", merge, metadata_modes);
   settings.copy_vectors = copy_vectors;
   settings.batch_rows = batch_rows.value_or(limits::batch_rows);
@@ -284,6 +284,10 @@ write_job make_write_job(std::string_view kind, const py::object& ids, const py:
 }
 
 }  // namespace
+
+durability durability_from(std::string_view name) {
+  return choose("durability", name, durabilities);
+}
 
 void bind_write_job(py::module_& module) {
   py::class_<write_job>(module, "WriteJob", "The columns of one write call.")

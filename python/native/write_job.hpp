@@ -74,6 +74,9 @@ class write_job {
   std::optional<row> held_;  // converted, but did not fit into the last batch
 };
 
+/// "sync" or "interval".
+[[nodiscard]] durability durability_from(std::string_view name);
+
 void bind_write_job(py::module_& module);
 
 }  // namespace hearth::python

@@ -71,6 +71,8 @@ class instant_namespace final : public namespace_handle {
   void scan(scan_query, completion<scan_page> done) override { done(scan_page()); }
   void count(std::optional<filter>, completion<std::uint64_t> done) override { done(0U); }
   void facets(facet_query, completion<facet_result> done) override { done(facet_result()); }
+  void get_keys(key_query, completion<key_result> done) override { done(key_result()); }
+  void scan_keys(key_scan, completion<key_page> done) override { done(key_page()); }
   void info(completion<namespace_info> done) override { done(namespace_info()); }
 
  private:

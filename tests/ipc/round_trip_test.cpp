@@ -125,6 +125,63 @@ TEST_CASE("a batch with no rows and a batch with only ids arrive") {
   CHECK(seen.texts.empty());
 }
 
+TEST_CASE("keys arrive as they were sent, and so does what is stored under them") {
+  served_store served;
+  write_batch written;
+  served.what().write = [&](write_batch batch) {
+    written = std::move(batch);
+    return write_result{.lsn = 5, .keys = 2, .sums = {-7, 8}};
+  };
+  key_query asked;
+  served.what().get_keys = [&](key_query query) {
+    asked = std::move(query);
+    return key_result{{key_value{"a", std::string("\0v", 2), 7}, std::nullopt}};
+  };
+  key_scan scanned;
+  served.what().scan_keys = [&](key_scan scan) {
+    scanned = std::move(scan);
+    return key_page{{{"k", "", 3}, {std::string("\xff\0", 2), "value", 4}}, "next"};
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  write_batch batch;
+  batch.keys = {{.key = std::string("k\0", 2), .value = "v", .expected = 9},
+                {.key = "gone", .change = key_change::erase, .expected = 0},
+                {.key = "", .change = key_change::add, .amount = -5}};
+  const auto result = (*ns)->write(batch);
+  REQUIRE(result);
+  CHECK(result->keys == 2);
+  CHECK(result->sums == std::vector<std::int64_t>{-7, 8});
+  CHECK(written.keys == batch.keys);
+  const auto found = (*ns)->get_keys({{"a", "b"}, false});
+  REQUIRE(found);
+  CHECK(asked.keys == std::vector<std::string>{"a", "b"});
+  CHECK_FALSE(asked.values);
+  REQUIRE(found->found.size() == 2);
+  CHECK(found->found[0] == key_value{"a", std::string("\0v", 2), 7});
+  CHECK_FALSE(found->found[1].has_value());
+  const auto page = (*ns)->scan_keys({.start = "s",
+                                      .end = std::string(),
+                                      .prefix = "p",
+                                      .reverse = true,
+                                      .values = false,
+                                      .limit = 77,
+                                      .cursor = "c"});
+  REQUIRE(page);
+  CHECK(scanned.start == "s");
+  CHECK(scanned.end == std::string());
+  CHECK(scanned.prefix == "p");
+  CHECK(scanned.reverse);
+  CHECK_FALSE(scanned.values);
+  CHECK(scanned.limit == 77);
+  CHECK(scanned.cursor == "c");
+  CHECK(page->entries ==
+        std::vector<key_value>{{"k", "", 3}, {std::string("\xff\0", 2), "value", 4}});
+  CHECK(page->next == "next");
+  REQUIRE((*ns)->scan_keys({}));
+  CHECK_FALSE(scanned.end.has_value());
+}
+
 TEST_CASE("a search arrives as it was sent, and so do its hits") {
   served_store served;
   search_query seen;

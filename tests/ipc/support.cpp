@@ -104,6 +104,16 @@ class fake_namespace final : public namespace_handle {
       return what->facets(std::move(query));
     });
   }
+  void get_keys(key_query query, completion<key_result> done) override {
+    answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
+      return what->get_keys(std::move(query));
+    });
+  }
+  void scan_keys(key_scan query, completion<key_page> done) override {
+    answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
+      return what->scan_keys(std::move(query));
+    });
+  }
   void info(completion<namespace_info> done) override {
     answer(std::move(done), [what = what_] { return what->info(); });
   }

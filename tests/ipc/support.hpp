@@ -56,6 +56,8 @@ struct behaviour {
   std::function<result<scan_page>(scan_query)> scan;
   std::function<result<std::uint64_t>(std::optional<filter>)> count;
   std::function<result<facet_result>(facet_query)> facets;
+  std::function<result<key_result>(key_query)> get_keys;
+  std::function<result<key_page>(key_scan)> scan_keys;
   std::function<result<namespace_info>()> info;
   std::function<result<lsn_t>(lsn_t)> flush;
   std::function<result<namespace_config>(namespace_request)> alter;

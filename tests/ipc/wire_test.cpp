@@ -84,6 +84,14 @@ TEST_CASE("a batch with too many rows is refused by any of its columns") {
     bad.root.initVectors().setRows(rows);
     check_refused(bad, errc::limit_exceeded, "vectors");
   }
+  SECTION("keys") {
+    batch bad;
+    bad.root.initKeys(rows);
+    check_refused(bad, errc::limit_exceeded, "keys");
+    bad.root.initKeys(1)[0].initKey(limits::key_bytes + 1);
+    bad.root.getKeys()[0].setChange(schema::KeyChange::PUT);
+    check_refused(bad, errc::limit_exceeded, "keys");
+  }
   SECTION("named vectors") {
     batch bad;
     bad.root.initNamed(1)[0].initVectors().setRows(rows);
@@ -280,6 +288,7 @@ TEST_CASE("what a message is said to take is enough for one segment") {
                    {{"", ""}}};
   full.texts = {"some text", std::nullopt, ""};
   full.named = {{"image", ramp(3, 7)}, {"title", ramp(3, 1)}};
+  full.keys = {{.key = "key", .value = "a longer value"}, {.key = "", .expected = 7}};
   check(std::type_identity<schema::WriteBatch>(), full);
   search_result found;
   found.offsets = {0, 3};
@@ -307,6 +316,13 @@ TEST_CASE("what a message is said to take is enough for one segment") {
     CHECK(arena.getSegmentsForOutput().size() == 1);
   };
   fits(std::type_identity<schema::NamespaceInfo>(), info);
+  fits(std::type_identity<schema::KeyResult>(),
+       key_result{{key_value{"key", std::string(1000, 'v'), 1}, std::nullopt, key_value{}}});
+  fits(std::type_identity<schema::KeyPage>(),
+       key_page{{{"key", std::string(1000, 'v'), 1}, {"", "", 2}}, "next"});
+  fits(std::type_identity<schema::KeyQuery>(), key_query{{"a", "", std::string(99, 'k')}});
+  fits(std::type_identity<schema::KeyScan>(),
+       key_scan{.start = "start", .end = "end", .prefix = "prefix", .cursor = "a longer cursor"});
   fits(std::type_identity<schema::NamespaceRequest>(), request);
 }
 
@@ -363,6 +379,7 @@ TEST_CASE("mutated messages are read or refused") {
                    {}};
   full.texts = {"some text", std::nullopt, ""};
   full.named = {{"image", ramp(3, 2)}};
+  full.keys = {{.key = "key", .value = "a longer value", .expected = 7}};
   record_columns rows;
   rows.ids = full.ids;
   rows.versions = {1, 2, 3};

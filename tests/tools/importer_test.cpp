@@ -82,6 +82,8 @@ class memory_namespace final : public namespace_handle {
   void scan(scan_query, completion<scan_page> done) override { done(unused()); }
   void count(std::optional<filter>, completion<std::uint64_t> done) override { done(unused()); }
   void facets(facet_query, completion<facet_result> done) override { done(unused()); }
+  void get_keys(key_query, completion<key_result> done) override { done(unused()); }
+  void scan_keys(key_scan, completion<key_page> done) override { done(unused()); }
   void info(completion<namespace_info> done) override { done(unused()); }
 
  private:

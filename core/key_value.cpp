@@ -1,0 +1,91 @@
+#include "core/key_value.hpp"
+
+#include <algorithm>
+#include <string_view>
+
+#include "core/validation.hpp"
+
+namespace hearth::inline core {
+
+namespace {
+
+result<void> check_key(std::string_view field, std::size_t row, const std::string& key) {
+  if (key.size() <= limits::key_bytes)
+    return {};
+  return validation::too_large(core::format("{}[{}] is", field, row), key.size(),
+                               limits::key_bytes);
+}
+
+result<void> check_bound(std::string_view field, const std::string& key) {
+  if (key.size() <= limits::key_bytes)
+    return {};
+  return validation::too_large(core::format("{} is", field), key.size(), limits::key_bytes);
+}
+
+result<void> check_count(std::size_t count, std::size_t bytes) {
+  if (count > limits::batch_rows)
+    return fail(errc::limit_exceeded,
+                core::format("there are {} keys; the limit is {}", count, limits::batch_rows),
+                "split them over several calls");
+  if (bytes > limits::batch_key_bytes)
+    return validation::too_large("the keys of the call are", bytes, limits::batch_key_bytes,
+                                 "split them over several calls");
+  return {};
+}
+
+}  // namespace
+
+std::size_t value_bytes(const std::vector<key_write>& writes) noexcept {
+  std::size_t bytes = 0;
+  for (const auto& each : writes)
+    bytes += each.value.size();
+  return bytes;
+}
+
+result<void> validate(const std::vector<key_write>& writes) {
+  std::size_t bytes = 0;
+  std::vector<std::string_view> names;
+  names.reserve(writes.size());
+  for (std::size_t row = 0; row < writes.size(); ++row) {
+    const auto& each = writes[row];
+    HEARTH_CHECK(check_key("keys", row, each.key));
+    if (each.value.size() > limits::value_bytes)
+      return validation::too_large(core::format("the value of keys[{}] is", row), each.value.size(),
+                                   limits::value_bytes);
+    if (each.change != key_change::put && !each.value.empty())
+      return fail(errc::invalid_argument,
+                  core::format("keys[{}] has a value, which only a put takes", row));
+    bytes += each.key.size();
+    names.push_back(each.key);
+  }
+  HEARTH_CHECK(check_count(writes.size(), bytes));
+  std::ranges::sort(names);
+  if (const auto twice = std::ranges::adjacent_find(names); twice != names.end())
+    return fail(errc::invalid_argument,
+                core::format("key '{}' appears twice in the batch", printable(*twice)),
+                "a batch names each key once");
+  return {};
+}
+
+result<void> validate(const key_query& query) {
+  std::size_t bytes = 0;
+  for (std::size_t row = 0; row < query.keys.size(); ++row) {
+    HEARTH_CHECK(check_key("keys", row, query.keys[row]));
+    bytes += query.keys[row].size();
+  }
+  return check_count(query.keys.size(), bytes);
+}
+
+result<void> validate(const key_scan& scan) {
+  HEARTH_CHECK(validation::in_range("limit", scan.limit, 1, limits::batch_rows));
+  HEARTH_CHECK(check_bound("start", scan.start));
+  HEARTH_CHECK(check_bound("prefix", scan.prefix));
+  if (scan.end)
+    HEARTH_CHECK(check_bound("end", *scan.end));
+  if (scan.cursor.size() > limits::key_bytes + 1)
+    return validation::too_large("cursor is", scan.cursor.size(), limits::key_bytes + 1,
+                                 "pass the cursor of the previous page unchanged");
+  return {};
+}
+
+}  // namespace hearth::inline core

@@ -1,0 +1,90 @@
+@0xb0d3a7c94e15f286;
+# Hearth protocol, part 3: the key-value side of a namespace. hearth.capnp is the place to start
+# reading.
+
+using Cxx = import "/capnp/c++.capnp";
+$Cxx.namespace("hearth::schema");
+
+using R = import "record.capnp";
+
+enum KeyChange {
+  unspecified @0;
+  put @1;
+  # Insert or replace.
+  erase @2;
+  # A key that is not there is no error.
+  add @3;
+  # Adds `amount` to the whole number that the value says in decimal; a missing one is 0.
+}
+
+struct KeyWrite {
+  key @0 :Data;
+  # At most 64 KiB.
+  change @1 :KeyChange;
+  value @2 :Data;
+  # Of put; at most 64 MiB. An empty value is not a missing one.
+  amount @3 :Int64;
+  expected :union {
+    # Compare and set: the version that the key has to have (0: it must not be there), or the whole
+    # batch is refused with conflict.
+    unstated @4 :Void;
+    stated @5 :UInt64;
+  }
+}
+
+struct KeyQuery {
+  keys @0 :List(Data);
+  values @1 :Bool = true;
+  # False: only whether they are there, and their versions.
+}
+
+struct KeyReply {
+  union {
+    ok @0 :KeyResult;
+    error @1 :R.Error;
+  }
+}
+
+struct KeyResult {
+  found @0 :List(StoredKey);
+  # One per key, in the order asked; version 0: it is not there.
+}
+
+struct StoredKey {
+  key @0 :Data;
+  value @1 :Data;
+  version @2 :UInt64;
+  # LSN of the batch that wrote it.
+}
+
+struct KeyScan {
+  start @0 :Data;
+  # First key.
+  end :union {
+    open @1 :Void;
+    before @2 :Data;
+    # First key that is not part of it any more.
+  }
+  prefix @3 :Data;
+  # Only keys that begin like this.
+  reverse @4 :Bool;
+  # From the last key to the first.
+  values @5 :Bool = true;
+  limit @6 :UInt32;
+  # Keys per page, at least 1; the reply may hold fewer to stay within its limits.
+  cursor @7 :Data;
+  # Empty: from the start; else KeyPage.next of the page before.
+}
+
+struct KeyPageReply {
+  union {
+    ok @0 :KeyPage;
+    error @1 :R.Error;
+  }
+}
+
+struct KeyPage {
+  entries @0 :List(StoredKey);
+  next @1 :Data;
+  # Opaque; empty: this was the last page.
+}
