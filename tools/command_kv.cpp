@@ -75,6 +75,7 @@ result<int> get(invocation& call, const keys_options& options) {
 result<int> erase(invocation& call, const keys_options& options) {
   HEARTH_TRY(const auto target, call.open(options.name));
   std::vector<key_write> writes;
+  writes.reserve(options.keys.size());
   for (const auto& key : options.keys)
     writes.push_back({.key = key, .change = key_change::erase});
   HEARTH_TRY(const auto written, write(*target, std::move(writes)));

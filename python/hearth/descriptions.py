@@ -57,7 +57,7 @@ class VectorConfig:
 
 
 @dataclass(frozen=True, slots=True)
-class NamespaceConfig:
+class NamespaceConfig(VectorConfig):
     """What a namespace is.
 
     Attributes:
@@ -69,18 +69,6 @@ class NamespaceConfig:
         named_vectors: further vectors that each record may have, by name.
     """
 
-    dimension: int
-    distance: str
-    index: str
-    m: int
-    ef_construction: int
-    ef_search: int
-    seed: int
-    quantization: str
-    memory: str
-    nlist: int
-    nprobe: int
-    nbits: int
     shards: int
     embedder: str
     schema: dict[str, FieldRule] = field(default_factory=dict)
@@ -88,10 +76,6 @@ class NamespaceConfig:
     language: str = "none"
     stop_words: tuple[str, ...] = ()
     named_vectors: dict[str, VectorConfig] = field(default_factory=dict)
-
-    def vector(self, name: str = "") -> NamespaceConfig | VectorConfig:
-        """The vector of this name; the namespace itself says what its own is, without a name."""
-        return self.named_vectors[name] if name else self
 
 
 @dataclass(frozen=True, slots=True)
