@@ -9,17 +9,16 @@ namespace hearth::inline core {
 
 namespace {
 
-result<void> check_key(std::string_view field, std::size_t row, const std::string& key) {
-  if (key.size() <= limits::key_bytes)
-    return {};
-  return validation::too_large(core::format("{}[{}] is", field, row), key.size(),
-                               limits::key_bytes);
-}
-
 result<void> check_bound(std::string_view field, const std::string& key) {
   if (key.size() <= limits::key_bytes)
     return {};
   return validation::too_large(core::format("{} is", field), key.size(), limits::key_bytes);
+}
+
+// The name of the field is made only for a key that is refused.
+result<void> check_key(std::size_t row, const std::string& key) {
+  return key.size() <= limits::key_bytes ? result<void>()
+                                         : check_bound(core::format("keys[{}]", row), key);
 }
 
 result<void> check_count(std::size_t count, std::size_t bytes) {
@@ -48,7 +47,7 @@ result<void> validate(const std::vector<key_write>& writes) {
   names.reserve(writes.size());
   for (std::size_t row = 0; row < writes.size(); ++row) {
     const auto& each = writes[row];
-    HEARTH_CHECK(check_key("keys", row, each.key));
+    HEARTH_CHECK(check_key(row, each.key));
     if (each.value.size() > limits::value_bytes)
       return validation::too_large(core::format("the value of keys[{}] is", row), each.value.size(),
                                    limits::value_bytes);
@@ -70,7 +69,7 @@ result<void> validate(const std::vector<key_write>& writes) {
 result<void> validate(const key_query& query) {
   std::size_t bytes = 0;
   for (std::size_t row = 0; row < query.keys.size(); ++row) {
-    HEARTH_CHECK(check_key("keys", row, query.keys[row]));
+    HEARTH_CHECK(check_key(row, query.keys[row]));
     bytes += query.keys[row].size();
   }
   return check_count(query.keys.size(), bytes);
