@@ -264,9 +264,9 @@ class namespace_server final : public schema::Namespace::Server {
   // Of all its vectors.
   [[nodiscard]] std::size_t values_per_record() const {
     const auto& config = handle_->config();
-    std::size_t values = 0;
-    for (std::size_t vector = 0; vector < config.vector_count(); ++vector)
-      values += config.vector(vector).dimension;
+    std::size_t values = config.dimension;
+    for (const auto& named : config.named)
+      values += named.dimension;
     return values;
   }
 
