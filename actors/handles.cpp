@@ -72,6 +72,11 @@ bool embedded_namespace::same(const storage::store_identity& other) const noexce
   return std::ranges::equal(identity_.uuid, other.uuid);
 }
 
+namespace_lease embedded_namespace::lease_if_open() const {
+  const auto port = port_.load().lock();
+  return port ? namespace_lease(port->space) : namespace_lease();
+}
+
 // The handle outlives `post`: it is called within the call, or by a completion that holds the
 // handle. Calls post(port, lease, answer) with an open namespace: at once if it is open, otherwise
 // when the store has opened it again.
@@ -240,6 +245,22 @@ void embedded_namespace::scan_keys(key_scan query, completion<key_page> done) {
               store_->runtime().workers().post(
                   make_key_scan_job(std::move(lease), std::move(query), std::move(answer)));
             });
+}
+
+result<key_result> embedded_namespace::get_keys(key_query query) {
+  if (const auto lease = lease_if_open()) {
+    HEARTH_CHECK(validate(query));
+    return read_keys(*lease, query);
+  }
+  return namespace_handle::get_keys(std::move(query));
+}
+
+result<key_page> embedded_namespace::scan_keys(key_scan query) {
+  if (const auto lease = lease_if_open()) {
+    HEARTH_CHECK(validate(query));
+    return read_key_page(*lease, query);
+  }
+  return namespace_handle::scan_keys(std::move(query));
 }
 
 void embedded_namespace::info(completion<namespace_info> done) {

@@ -30,6 +30,8 @@ class embedded_namespace final : public namespace_handle,
   void facets(facet_query query, completion<facet_result> done) override;
   void get_keys(key_query query, completion<key_result> done) override;
   void scan_keys(key_scan query, completion<key_page> done) override;
+  [[nodiscard]] result<key_result> get_keys(key_query query) override;
+  [[nodiscard]] result<key_page> scan_keys(key_scan query) override;
   void info(completion<namespace_info> done) override;
   void flush(lsn_t lsn, completion<lsn_t> done) override;
   void alter(namespace_request request, completion<namespace_config> done) override;
@@ -37,6 +39,7 @@ class embedded_namespace final : public namespace_handle,
 
  private:
   using port_ptr = std::shared_ptr<namespace_port>;
+  [[nodiscard]] namespace_lease lease_if_open() const;
   template <class T, class Post>
   void with_port(call<T> answer, Post post, int attempts = 0);
   [[nodiscard]] bool same(const storage::store_identity& other) const noexcept;

@@ -158,24 +158,32 @@ std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query quer
       });
 }
 
+result<key_result> read_keys(open_namespace& space, const key_query& query) noexcept {
+  return guarded<key_result>(space, [&]() -> result<key_result> {
+    HEARTH_TRY(const auto view, space.store().read());
+    return view->get_keys(query, limits::message_bytes);
+  });
+}
+
+result<key_page> read_key_page(open_namespace& space, const key_scan& query) noexcept {
+  return guarded<key_page>(space, [&]() -> result<key_page> {
+    HEARTH_TRY(const auto view, space.store().read());
+    return view->scan_keys(query, scan_page_bytes);
+  });
+}
+
 std::shared_ptr<read_job> make_key_job(namespace_lease space, key_query query,
                                        call<key_result> answer) {
   return std::make_shared<simple_job<key_result>>(
       std::move(space), std::move(answer),
-      [query = std::move(query)](open_namespace& opened) -> result<key_result> {
-        HEARTH_TRY(const auto view, opened.store().read());
-        return view->get_keys(query, limits::message_bytes);
-      });
+      [query = std::move(query)](open_namespace& opened) { return read_keys(opened, query); });
 }
 
 std::shared_ptr<read_job> make_key_scan_job(namespace_lease space, key_scan query,
                                             call<key_page> answer) {
   return std::make_shared<simple_job<key_page>>(
       std::move(space), std::move(answer),
-      [query = std::move(query)](open_namespace& opened) -> result<key_page> {
-        HEARTH_TRY(const auto view, opened.store().read());
-        return view->scan_keys(query, scan_page_bytes);
-      });
+      [query = std::move(query)](open_namespace& opened) { return read_key_page(opened, query); });
 }
 
 std::shared_ptr<read_job> make_info_job(namespace_lease space, call<namespace_info> answer) {

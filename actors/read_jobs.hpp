@@ -45,6 +45,9 @@ class search_job final : public read_job {
 make_count_job(namespace_lease space, std::optional<filter> where, call<std::uint64_t> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_facet_job(namespace_lease space, facet_query query,
                                                        call<facet_result> answer);
+/// What key and key scan jobs answer, on the caller's thread.
+[[nodiscard]] result<key_result> read_keys(open_namespace& space, const key_query& query) noexcept;
+[[nodiscard]] result<key_page> read_key_page(open_namespace& space, const key_scan& query) noexcept;
 [[nodiscard]] std::shared_ptr<read_job> make_key_job(namespace_lease space, key_query query,
                                                      call<key_result> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_key_scan_job(namespace_lease space, key_scan query,

@@ -85,10 +85,11 @@ class namespace_handle {
   [[nodiscard]] result<facet_result> facets(facet_query query) {
     return wait_for<facet_result>([&](auto done) { facets(std::move(query), std::move(done)); });
   }
-  [[nodiscard]] result<key_result> get_keys(key_query query) {
+  // Reads of keys are short enough for an embedded store to answer them on the caller's thread.
+  [[nodiscard]] virtual result<key_result> get_keys(key_query query) {
     return wait_for<key_result>([&](auto done) { get_keys(std::move(query), std::move(done)); });
   }
-  [[nodiscard]] result<key_page> scan_keys(key_scan query) {
+  [[nodiscard]] virtual result<key_page> scan_keys(key_scan query) {
     return wait_for<key_page>([&](auto done) { scan_keys(std::move(query), std::move(done)); });
   }
   [[nodiscard]] result<namespace_info> info() {

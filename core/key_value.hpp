@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "error.hpp"
+#include "key_columns.hpp"
 #include "limits.hpp"
 #include "record.hpp"
 
@@ -62,7 +63,7 @@ struct key_scan {
 };
 
 struct key_page {
-  std::vector<key_value> entries{};
+  key_columns entries{};
   std::string next{};  ///< empty: this was the last page
 };
 

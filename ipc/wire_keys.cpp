@@ -25,18 +25,18 @@ result<std::string> read_bytes(capnp::Data::Reader from, std::string_view field,
   return std::string(from.asChars().begin(), from.size());
 }
 
-result<std::vector<key_value>> read_entries(capnp::List<schema::StoredKey>::Reader from) {
-  if (from.size() > limits::batch_rows)
-    return over_limit("entries", from.size(), limits::batch_rows, "keys");
-  std::vector<key_value> entries;
-  entries.reserve(from.size());
-  for (const auto each : from) {
-    auto& entry = entries.emplace_back();
-    HEARTH_TRY(entry.key, read_bytes(each.getKey(), "key", limits::key_bytes));
-    HEARTH_TRY(entry.value, read_bytes(each.getValue(), "value", limits::value_bytes));
-    entry.version = each.getVersion();
-  }
-  return entries;
+// The ends are compared with the bytes that are there before anything is copied by them.
+result<byte_column> read_column(capnp::Data::Reader bytes, capnp::Data::Reader ends,
+                                std::string_view field, std::size_t limit) {
+  if (ends.size() > limits::batch_rows * sizeof(std::uint32_t))
+    return over_limit(field, ends.size() / sizeof(std::uint32_t), limits::batch_rows, "entries");
+  HEARTH_TRY(auto numbers, read_numbers<std::uint32_t>(ends, field));
+  return byte_column::from({bytes.asChars().begin(), bytes.size()}, std::move(numbers), field,
+                           limit);
+}
+
+std::size_t words_of_column(const byte_column& from) {
+  return data_words(from.bytes().size()) + data_words(from.size() * sizeof(std::uint32_t));
 }
 
 void write_entry(schema::StoredKey::Builder to, const key_value& from) {
@@ -100,13 +100,17 @@ result<key_query> read(schema::KeyQuery::Reader from) {
 }
 
 result<key_result> read(schema::KeyResult::Reader from) {
-  HEARTH_TRY(auto entries, read_entries(from.getFound()));
+  if (from.getFound().size() > limits::batch_rows)
+    return over_limit("found", from.getFound().size(), limits::batch_rows, "keys");
   key_result to;
-  to.found.reserve(entries.size());
-  for (auto& entry : entries) {
+  to.found.reserve(from.getFound().size());
+  for (const auto each : from.getFound()) {
     auto& found = to.found.emplace_back();
-    if (entry.version != 0)
-      found = std::move(entry);
+    if (each.getVersion() == 0)
+      continue;
+    found.emplace().version = each.getVersion();
+    HEARTH_TRY(found->key, read_bytes(each.getKey(), "key", limits::key_bytes));
+    HEARTH_TRY(found->value, read_bytes(each.getValue(), "value", limits::value_bytes));
   }
   return to;
 }
@@ -127,7 +131,12 @@ result<key_scan> read(schema::KeyScan::Reader from) {
 
 result<key_page> read(schema::KeyPage::Reader from) {
   key_page to;
-  HEARTH_TRY(to.entries, read_entries(from.getEntries()));
+  HEARTH_TRY(auto keys, read_column(from.getKeys(), from.getKeyEnds(), "keys", limits::key_bytes));
+  HEARTH_TRY(auto values,
+             read_column(from.getValues(), from.getValueEnds(), "values", limits::value_bytes));
+  HEARTH_TRY(auto versions, read_numbers<lsn_t>(from.getVersions(), "versions"));
+  HEARTH_TRY(to.entries,
+             key_columns::from(std::move(keys), std::move(values), std::move(versions)));
   HEARTH_TRY(to.next, read_bytes(from.getNext(), "next", limits::key_bytes + 1));
   return to;
 }
@@ -158,9 +167,12 @@ void write(schema::KeyScan::Builder to, const key_scan& from) {
 }
 
 void write(schema::KeyPage::Builder to, const key_page& from) {
-  auto entries = to.initEntries(static_cast<kj::uint>(from.entries.size()));
-  for (kj::uint i = 0; i < entries.size(); ++i)
-    write_entry(entries[i], from.entries[i]);
+  const auto& columns = from.entries;
+  to.setKeys(bytes_of(columns.keys().bytes()));
+  to.setKeyEnds(to_data(columns.keys().ends()));
+  to.setValues(bytes_of(columns.values().bytes()));
+  to.setValueEnds(to_data(columns.values().ends()));
+  to.setVersions(to_data(columns.versions()));
   to.setNext(bytes_of(from.next));
 }
 
@@ -184,10 +196,9 @@ std::size_t words(const key_scan& value) {
 }
 
 std::size_t words(const key_page& value) {
-  std::size_t total = fixed_words + data_words(value.next.size());
-  for (const auto& entry : value.entries)
-    total += words_of_entry(entry);
-  return total;
+  const auto& columns = value.entries;
+  return fixed_words + data_words(value.next.size()) + words_of_column(columns.keys()) +
+         words_of_column(columns.values()) + columns.size();  // a version is a word
 }
 
 }  // namespace hearth::ipc::wire

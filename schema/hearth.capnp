@@ -1,5 +1,5 @@
 @0x99a189e23640492f;
-# The Hearth protocol, version 1.3: how a program talks to the daemon of a store. This file,
+# The Hearth protocol, version 1.4: how a program talks to the daemon of a store. This file,
 # record.capnp, namespace.capnp and key_value.capnp are all that a client needs; docs/protocol.md
 # shows one being written.
 #
@@ -28,7 +28,7 @@ using K = import "key_value.capnp";
 
 const protocolMajor :UInt16 = 1;
 # Client and daemon must agree on it.
-const protocolMinor :UInt16 = 3;
+const protocolMinor :UInt16 = 4;
 # Grows when something is added. A method the daemon does not know yet answers with Cap'n Proto's
 # "unimplemented" exception; a field that it does not know is ignored.
 

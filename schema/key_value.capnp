@@ -84,7 +84,18 @@ struct KeyPageReply {
 }
 
 struct KeyPage {
-  entries @0 :List(StoredKey);
+  # Keys, values and versions are columns: entry i of one belongs to entry i of the others. Keys lie
+  # end to end in `keys`, and so do values.
+  obsoleteEntries @0 :List(StoredKey);
+  # What 1.3 had instead of the columns; empty.
   next @1 :Data;
   # Opaque; empty: this was the last page.
+  keys @2 :Data;
+  keyEnds @3 :Data;
+  # uint32 each: where in `keys` each one ends, which is where the next begins.
+  values @4 :Data;
+  valueEnds @5 :Data;
+  # Likewise; without values asked for, as many empty ones.
+  versions @6 :Data;
+  # uint64 each.
 }

@@ -99,7 +99,7 @@ result<int> add(invocation& call, const add_options& options) {
   return exit_ok;
 }
 
-void print_entry(invocation& call, const key_value& entry, bool keys_only) {
+void print_entry(invocation& call, const key_entry& entry, bool keys_only) {
   if (call.as_json() && keys_only)
     call.out() << dump_json({{"key", entry.key}, {"version", entry.version}}) << '\n';
   else if (call.as_json())

@@ -83,8 +83,8 @@ KeyChange: TypeAlias = tuple[str, bytes, bytes, int, int | None]
 KeysWritten: TypeAlias = tuple[int, int, list[int]]
 # (value, version) of keys that are there
 KeysFound: TypeAlias = list[tuple[bytes, int] | None]
-# ([(key, value, version)], cursor)
-KeyPage: TypeAlias = tuple[list[tuple[bytes, bytes, int]], bytes]
+# ([(key, value)], cursor), or of a scan without values ([key], cursor)
+KeyPage: TypeAlias = tuple[list[Any], bytes]
 
 class ConfigDict(VectorDict):
     shards: int

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hearth import _native
 from hearth._calls import count_argument
@@ -90,7 +90,7 @@ class _Scan:
         wanted = self._size if self._left is None else min(self._size, self._left)
         return self._options | {"limit": wanted, "cursor": self._cursor}
 
-    def take(self, page: _native.KeyPage) -> list[tuple[bytes, bytes, int]]:
+    def take(self, page: _native.KeyPage) -> list[Any]:
         entries, self._cursor = page
         if self._left is not None:
             self._left -= len(entries)
@@ -202,8 +202,7 @@ class KeyValues:
         """
         pages = _Scan((start, end, prefix), reverse, limit, batch_size, True)
         while pages.more:
-            for key, value, _version in pages.take(self._native().scan_keys(pages.options())):
-                yield key, value
+            yield from pages.take(self._native().scan_keys(pages.options()))
 
     def keys(
         self,
@@ -218,8 +217,7 @@ class KeyValues:
         """As `scan`, without the values."""
         pages = _Scan((start, end, prefix), reverse, limit, batch_size, False)
         while pages.more:
-            for key, _value, _version in pages.take(self._native().scan_keys(pages.options())):
-                yield key
+            yield from pages.take(self._native().scan_keys(pages.options()))
 
 
 class AsyncKeyValues:
@@ -316,8 +314,8 @@ class AsyncKeyValues:
         pages = _Scan((start, end, prefix), reverse, limit, batch_size, True)
         while pages.more:
             page = await self._link.call(self._native().scan_keys, pages.options())
-            for key, value, _version in pages.take(page):
-                yield key, value
+            for item in pages.take(page):
+                yield item
 
     async def keys(
         self,
@@ -333,5 +331,5 @@ class AsyncKeyValues:
         pages = _Scan((start, end, prefix), reverse, limit, batch_size, False)
         while pages.more:
             page = await self._link.call(self._native().scan_keys, pages.options())
-            for key, _value, _version in pages.take(page):
+            for key in pages.take(page):
                 yield key

@@ -216,7 +216,22 @@ py::object get_keys(const namespace_object& self, const py::list& keys, bool val
       });
 }
 
-// ([(key, value, version)], cursor)
+// In one pass, since a page has thousands: [(key, value)], or without values [key].
+py::list entries_list(const key_columns& entries, bool values) {
+  const auto bytes = [](std::string_view from) { return py::bytes(from.data(), from.size()); };
+  py::list listed(entries.size());
+  for (std::size_t i = 0; i < entries.size(); ++i) {
+    auto key = bytes(entries.key(i));
+    PyObject* const item =
+        values ? PyTuple_Pack(2, key.ptr(), bytes(entries.value(i)).ptr()) : key.release().ptr();
+    if (item == nullptr)
+      throw py::error_already_set();
+    PyList_SET_ITEM(listed.ptr(), static_cast<Py_ssize_t>(i), item);
+  }
+  return listed;
+}
+
+// (entries, cursor)
 py::object scan_keys(const namespace_object& self, const py::dict& options, queue_ptr queue,
                      py::object future) {
   const auto bytes = [&](const char* name) {
@@ -229,16 +244,14 @@ py::object scan_keys(const namespace_object& self, const py::dict& options, queu
   scan.prefix = bytes("prefix").value_or("");
   scan.cursor = bytes("cursor").value_or("");
   scan.reverse = py::cast<bool>(setting(options, "reverse"));
-  scan.values = py::cast<bool>(setting(options, "values"));
+  const bool values = py::cast<bool>(setting(options, "values"));
+  scan.values = values;
   scan.limit = number_setting<std::uint32_t>(options, "limit").value_or(scan.limit);
   return perform<key_page>(
       queue, std::move(future),
       [&](completion<key_page> done) { self->scan_keys(std::move(scan), std::move(done)); },
-      [](const key_page& page) -> py::object {
-        py::list entries;
-        for (const auto& each : page.entries)
-          entries.append(py::make_tuple(py::bytes(each.key), py::bytes(each.value), each.version));
-        return py::make_tuple(entries, py::bytes(page.next));
+      [values](const key_page& page) -> py::object {
+        return py::make_tuple(entries_list(page.entries, values), py::bytes(page.next));
       });
 }
 

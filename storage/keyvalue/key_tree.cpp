@@ -158,6 +158,11 @@ result<key_cursor> key_cursor::open(const lmdb::transaction& in, lmdb::table key
   return key_cursor(std::move(entries));
 }
 
+// A key in the root is its entry's fragment; the others are put together.
+byte_span key_cursor::key() const noexcept {
+  return path_.empty() ? fragment_of(entries_.key()) : byte_span(key_);
+}
+
 result<stored_value> key_cursor::value() const {
   return decode_value(entries_.key(), entries_.value());
 }
@@ -223,7 +228,8 @@ result<bool> key_cursor::settle_forward(bool found) {
       HEARTH_CHECK(enter());
       HEARTH_TRY(found, entries_.lower_bound(big_endian(node())));
     } else {
-      take_key();
+      if (!path_.empty())
+        take_key();
       return true;
     }
   }
@@ -241,7 +247,8 @@ result<bool> key_cursor::settle_backward(bool found) {
       HEARTH_CHECK(enter());
       HEARTH_TRY(found, last_of_node());
     } else {
-      take_key();
+      if (!path_.empty())
+        take_key();
       return true;
     }
   }

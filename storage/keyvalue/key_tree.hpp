@@ -69,7 +69,7 @@ class key_cursor {
   [[nodiscard]] result<bool> previous();
 
   /// Valid until the cursor moves.
-  [[nodiscard]] byte_span key() const noexcept { return key_; }
+  [[nodiscard]] byte_span key() const noexcept;
   [[nodiscard]] result<stored_value> value() const;
 
  private:
@@ -87,7 +87,7 @@ class key_cursor {
 
   lmdb::cursor entries_;
   std::vector<key_node> path_;  // below the root: where the cursor is
-  std::vector<std::byte> key_;  // 480 bytes per node of the path, then the fragment
+  std::vector<std::byte> key_;  // below the root: 480 bytes per node of the path, then the fragment
 };
 
 }  // namespace hearth::storage

@@ -12,7 +12,7 @@ namespace hearth::storage {
 namespace {
 
 constexpr std::string_view state_key = "keys";
-/// Of a page, beside keys and values.
+/// Of an entry in a reply, beside its key and value; no less than it takes there.
 constexpr std::size_t entry_overhead = 48;
 constexpr char cursor_mark = 'k';
 
@@ -20,7 +20,7 @@ byte_span bytes_of(std::string_view text) noexcept {
   return std::as_bytes(std::span(text));
 }
 
-std::string text_of(byte_span bytes) {
+std::string_view text_of(byte_span bytes) noexcept {
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
 }
 
@@ -131,7 +131,9 @@ result<key_result> get_keys(const lmdb::transaction& in, const tables& from, con
       return fail(errc::limit_exceeded,
                   core::format("the values asked for take more than {}", format_bytes(max_bytes)),
                   "ask for fewer keys at a time");
-    found = key_value{key, query.values ? text_of(stored->bytes) : std::string(), stored->version};
+    found = key_value{key, {}, stored->version};
+    if (query.values)
+      found->value = text_of(stored->bytes);
   }
   return answer;
 }
@@ -189,17 +191,18 @@ result<key_page> scan_keys(const lmdb::transaction& in, const tables& from, cons
   key_page page;
   std::size_t bytes = 0;
   while (more) {
-    auto key = text_of(cursor.key());
+    const auto key = text_of(cursor.key());
     if (scan.reverse ? key < range.first : range.end && key >= *range.end)
       break;
     HEARTH_TRY(const auto stored, cursor.value());
-    bytes += key.size() + entry_overhead + (scan.values ? stored.bytes.size() : 0);
+    const auto value = scan.values ? text_of(stored.bytes) : std::string_view();
+    bytes += key.size() + value.size() + entry_overhead;
     if (page.entries.size() >= scan.limit || (bytes > max_bytes && !page.entries.empty())) {
-      page.next = cursor_mark + page.entries.back().key;
+      page.next = cursor_mark;
+      page.next += page.entries.back().key;
       break;
     }
-    page.entries.push_back(
-        {std::move(key), scan.values ? text_of(stored.bytes) : std::string(), stored.version});
+    page.entries.append(key, value, stored.version);
     HEARTH_TRY(more, scan.reverse ? cursor.previous() : cursor.next());
   }
   return page;

@@ -140,7 +140,7 @@ TEST_CASE("keys arrive as they were sent, and so does what is stored under them"
   key_scan scanned;
   served.what().scan_keys = [&](key_scan scan) {
     scanned = std::move(scan);
-    return key_page{{{"k", "", 3}, {std::string("\xff\0", 2), "value", 4}}, "next"};
+    return key_page{{{"k", "", 3}, {std::string_view("\xff\0", 2), "value", 4}}, "next"};
   };
   const auto ns = served.connect()->open_namespace("docs");
   REQUIRE(ns);
@@ -175,8 +175,7 @@ TEST_CASE("keys arrive as they were sent, and so does what is stored under them"
   CHECK_FALSE(scanned.values);
   CHECK(scanned.limit == 77);
   CHECK(scanned.cursor == "c");
-  CHECK(page->entries ==
-        std::vector<key_value>{{"k", "", 3}, {std::string("\xff\0", 2), "value", 4}});
+  CHECK(page->entries == key_columns{{"k", "", 3}, {std::string_view("\xff\0", 2), "value", 4}});
   CHECK(page->next == "next");
   REQUIRE((*ns)->scan_keys({}));
   CHECK_FALSE(scanned.end.has_value());

@@ -21,7 +21,7 @@ std::vector<std::string> scan(const namespace_store& store, const key_scan& want
   for (;;) {
     const auto page = need(need(store.read())->scan_keys(page_wanted, max_bytes));
     for (const auto& entry : page.entries)
-      keys.push_back(entry.key);
+      keys.emplace_back(entry.key);
     if (page.next.empty())
       return keys;
     page_wanted.cursor = page.next;
