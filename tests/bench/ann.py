@@ -25,11 +25,19 @@ import numpy as np
 import ann_data
 import ann_report
 from ann_peers import NOT_INSTALLED, SYSTEMS
-from common import ROOT, binary, commit, machine, write_json
-
-STATE = ROOT / ".dev"
-PEERS = STATE / "peers"
-REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+from common import (
+    PEERS,
+    REQUIREMENTS,
+    ROOT,
+    STATE,
+    binary,
+    commit,
+    install_peer,
+    machine,
+    say,
+    see_installed_peers,
+    write_json,
+)
 
 EFFORTS = [10, 14, 20, 28, 40, 56, 80, 112, 160, 240, 400, 800]
 PROBES = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
@@ -37,10 +45,6 @@ PROBES = [1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 96, 128, 192, 256]
 RANKED = {"ivf_flat": [1], "ivf_pq": [2, 3, 5, 10]}
 # What an index calls the effort of a search.
 EFFORT_NAMES = {"hnsw": ["ef"], "ivf_flat": ["ef", "nprobe"], "ivf_pq": ["ef", "nprobe"]}
-
-
-def say(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
 
 
 # ---------------------------------------------------------------- peers
@@ -66,24 +70,10 @@ def install_peers() -> None:
     if stamp.exists() and stamp.read_text(encoding="utf-8") == wanted:
         return
     say(f"preparing {PEERS.relative_to(ROOT)} (peers from PyPI; some minutes)")
-    if not (PEERS / "bin/python").exists():
-        subprocess.run(["/usr/bin/python3", "-m", "venv", PEERS], check=True)
-    pip = [str(PEERS / "bin/python"), "-m", "pip", "install", "--quiet", "--no-input"]
-    pip += ["--disable-pip-version-check", "--no-binary", "hnswlib"]
-    pip += ["--constraint", str(REQUIREMENTS)]
-    complete = True
-    for name in re.findall(r"^([\w-]+)==", wanted.split("# Needed by")[0], re.MULTILINE):
-        if subprocess.run([*pip, name]).returncode:
-            say(f"pip could not install {name}: going on without it")
-            complete = False
-    if complete:
+    names = re.findall(r"^([\w-]+)==", wanted.split("# Needed by")[0], re.MULTILINE)
+    complete = [install_peer(name) for name in names]  # all of them, whatever is missing
+    if all(complete):
         stamp.write_text(wanted, encoding="utf-8")
-
-
-def see_installed_peers() -> None:
-    """Lets this process import h5py and matplotlib from .dev/peers, which has the same Python."""
-    for folder in PEERS.glob("lib/python3.*/site-packages"):
-        sys.path.append(str(folder))
 
 
 # ---------------------------------------------------------------- one system

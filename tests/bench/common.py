@@ -13,6 +13,13 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
 BUILD = Path(os.environ.get("HEARTH_BUILD_DIR", ROOT / "build"))
+STATE = ROOT / ".dev"
+PEERS = STATE / "peers"
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+
+
+def say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
 def binary(name: str) -> str:
@@ -22,6 +29,25 @@ def binary(name: str) -> str:
         if candidate.exists():
             return str(candidate)
     sys.exit(f"{name} is not built in {BUILD}; run './dev build' first")
+
+
+def install_peer(name: str) -> bool:
+    """Puts a package of requirements.txt into .dev/peers; says so if that cannot be had."""
+    if not (PEERS / "bin/python").exists():
+        subprocess.run(["/usr/bin/python3", "-m", "venv", PEERS], check=True)
+    pip = [str(PEERS / "bin/python"), "-m", "pip", "install", "--quiet", "--no-input"]
+    pip += ["--disable-pip-version-check", "--no-binary", "hnswlib"]
+    pip += ["--constraint", str(REQUIREMENTS)]
+    if subprocess.run([*pip, name]).returncode == 0:
+        return True
+    say(f"pip could not install {name}: going on without it")
+    return False
+
+
+def see_installed_peers() -> None:
+    """Lets this process import what is in .dev/peers, which has the same Python."""
+    for folder in PEERS.glob("lib/python3.*/site-packages"):
+        sys.path.append(str(folder))
 
 
 def machine() -> str:

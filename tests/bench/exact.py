@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import ann_data
-from ann import PEERS, install_peers, say
-from common import binary, commit, machine, write_json
+from ann import install_peers
+from common import PEERS, binary, commit, machine, say, write_json
 
 
 def run_json(command: list[str], environment: dict[str, str] | None = None) -> dict[str, Any]:

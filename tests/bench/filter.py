@@ -28,7 +28,7 @@ import numpy as np
 
 import ann
 import ann_data
-from common import ROOT, write_json
+from common import ROOT, see_installed_peers, write_json
 
 SHARES = (0.5, 0.1, 0.01, 0.001)
 RELATIONS = ("none", "near", "far")
@@ -313,7 +313,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.peers:
         ann.install_peers()
-    ann.see_installed_peers()
+    see_installed_peers()
     return run(options)
 
 

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import ann
-from common import ROOT, binary, write_json
+from common import ROOT, binary, see_installed_peers, write_json
 
 K = 10
 ROUNDS = 5
@@ -173,7 +173,7 @@ def main() -> int:
     options = parser.parse_args()
     if options.peers:
         ann.install_peers()
-    ann.see_installed_peers()
+    see_installed_peers()
     texts = options.texts.read_text("utf-8").splitlines() if options.texts else descriptions()
     queries = draw_queries(texts, options.queries)
     print(f"{len(texts):,} texts, {len(queries):,} queries of 2 to 4 words\n")
