@@ -51,6 +51,7 @@ HOMES: dict[str, set[str]] = {
     r"(imm|x86|arm_neon|cpuid)(intrin)?\.h|hwy/.+": {"engine"},
     r"cuda.*|nv.*\.h": {"gpu"},
     r"catch2/.+": {"tests"},
+    r"sqlite3\.h|hiredis/.+": {"tests"},  # what benchmarks compare with
 }
 
 # Where consumers come in: #include <hearth/actors/runtime.hpp>. The public headers are these and
