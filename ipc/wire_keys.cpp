@@ -25,7 +25,7 @@ result<std::string> read_bytes(capnp::Data::Reader from, std::string_view field,
   return std::string(from.asChars().begin(), from.size());
 }
 
-// The ends are compared with the bytes that are there before anything is copied by them.
+// Takes no more memory than the message has.
 result<byte_column> read_column(capnp::Data::Reader bytes, capnp::Data::Reader ends,
                                 std::string_view field, std::size_t limit) {
   if (ends.size() > limits::batch_rows * sizeof(std::uint32_t))
