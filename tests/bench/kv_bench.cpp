@@ -193,6 +193,7 @@ std::vector<pid_t> start_clients(store& of, operation what, std::size_t clients,
     children.push_back(in_child([&] {
       of.open();
       std::vector<std::jthread> threads;
+      threads.reserve(clients);
       for (std::size_t i = 0; i < clients; ++i)
         threads.emplace_back([&, i] { run_client(of, what, shape, i, board); });
     }));

@@ -413,7 +413,8 @@ class redis final : public store {
 };
 
 bool is_installed(const std::string& program) {
-  const std::string_view path = std::getenv("PATH") != nullptr ? std::getenv("PATH") : "";
+  const char* const given = std::getenv("PATH");  // NOLINT(concurrency-mt-unsafe): no threads yet
+  const std::string_view path = given != nullptr ? given : "";
   for (std::size_t begin = 0; begin < path.size();) {
     const auto end = std::min(path.find(':', begin), path.size());
     if (::access((fs::path(path.substr(begin, end - begin)) / program).c_str(), X_OK) == 0)
