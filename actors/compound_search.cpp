@@ -62,8 +62,9 @@ std::vector<float> mean_of(matrix_view vectors) {
 
 }  // namespace
 
-compound_search::compound_search(const open_namespace& space, const search_query& query)
-    : space_(space), query_(query), vector_(space.number_of(query.vector_name)) {}
+compound_search::compound_search(const read_source& from, const search_query& query)
+    : source_(from), space_(from.space()), query_(query),
+      vector_(space_.number_of(query.vector_name)) {}
 
 result<search_result> compound_search::run() {
   HEARTH_CHECK(find_examples());
@@ -86,7 +87,7 @@ result<search_result> compound_search::run() {
 result<void> compound_search::find_examples() {
   if (query_.like.empty())
     return {};
-  HEARTH_TRY(const auto view, space_.store().read());
+  HEARTH_TRY(const auto view, source_.view());
   const auto load = [&](const std::vector<record_id>& ids,
                         std::string_view field) -> result<std::vector<float>> {
     HEARTH_TRY(const auto found, view->get({ids, only_vectors()}, limits::message_bytes));
@@ -166,7 +167,7 @@ result<compound_search::hit_list> compound_search::candidates(std::size_t query,
     HEARTH_TRY(found, by_vector(query, depth, view, into));
   }
   if (!view) {
-    HEARTH_TRY(view, space_.store().read(vector_));
+    HEARTH_TRY(view, source_.view(vector_));
   }
   if (query_.text) {
     HEARTH_TRY(auto texts, by_text(query, depth, *view, into));
@@ -198,7 +199,7 @@ result<compound_search::hit_list> compound_search::by_vector(std::size_t query, 
   asked.exact = query_.exact;
   asked.explain = query_.explain;
   asked.where = query_.where;
-  search_run run(space_, asked);
+  search_run run(source_, asked);
   HEARTH_CHECK(run.collect(0, 1));
   HEARTH_TRY(auto found, run.finish());
   view = run.take_view();
@@ -227,12 +228,12 @@ result<compound_search::hit_list> compound_search::by_text(std::size_t query, st
                                                            storage::read_view& view,
                                                            search_result& into) {
   const auto started = std::chrono::steady_clock::now();
-  HEARTH_TRY(const auto matching, space_.filtered(view, query_.where));
+  HEARTH_TRY(const auto matching, source_.filtered(view, query_.where));
   // With vectors, their search has said it.
   if (matching.found && into.explanation && !searches_vectors())
     note_filter(matching, started, *into.explanation);
   HEARTH_TRY(const auto found,
-             search_text(space_, view, *query_.text, query, depth, matching.rows()));
+             search_text(source_, view, *query_.text, query, depth, matching.rows()));
   hit_list list;
   list.more = found.hits.size() == depth;
   // A record that was damaged when it went may have left its words behind.

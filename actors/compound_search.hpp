@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "actors/open_namespace.hpp"
+#include "actors/read_source.hpp"
 #include "core/query.hpp"
 
 namespace hearth::actors {
@@ -17,7 +17,7 @@ namespace hearth::actors {
 class compound_search {
  public:
   /// The query was validated. Both outlive the search.
-  compound_search(const open_namespace& space, const search_query& query);
+  compound_search(const read_source& from, const search_query& query);
 
   [[nodiscard]] result<search_result> run();
 
@@ -57,6 +57,7 @@ class compound_search {
     return query_.vectors.rows() > 0 || example_.rows() > 0;
   }
 
+  const read_source source_;
   const open_namespace& space_;
   const search_query& query_;
   const std::size_t vector_;  // the number of the vector that is searched

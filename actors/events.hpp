@@ -16,6 +16,8 @@ inline constexpr event_id acknowledged_writes_lost{211, "acknowledged_writes_los
 inline constexpr event_id writer_waits_for_index{212, "writer_waits_for_index"};
 inline constexpr event_id writer_died{213, "writer_died"};
 inline constexpr event_id maintenance_failed{214, "maintenance_failed"};
+inline constexpr event_id namespace_compacted{215, "namespace_compacted"};
+inline constexpr event_id compaction_failed{216, "compaction_failed"};
 inline constexpr event_id store_opened{220, "store_opened"};
 inline constexpr event_id store_closed{221, "store_closed"};
 

@@ -33,15 +33,19 @@ result<std::vector<field_path>> unindexed_fields(storage::read_view& view, const
 
 }  // namespace
 
-result<filter_answer> filter_cache::choose(storage::read_view& view, const filter& where) {
-  auto text = to_string(where);
-  if (auto known = find(text, view.lsn()))
-    return filter_answer{std::move(known), true};
+result<filtered_rows> filter_rows(storage::read_view& view, const filter& where) {
   HEARTH_TRY(auto compiled, compiled_filter::compile(where));
   HEARTH_TRY(auto chosen, view.select(where));
   const auto records = static_cast<double>(std::max<std::uint64_t>(view.record_count(), 1));
   const double share = static_cast<double>(chosen.rows.size()) / records;
-  filtered_rows kept{std::move(compiled), std::move(chosen), view.lsn(), share};
+  return filtered_rows{std::move(compiled), std::move(chosen), view.lsn(), share};
+}
+
+result<filter_answer> filter_cache::choose(storage::read_view& view, const filter& where) {
+  auto text = to_string(where);
+  if (auto known = find(text, view.lsn()))
+    return filter_answer{std::move(known), true};
+  HEARTH_TRY(auto kept, filter_rows(view, where));
   if (kept.chosen.scanned >= records_worth_an_index) {
     HEARTH_TRY(kept.unindexed, unindexed_fields(view, where));
   }

@@ -26,6 +26,9 @@ struct filtered_rows {
   std::vector<field_path> unindexed{};  ///< fields of the filter, if many records were read for it
 };
 
+/// What `where` selects in `view`. The errors of validate(filter), and of storage.
+[[nodiscard]] result<filtered_rows> filter_rows(storage::read_view& view, const filter& where);
+
 /// What a filter selects for one read.
 struct filter_answer {
   std::shared_ptr<const filtered_rows> found;  ///< null if there is no filter

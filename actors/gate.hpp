@@ -1,5 +1,5 @@
 #pragma once
-// A door that calls pass through and that its owner can close for good.
+// A door that calls pass through and that its owner can close.
 #include <atomic>
 #include <cstdint>
 #include <utility>
@@ -32,6 +32,8 @@ class gate {
   }
 
   void close() noexcept { state_.fetch_or(closed_bit, std::memory_order_acq_rel); }
+  /// Lets callers in again.
+  void reopen() noexcept { state_.fetch_and(~closed_bit, std::memory_order_acq_rel); }
 
   /// Closes and waits until everybody has left. For callers that leave within microseconds.
   void close_and_wait() noexcept {

@@ -25,6 +25,11 @@ class index_keeper {
   /// No search reads this group's index any more.
   void unused(std::uint64_t group);
 
+  /// Of the index that the configuration wants; see shard_group::checkpoint.
+  std::size_t checkpoint(lsn_t lsn, const std::function<void(std::optional<error>)>& each) {
+    return (coming_ ? coming_ : serving_)->checkpoint(lsn, each);
+  }
+
   /// An index is being built, or the one that serves is behind.
   [[nodiscard]] bool busy() const;
   /// All of them, in the order in which they came.

@@ -19,11 +19,13 @@ namespace hearth::actors {
 /// Thread-safe.
 class index_set {
  public:
-  /// Of the vector of this number, as the namespace is configured.
+  /// Of the vector of this number, as the namespace is configured. Without shards, and always
+  /// ready, if there is no such vector.
   index_set(const namespace_config& config, std::size_t vector)
       : vector_(vector), config_(config.vector(vector)) {
-    slots_.reserve(config.shards);
-    for (std::size_t shard = 0; shard < config.shards; ++shard)
+    const auto shards = config_.dimension > 0 ? config.shards : 0;
+    slots_.reserve(shards);
+    for (std::size_t shard = 0; shard < shards; ++shard)
       slots_.push_back(std::make_unique<shard_slot>());
   }
 

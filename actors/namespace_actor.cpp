@@ -1,93 +1,8 @@
 #include "actors/namespace_actor.hpp"
 
-#include <algorithm>
-#include <deque>
-#include <utility>
-#include <vector>
-
-#include "actors/events.hpp"
-#include "actors/index_keeper.hpp"
-#include "actors/tuner_actor.hpp"
-#include "core/format.hpp"
+#include "actors/namespace_state.hpp"
 
 namespace hearth::actors {
-
-namespace {
-
-using namespace std::chrono_literals;
-
-class namespace_state {
- public:
-  static inline const char* name = "namespace";
-
-  explicit namespace_state(namespace_actor::pointer self) : self_(self) {}
-
-  void prepare(namespace_options options) {
-    options_ = std::move(options);
-    self_->set_down_handler([this](caf::down_msg& message) { child_down(message); });
-    self_->set_exit_handler([this](caf::exit_msg& message) {
-      stop_children();
-      self_->quit(std::move(message.reason));
-    });
-    self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
-      log().error(events::namespace_died, core::format("{}: {}", options_.name, describe(thrown)));
-      stop_children();
-      return actor_failure(describe(thrown));
-    });
-  }
-
-  caf::result<namespace_opened> open(const namespace_request& request);
-  void alter(const std::shared_ptr<const alter_job>& job);
-  void tune(const std::shared_ptr<const tune_job>& job);
-  void tuned(const namespace_tuned& message);
-  namespace_closing close(const namespace_close& message);
-  void check_idle();
-  void restart(const restart_shard& message);
-  void ready(std::uint64_t group);
-  void unused(std::uint64_t group);
-
- private:
-  /// What an opening or an alteration wants the configuration to be, and who waits for it.
-  struct wish {
-    std::function<result<namespace_config>(const namespace_config&)> wanted;
-    std::function<void(std::optional<error>)> answer;
-  };
-
-  [[nodiscard]] logger& log() const noexcept { return *options_.runtime.log; }
-  [[nodiscard]] open_namespace& space() const noexcept { return *port_->space; }
-  [[nodiscard]] namespace_actor self() const {
-    return caf::actor_cast<namespace_actor>(caf::strong_actor_ptr(self_->ctrl()));
-  }
-  [[nodiscard]] std::chrono::milliseconds timeout() const noexcept {
-    return options_.runtime.request_timeout;
-  }
-
-  [[nodiscard]] result<void> open_store();
-  void spawn_children(std::shared_ptr<open_namespace> space);
-  void serve_waiting();
-  [[nodiscard]] result<void> serve(const wish& which);
-  void configure(namespace_config config, const wish& which);
-  void take_over(const namespace_config& config);
-  [[nodiscard]] std::vector<shard_group*> groups() const;
-  void arm_idle_check();
-  void child_down(const caf::down_msg& message);
-  void stop_shards();
-  void shard_stopped_or_gone();
-  void stop_children();
-
-  namespace_actor::pointer self_;
-  namespace_options options_;
-  std::shared_ptr<namespace_port> port_;
-  std::deque<wish> waiting_;
-  bool configuring_ = false;
-  bool tuning_ = false;
-  std::uint64_t last_group_ = 0;
-  std::vector<std::unique_ptr<index_keeper>> keepers_;  // by number of the vector
-  std::size_t shards_stopping_ = 0;
-  std::uint64_t calls_seen_ = 0;
-  caf::actor_clock::time_point last_call_;
-  bool closing_ = false;
-};
 
 caf::result<namespace_opened> namespace_state::open(const namespace_request& request) {
   auto answer = self_->make_response_promise<namespace_opened>();
@@ -188,6 +103,7 @@ result<void> namespace_state::open_store() {
   how.make_tokenizer = make_tokenizer;
   how.tokenizer_version = engine::text::analyzer_version();
   how.log = options_.runtime.log;
+  how.history_batches = options_.runtime.history_batches;
   how.before_commit = options_.parts.before_commit;
   HEARTH_TRY(auto store, options_.parts.open_store(options_.directory, how));
   spawn_children(std::make_shared<open_namespace>(options_.name, std::move(store),
@@ -211,17 +127,29 @@ void namespace_state::spawn_children(std::shared_ptr<open_namespace> space) {
   writing.detached = options_.detached;
   auto writer = spawn_writer(self_->system(), std::move(writing));
   self_->monitor(writer);
+  space->on_change = [self = caf::weak_actor_ptr(self_->ctrl())] {
+    if (const auto to = caf::actor_cast<namespace_actor>(self.lock()))
+      caf::anon_send(to, feed_changed{});
+  };
   // Weakly, since the writer holds the namespace.
   space->wish_for_index =
       [weak = caf::actor_cast<caf::weak_actor_ptr>(writer)](std::vector<field_path> fields) {
         if (const auto to = caf::actor_cast<writer_actor>(weak.lock()))
           caf::anon_send(to, index_fields_message{std::move(fields)});
       };
+  space->snapshots().on_first = [weak = caf::weak_actor_ptr(self_->ctrl())] {
+    if (const auto to = caf::actor_cast<namespace_actor>(weak.lock()))
+      caf::anon_send(to, snapshots_pinned{});
+  };
   port_ = std::make_shared<namespace_port>(
       namespace_port{std::move(space), std::move(writer), caf::weak_actor_ptr(self_->ctrl())});
-  for (std::size_t vector = 0; vector < port_->space->vector_count(); ++vector)
+  const auto config = port_->space->config();
+  for (std::size_t vector = 0; vector < config->vector_count(); ++vector) {
+    if (!config->has_vector(vector))
+      continue;
     keepers_.push_back(std::make_unique<index_keeper>(
         shard_group::surroundings{self_, options_, *port_}, vector, last_group_));
+  }
 }
 
 void namespace_state::configure(namespace_config config, const wish& which) {
@@ -267,6 +195,7 @@ void namespace_state::unused(std::uint64_t group) {
     keeper->unused(group);
 }
 
+// Reads go on while the writer copies. Then nobody may hold the environment for it to be exchanged.
 std::vector<shard_group*> namespace_state::groups() const {
   std::vector<shard_group*> all;
   for (const auto& keeper : keepers_)
@@ -297,31 +226,9 @@ void namespace_state::child_down(const caf::down_msg& message) {
     }
     return;
   }
-  for (auto* group : groups()) {
+  for (auto* group : groups())
     if (group->down(message, closing_))
       return;
-  }
-}
-
-void namespace_state::arm_idle_check() {
-  const auto pause = std::max<std::chrono::milliseconds>(options_.runtime.idle_close / 4, 5ms);
-  self_->delayed_send(self_, pause, idle_check{});
-}
-
-void namespace_state::check_idle() {
-  if (closing_)
-    return;
-  const auto now = self_->clock().now();
-  const auto calls = space().calls().entered();
-  // Closing would throw away a build that is under way.
-  const bool busy = calls != calls_seen_ || !space().calls().idle() ||
-                    std::ranges::any_of(keepers_, &index_keeper::busy);
-  calls_seen_ = calls;
-  if (busy)
-    last_call_ = now;
-  else if (now - last_call_ >= options_.runtime.idle_close && options_.on_idle)
-    options_.on_idle();
-  arm_idle_check();
 }
 
 namespace_closing namespace_state::close(const namespace_close& message) {
@@ -337,6 +244,8 @@ namespace_closing namespace_state::close(const namespace_close& message) {
       return {false};
   } else {
     space().abandon(message.reason);
+    if (auto usable = space().check_usable(); !usable)
+      waiters_.refuse_all(usable.error());
   }
   closing_ = true;
   self_->request(port_->writer, caf_duration(timeout()), writer_stop{})
@@ -379,15 +288,21 @@ namespace_behavior(namespace_actor::stateful_pointer<namespace_state> self,
       [self](const namespace_alter& message) { self->state.alter(message.job); },
       [self](const namespace_tune& message) { self->state.tune(message.job); },
       [self](const namespace_tuned& message) { self->state.tuned(message); },
+      [self](const namespace_checkpoint& message) { self->state.checkpoint(message.job); },
+      [self](const namespace_compact&) { return self->state.compact(); },
+      [self](const drain_check&) { self->state.drain(); },
       [self](const namespace_close& message) { return self->state.close(message); },
+      [self](const feed_wait& message) { self->state.wait_for_change(message.job); },
+      [self](const feed_changed&) { self->state.changed(); },
+      [self](const feed_due&) { self->state.end_waiting(); },
       [self](const idle_check&) { self->state.check_idle(); },
+      [self](const snapshots_pinned&) { self->state.await_sweep(); },
+      [self](const sweep_snapshots&) { self->state.sweep(); },
       [self](const restart_shard& message) { self->state.restart(message); },
       [self](const index_ready& message) { self->state.ready(message.group); },
       [self](const index_unused& message) { self->state.unused(message.group); },
   };
 }
-
-}  // namespace
 
 namespace_actor spawn_namespace(caf::actor_system& system, namespace_options options) {
   return system.spawn(namespace_behavior, std::move(options));

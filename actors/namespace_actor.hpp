@@ -9,6 +9,7 @@
 #include <string>
 
 #include "actors/caf_messages.hpp"
+#include "actors/feed_job.hpp"
 #include "actors/open_namespace.hpp"
 #include "actors/runtime.hpp"
 #include "actors/writer_actor.hpp"
@@ -48,6 +49,24 @@ struct namespace_tuned {
   result<tune_result> found;
 };
 
+/// Index snapshots that cover an LSN are wanted.
+struct checkpoint_job {
+  namespace_lease space;
+  lsn_t lsn = 0;  ///< visible
+  call<lsn_t> answer;
+};
+struct namespace_checkpoint {
+  std::shared_ptr<const checkpoint_job> job;
+};
+
+/// Copies the file without its free pages and ends all calls. If that succeeds the namespace takes
+/// no call any more and is to be closed; the copy is then to be adopted (storage/compaction.hpp).
+struct namespace_compact {};
+struct namespace_compacted {
+  std::optional<error> failure;
+  compact_result result;  ///< but for bytes_after
+};
+
 /// Opens the namespace if it is not, and reconciles its configuration with the request.
 struct namespace_open {
   namespace_request request;
@@ -65,8 +84,20 @@ struct namespace_close {
 struct namespace_closing {
   bool agreed = true;  ///< false: asked to close only if idle, and it is not
 };
+/// Found nothing to deliver: it waits for the next change.
+struct feed_wait {
+  std::shared_ptr<feed_job> job;
+};
+/// Something was written, for those that wait.
+struct feed_changed {};
+/// There are snapshots to let go of, some time.
+struct snapshots_pinned {};
 // To itself.
+struct feed_due {};
 struct idle_check {};
+/// Calls that are under way keep a copied file from being exchanged.
+struct drain_check {};
+struct sweep_snapshots {};
 /// `group`: shard_group::id().
 struct restart_shard {
   std::uint64_t group = 0;
@@ -90,7 +121,16 @@ HEARTH_MESSAGE(hearth::actors::namespace_open)
 HEARTH_MESSAGE(hearth::actors::namespace_opened)
 HEARTH_MESSAGE(hearth::actors::namespace_close)
 HEARTH_MESSAGE(hearth::actors::namespace_closing)
+HEARTH_MESSAGE(hearth::actors::namespace_checkpoint)
+HEARTH_MESSAGE(hearth::actors::namespace_compact)
+HEARTH_MESSAGE(hearth::actors::namespace_compacted)
+HEARTH_MESSAGE(hearth::actors::feed_wait)
+HEARTH_MESSAGE(hearth::actors::feed_changed)
+HEARTH_MESSAGE(hearth::actors::feed_due)
 HEARTH_MESSAGE(hearth::actors::idle_check)
+HEARTH_MESSAGE(hearth::actors::drain_check)
+HEARTH_MESSAGE(hearth::actors::snapshots_pinned)
+HEARTH_MESSAGE(hearth::actors::sweep_snapshots)
 HEARTH_MESSAGE(hearth::actors::restart_shard)
 HEARTH_MESSAGE(hearth::actors::index_ready)
 HEARTH_MESSAGE(hearth::actors::index_unused)
@@ -100,8 +140,15 @@ namespace hearth::actors {
 using namespace_actor = caf::typed_actor<
     caf::replies_to<namespace_open>::with<namespace_opened>, caf::reacts_to<namespace_alter>,
     caf::reacts_to<namespace_tune>, caf::reacts_to<namespace_tuned>,
-    caf::replies_to<namespace_close>::with<namespace_closing>, caf::reacts_to<idle_check>,
-    caf::reacts_to<restart_shard>, caf::reacts_to<index_ready>, caf::reacts_to<index_unused>>;
+    caf::replies_to<namespace_close>::with<namespace_closing>, caf::reacts_to<feed_wait>,
+    caf::reacts_to<feed_changed>, caf::reacts_to<feed_due>, caf::reacts_to<idle_check>,
+    caf::reacts_to<restart_shard>, caf::reacts_to<index_ready>, caf::reacts_to<index_unused>,
+    caf::reacts_to<snapshots_pinned>, caf::reacts_to<sweep_snapshots>,
+    caf::reacts_to<namespace_checkpoint>,
+    caf::replies_to<namespace_compact>::with<namespace_compacted>, caf::reacts_to<drain_check>>;
+
+/// A compaction may copy for this long: as long as the largest file could take.
+inline constexpr std::chrono::hours longest_compaction{2};
 
 struct namespace_options {
   std::string name;

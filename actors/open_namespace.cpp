@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/format.hpp"
+#include "storage/compaction.hpp"
 
 namespace hearth::actors {
 
@@ -88,7 +89,15 @@ result<filter_answer> open_namespace::filtered(storage::read_view& view,
   return answer;
 }
 
+result<void> open_namespace::check_values(const write_batch& batch) const {
+  HEARTH_CHECK(check_values(batch.vectors.view(), {}));
+  for (const auto& column : batch.named)
+    HEARTH_CHECK(check_values(column.vectors.view(), column.name));
+  return {};
+}
+
 result<void> open_namespace::reserve(std::size_t bytes) {
+  queued_writes_.fetch_add(1);
   const auto before = queued_bytes_.fetch_add(bytes);
   if (before == 0 || before + bytes <= write_queue_bytes_)
     return {};
@@ -145,6 +154,38 @@ result<namespace_info> open_namespace::info() const {
     answer.read_only = true;
     answer.read_only_reason = reason->message;
   }
+  return answer;
+}
+
+result<namespace_stats> open_namespace::stats() const {
+  HEARTH_TRY(auto answer, store_->stats());
+  answer.name = name_;
+  answer.accepted_lsn = accepted_lsn.load();
+  answer.durable_lsn = store_->durable_lsn();
+  answer.visible_lsn = visible_lsn();
+  answer.open_transactions = transactions_->open.load();
+  answer.transaction_bytes = transactions_->bytes.load();
+  answer.queued_writes = queued_writes_.load();
+  answer.queued_bytes = queued_bytes_.load();
+  answer.queued_bytes_limit = write_queue_bytes_;
+  for (std::size_t vector = 0; vector < vector_count(); ++vector) {
+    const auto set = index(vector);
+    for (std::size_t shard = 0; shard < set->shards(); ++shard) {
+      const auto& slot = set->shard(shard);
+      answer.shards.push_back({set->name(), static_cast<std::uint32_t>(shard), slot.fresh_rows(),
+                               slot.fresh_bytes(), slot.stale_rows(), slot.snapshot_lsn.load()});
+    }
+  }
+  {
+    const std::lock_guard lock(tuning_guard_);
+    answer.tuning = tuning_;
+  }
+  if (const auto total = compacting_bytes.load(); total > 0)
+    answer.compaction = compaction_progress{storage::compacted_bytes(store_->directory()), total};
+  answer.open_ms = static_cast<std::uint64_t>(std::chrono::duration_cast<std::chrono::milliseconds>(
+                                                  std::chrono::steady_clock::now() - opened_)
+                                                  .count());
+  answer.latencies = latencies_.summaries();
   return answer;
 }
 

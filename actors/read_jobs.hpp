@@ -52,7 +52,18 @@ make_count_job(namespace_lease space, std::optional<filter> where, call<std::uin
                                                      call<key_result> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_key_scan_job(namespace_lease space, key_scan query,
                                                           call<key_page> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_queue_job(namespace_lease space, queue_query query,
+                                                       call<queue_result> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_item_scan_job(namespace_lease space, item_scan query,
+                                                           call<item_page> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_consumers_job(namespace_lease space,
+                                                           call<std::vector<feed_consumer>> answer);
 [[nodiscard]] std::shared_ptr<read_job> make_info_job(namespace_lease space,
                                                       call<namespace_info> answer);
+/// `queued_reads`: see namespace_stats.
+[[nodiscard]] std::shared_ptr<read_job>
+make_stats_job(namespace_lease space, std::uint64_t queued_reads, call<namespace_stats> answer);
+[[nodiscard]] std::shared_ptr<read_job> make_check_job(namespace_lease space, std::string cursor,
+                                                       call<check_step> answer);
 
 }  // namespace hearth::actors

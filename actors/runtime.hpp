@@ -23,6 +23,9 @@ struct runtime_options {
   std::size_t fresh_rows = 262'144;
   std::size_t fresh_bytes = std::size_t{256} << 20;
   std::size_t write_queue_bytes = std::size_t{256} << 20;
+  /// Batches per namespace that the change feed reaches back over, at least; for consumers that
+  /// have not got so far, ten times as many.
+  std::uint64_t history_batches = 100'000;
   std::chrono::milliseconds interval{50};         ///< commit at least this often with `interval`
   std::chrono::milliseconds idle_close{300'000};  ///< a namespace without calls is closed
   std::chrono::milliseconds request_timeout{60'000};  ///< every call ends by then

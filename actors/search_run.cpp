@@ -36,9 +36,10 @@ engine::index::search_effort effort_of(const search_query& query, const index_pa
 
 }  // namespace
 
-search_run::search_run(const open_namespace& space, const search_query& query)
-    : space_(space), query_(query), index_(space.index(space.number_of(query.vector_name))),
-      effort_(effort_of(query, space.config()->vector(index_->vector()).index)),
+search_run::search_run(const read_source& from, const search_query& query)
+    : source_(from), space_(from.space()), query_(query),
+      index_(space_.index(space_.number_of(query.vector_name))),
+      effort_(effort_of(query, space_.config()->vector(index_->vector()).index)),
       found_(query.vectors.rows()), extra_(query.vectors.rows()), full_(query.vectors.rows()),
       tally_(query.explain) {
   // Rows that are gone but still in a graph take places among the nearest.
@@ -56,7 +57,7 @@ result<void> search_run::choose_rows() {
     search_tally::step step(tally_, search_step::filter);
     chosen_ = [&]() -> result<void> {
       HEARTH_TRY(const auto view, open_view());
-      HEARTH_TRY(auto matching, space_.filtered(*view, query_.where));
+      HEARTH_TRY(auto matching, source_.filtered(*view, query_.where));
       step.rows = matching.scanned();
       how_filtered_ = matching.how();
       filtered_ = std::move(matching.found);
@@ -210,7 +211,7 @@ result<search_result> search_run::settle() {
     if (!view) {
       HEARTH_TRY(view, open_view());
     }
-    if (view->lsn() > as_of_.load())
+    if (source_.transaction() != nullptr || view->lsn() > as_of_.load())
       HEARTH_CHECK(add_late_rows(*view));
     search_result answer;
     HEARTH_TRY(bool complete, resolve(*view, needed(*view), answer));
@@ -248,7 +249,7 @@ result<search_result> search_run::settle() {
 
 // How many match and have a vector is not known.
 std::size_t search_run::needed(const storage::read_view& view) const {
-  if (filtered_)
+  if (filtered_ || source_.transaction() != nullptr)
     return 0;
   return std::min<std::uint64_t>(query_.k, view.vector_count(index_->vector()));
 }
@@ -257,7 +258,7 @@ std::vector<std::size_t> search_run::falling_short(const storage::read_view& vie
   const auto need = needed(view);
   query_numbers missing;
   for (std::size_t query = 0; query < found_.size(); ++query) {
-    if (filtered_ ? found_[query].size() < query_.k && full_[query] != 0
+    if (need == 0 ? found_[query].size() < query_.k && full_[query] != 0
                   : found_[query].size() < need)
       missing.push_back(query);
   }
@@ -316,19 +317,49 @@ result<void> search_run::keep_live(storage::read_view& view) {
 
 // Candidates from batches that replaced rows after the indexes were read. The old row of such a
 // record may have left an index before the new one came: then neither was found.
-result<void> search_run::add_late_rows(storage::read_view& view) {
+result<std::vector<row_id>> search_run::late_rows(storage::read_view& view) const {
+  if (source_.transaction() != nullptr)
+    return rows_beside_indexes();
+  std::vector<row_id> late;
   const auto after = as_of_.load();
   const auto changes = view.changes(after, view.lsn() - after);
   if (!changes) {
     if (changes.error().code == errc::not_found)
-      return {};  // history is trimmed: whoever falls short scans storage
+      return late;  // history is trimmed: whoever falls short scans storage
     return std::unexpected(changes.error());
   }
-  std::vector<row_id> late;
   for (const auto& change : *changes) {
     if (!change.removed.empty())
       late.insert(late.end(), change.added.begin(), change.added.end());
   }
+  return late;
+}
+
+// What a transaction sees and no index has: rows that went after its snapshot, and its own.
+result<std::vector<row_id>> search_run::rows_beside_indexes() const {
+  const auto& transaction = *source_.transaction();
+  HEARTH_TRY(const auto newest, space_.store().read(index_->vector()));
+  std::vector<row_id> rows;
+  if (const auto after = transaction.lsn(); newest->lsn() > after) {
+    const auto changes = newest->changes(after, newest->lsn() - after);
+    if (!changes && changes.error().code == errc::not_found)
+      return fail(errc::conflict,
+                  "too much was written since the transaction began to search in it",
+                  "run the transaction again");
+    HEARTH_CHECK(changes);
+    for (const auto& change : *changes)
+      for (const auto row : change.removed)
+        if (row < transaction.stored_limit())
+          rows.push_back(row);
+  }
+  std::ranges::sort(rows);
+  const auto own = transaction.own().with_vector(index_->vector());
+  rows.insert(rows.end(), own.begin(), own.end());
+  return rows;
+}
+
+result<void> search_run::add_late_rows(storage::read_view& view) {
+  HEARTH_TRY(auto late, late_rows(view));
   // The view may be that of the selection, and visible_lsn older than both: then nobody else asks.
   if (filtered_) {
     HEARTH_TRY(const auto match, view.matches(late, filtered_->where));

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "actors/nearest_rows.hpp"
-#include "actors/open_namespace.hpp"
+#include "actors/read_source.hpp"
 #include "actors/search_tally.hpp"
 #include "core/query.hpp"
 
@@ -28,10 +28,14 @@ namespace hearth::actors {
 /// A filter is evaluated first, in a view of its own; the indexes are asked for rows of its
 /// selection only. Rows that are written afterwards are candidates as above. Where the last view is
 /// a newer one, the candidates are evaluated again.
+///
+/// A transaction looks at a snapshot that is older than the indexes, and has rows of its own. Rows
+/// that came after the snapshot fall out when they are resolved in it; rows that went after it, and
+/// the transaction's own, are candidates like those of late updates.
 class search_run {
  public:
   /// The query was validated. Both outlive the run.
-  search_run(const open_namespace& space, const search_query& query);
+  search_run(const read_source& from, const search_query& query);
 
   /// Finds the candidates of queries [first, last). Thread-safe for disjoint ranges.
   [[nodiscard]] result<void> collect(std::size_t first, std::size_t last);
@@ -50,7 +54,7 @@ class search_run {
   /// Per shard, after which row storage is to be scanned; all_indexed: nowhere.
   using scan_plan = std::vector<row_id>;
 
-  [[nodiscard]] result<view_ptr> open_view() const { return space_.store().read(index_->vector()); }
+  [[nodiscard]] result<view_ptr> open_view() const { return source_.view(index_->vector()); }
   [[nodiscard]] result<search_result> settle();
   [[nodiscard]] result<void> choose_rows();
   [[nodiscard]] result<view_ptr> find(const query_numbers& queries);
@@ -62,6 +66,8 @@ class search_run {
                                       view_ptr view);
   [[nodiscard]] result<void> keep_live(storage::read_view& view);
   [[nodiscard]] result<void> add_late_rows(storage::read_view& view);
+  [[nodiscard]] result<std::vector<row_id>> late_rows(storage::read_view& view) const;
+  [[nodiscard]] result<std::vector<row_id>> rows_beside_indexes() const;
   [[nodiscard]] result<bool> resolve(storage::read_view& view, std::size_t need,
                                      search_result& answer);
   [[nodiscard]] std::size_t needed(const storage::read_view& view) const;
@@ -70,6 +76,7 @@ class search_run {
     return query_.k + extra_[query];
   }
 
+  const read_source source_;
   const open_namespace& space_;
   const search_query& query_;
   const std::shared_ptr<const index_set> index_;  // the one index, and distance, of this search

@@ -50,6 +50,13 @@ worker_pool::worker& worker_pool::least_loaded() noexcept {
   return *best;
 }
 
+std::size_t worker_pool::load() const noexcept {
+  std::size_t all = 0;
+  for (const auto& each : workers_)
+    all += each.load->load(std::memory_order_relaxed);
+  return all;
+}
+
 void worker_pool::post(const std::shared_ptr<read_job>& job, std::size_t parts) {
   for (std::size_t part = 0; part < parts; ++part) {
     auto& chosen = least_loaded();

@@ -41,6 +41,8 @@ class worker_pool {
   worker_pool& operator=(const worker_pool&) = delete;
 
   [[nodiscard]] std::size_t size() const noexcept { return workers_.size(); }
+  /// Parts of jobs that wait or run.
+  [[nodiscard]] std::size_t load() const noexcept;
   /// Gives each part of the job to an idle worker, or to the one with the least to do.
   void post(const std::shared_ptr<read_job>& job, std::size_t parts = 1);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <limits>
 #include <unordered_set>
 
 #include "actors/events.hpp"
@@ -84,6 +85,7 @@ class shard_state {
                                                          options_.shard, main_->size()));
     index_more();
     arm_snapshot();
+    save_if_awaited();
     if (options_.on_ready)
       options_.on_ready();
   }
@@ -135,6 +137,7 @@ class shard_state {
     }
     count();
     index_more();
+    save_if_awaited();
   }
 
   void erased(std::size_t rows) {
@@ -158,12 +161,27 @@ class shard_state {
     saving_ = false;
     if (event.written)
       slot().snapshot_lsn = event.lsn;
+    answer_checkpoints(event.written ? event.lsn : all_checkpoints,
+                       event.written ? std::nullopt : std::optional(unsaved()));
+    save_if_awaited();
     if (dirty_ && !stopping_)
       arm_snapshot();
   }
 
+  caf::result<shard_checkpointed> checkpoint(lsn_t lsn) {
+    if (stopping_)
+      return shard_checkpointed{closing()};
+    if (!saves_ || slot().snapshot_lsn >= lsn)
+      return shard_checkpointed{};
+    auto promise = self_->make_response_promise<shard_checkpointed>();
+    checkpoints_.emplace_back(lsn, promise);
+    save_if_awaited();
+    return promise;
+  }
+
   caf::result<shard_stopped> stop(bool snapshot) {
     stopping_ = true;
+    answer_checkpoints(all_checkpoints, closing());
     if (!indexer_) {
       release();
       self_->quit();
@@ -215,6 +233,33 @@ class shard_state {
       options_.on_room();
   }
 
+  static constexpr lsn_t all_checkpoints = std::numeric_limits<lsn_t>::max();
+  static error closing() {
+    return {errc::unavailable, "the index is closing or being replaced", "try again", 0};
+  }
+  [[nodiscard]] error unsaved() const {
+    return {
+        errc::io_error,
+        core::format("{} shard {}: the index snapshot was not written", title(), options_.shard),
+        "the daemon's log says why", 0};
+  }
+  void answer_checkpoints(lsn_t up_to, const std::optional<error>& failure) {
+    std::erase_if(checkpoints_, [&](auto& each) {
+      if (each.first > up_to)
+        return false;
+      each.second.deliver(shard_checkpointed{failure});
+      return true;
+    });
+  }
+  // What is awaited may still be on its way into the index: rows_moved() comes by again.
+  void save_if_awaited() {
+    if (!ready_ || saving_ || stopping_ || checkpoints_.empty())
+      return;
+    if (std::ranges::any_of(checkpoints_,
+                            [&](const auto& each) { return each.first <= indexed_lsn(); }))
+      save();
+  }
+
   void add_to_tail(const std::shared_ptr<const shard_changes>& changes);
   void index_more();
   void save();
@@ -244,6 +289,7 @@ class shard_state {
                         core::format("{} shard {}: {}", title(), options_.shard, what));
     if (stopping_)
       stopped_.deliver(shard_stopped{});
+    answer_checkpoints(all_checkpoints, unsaved());
     release();
     if (options_.on_room)
       options_.on_room();
@@ -264,7 +310,8 @@ class shard_state {
 
   std::shared_ptr<engine::index::vector_index> tail_;
   std::shared_ptr<const engine::index::vector_index> main_;
-  std::deque<waiting_rows> waiting_;                   // in the order of commits
+  std::deque<waiting_rows> waiting_;  // in the order of commits
+  std::vector<std::pair<lsn_t, caf::typed_response_promise<shard_checkpointed>>> checkpoints_;
   std::shared_ptr<const std::vector<row_id>> moving_;  // on their way into the main index
   lsn_t moving_lsn_ = 0;
   std::size_t stale_ = 0;
@@ -348,6 +395,7 @@ shard_actor::behavior_type shard(shard_actor::stateful_pointer<shard_state> self
       [self](const apply_changes& message) { return self->state.apply(message.changes); },
       [self](const index_threw& message) { self->state.index_failed(message.what); },
       [self](const shard_stop& message) { return self->state.stop(message.snapshot); },
+      [self](const shard_checkpoint& message) { return self->state.checkpoint(message.lsn); },
       [self](const snapshot_due&) { self->state.snapshot_timer(); },
   };
 }

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 
 #include "actors/caf_messages.hpp"
 #include "actors/indexer_actor.hpp"
@@ -29,6 +30,14 @@ struct shard_stop {
   bool snapshot = true;
 };
 struct shard_stopped {};
+/// Answered when the index snapshot on disk covers `lsn`, which is visible. At once by an index
+/// that is not saved, because it is built as fast as it would be loaded.
+struct shard_checkpoint {
+  lsn_t lsn = 0;
+};
+struct shard_checkpointed {
+  std::optional<error> failure;
+};
 struct snapshot_due {};  ///< to itself
 
 }  // namespace hearth::actors
@@ -39,6 +48,8 @@ HEARTH_MESSAGE(hearth::actors::changes_applied)
 HEARTH_MESSAGE(hearth::actors::index_threw)
 HEARTH_MESSAGE(hearth::actors::shard_stop)
 HEARTH_MESSAGE(hearth::actors::shard_stopped)
+HEARTH_MESSAGE(hearth::actors::shard_checkpoint)
+HEARTH_MESSAGE(hearth::actors::shard_checkpointed)
 HEARTH_MESSAGE(hearth::actors::snapshot_due)
 
 namespace hearth::actors {
@@ -46,7 +57,7 @@ namespace hearth::actors {
 using shard_actor = index_listener::extend<
     caf::reacts_to<shard_start>, caf::replies_to<apply_changes>::with<changes_applied>,
     caf::reacts_to<index_threw>, caf::replies_to<shard_stop>::with<shard_stopped>,
-    caf::reacts_to<snapshot_due>>;
+    caf::replies_to<shard_checkpoint>::with<shard_checkpointed>, caf::reacts_to<snapshot_due>>;
 
 struct shard_options {
   std::shared_ptr<open_namespace> space;

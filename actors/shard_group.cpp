@@ -101,6 +101,23 @@ std::size_t shard_group::stop(const std::function<void()>& each) {
   return stopping;
 }
 
+std::size_t shard_group::checkpoint(lsn_t lsn,
+                                    const std::function<void(std::optional<error>)>& each) {
+  const error failed{errc::unavailable,
+                     core::format("an index of \"{}\" is being started anew", around_.options.name),
+                     "try again", 1'000};
+  for (const auto& child : children_) {
+    if (!child.actor) {
+      each(failed);
+      continue;
+    }
+    around_.self->request(child.actor, caf_duration(timeout()), shard_checkpoint{lsn})
+        .then([each](const shard_checkpointed& done) { each(done.failure); },
+              [each, failed](const caf::error&) { each(failed); });
+  }
+  return children_.size();
+}
+
 void shard_group::discard() {
   for (auto& child : children_) {
     if (child.actor)

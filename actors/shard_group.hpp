@@ -38,6 +38,9 @@ class shard_group {
   /// Stops every shard after it has saved what is worth it; `each` is called for every one that has
   /// stopped, or is gone. Answers how many that will be.
   std::size_t stop(const std::function<void()>& each);
+  /// Has every shard save an index snapshot that covers `lsn`; `each` is called for every one, with
+  /// what went wrong if something did. Answers how many that will be.
+  std::size_t checkpoint(lsn_t lsn, const std::function<void(std::optional<error>)>& each);
   /// Lets the writer forget the group, and stops it. Nobody may search it any more.
   void discard();
   void kill();

@@ -10,6 +10,7 @@
 #include "actors/text_search.hpp"
 #include "core/clock.hpp"
 #include "core/format.hpp"
+#include "storage/compaction.hpp"
 
 namespace hearth::actors {
 
@@ -41,6 +42,7 @@ class store_state {
   void list(const list_request& request);
   void drop(const drop_request& request);
   void info(const store_info_request& request);
+  void compact(const compact_request& request);
   void idle(const std::string& which);
   void released(const std::string& which);
   void close();
@@ -51,6 +53,7 @@ class store_state {
     namespace_actor actor;  // null: it is down already
     bool closing = false;
     std::deque<std::function<void()>> waiting;
+    std::function<void()> when_closed;  // before those who wait: exchanges the file
   };
 
   [[nodiscard]] logger& log() const noexcept { return *options_.runtime.log; }
@@ -58,6 +61,11 @@ class store_state {
   open_entry& start(const storage::catalog_entry& found);
   void forward(const open_entry& target, const open_request& request);
   void close_entry(open_entry& target, const namespace_close& how);
+  void admit_again(const std::string& which);
+  void copied(const compact_request& request, const std::filesystem::path& directory,
+              const namespace_compacted& outcome);
+  void exchange(const compact_request& request, const std::filesystem::path& directory,
+                compact_result outcome);
   void remove(const drop_request& request);
   void namespace_down(const caf::down_msg& message);
   void release();
@@ -200,25 +208,86 @@ void store_state::idle(const std::string& which) {
     return;
   // From here on requests wait: either the namespace agrees, or they are passed on after all.
   known->second.closing = true;
-  const auto reopen = [this, which] {
-    const auto still = open_.find(which);
-    if (still == open_.end())
-      return;
-    still->second.closing = false;
-    for (auto waiting = std::exchange(still->second.waiting, {}); const auto& run : waiting)
-      run();
-  };
   self_
       ->request(known->second.actor, caf_duration(options_.runtime.request_timeout),
                 namespace_close{true, errc::unavailable})
       .then(
-          [reopen](const namespace_closing& answer) {
+          [this, which](const namespace_closing& answer) {
             if (!answer.agreed)
-              reopen();
+              admit_again(which);
           },
           [](const caf::error&) {
             // It is down: namespace_released follows.
           });
+}
+
+// It stays open after all: what waited for its end is run.
+void store_state::admit_again(const std::string& which) {
+  const auto still = open_.find(which);
+  if (still == open_.end())
+    return;
+  still->second.closing = false;
+  for (auto waiting = std::exchange(still->second.waiting, {}); const auto& run : waiting)
+    run();
+}
+
+// The namespace copies its file and ends its calls; then it is closed, the file is exchanged, and
+// who waited opens it again. Handles notice no more than a call that takes longer.
+void store_state::compact(const compact_request& request) {
+  if (closing_)
+    return request.answer.settle(std::unexpected(store_closing()));
+  const auto known = open_.find(request.name);
+  if (known != open_.end() && known->second.closing) {
+    known->second.waiting.push_back([this, request] { compact(request); });
+    return;
+  }
+  const auto found = options_.entries->find(request.name);
+  if (!found)
+    return request.answer.settle(std::unexpected(found.error()));
+  auto& target = known != open_.end() ? known->second : start(*found);
+  if (known == open_.end())
+    forward(target, {request.name, open_mode::open, {}, {}});
+  target.closing = true;
+  self_->request(target.actor, caf_duration(longest_compaction), namespace_compact{})
+      .then([this, request, directory = found->directory](
+                const namespace_compacted& outcome) { copied(request, directory, outcome); },
+            [this, request, directory = found->directory](const caf::error&) {
+              copied(request, directory,
+                     {error{errc::unavailable, "the namespace stopped while it was compacted",
+                            "try again", 0},
+                      {}});
+            });
+}
+
+void store_state::copied(const compact_request& request, const std::filesystem::path& directory,
+                         const namespace_compacted& outcome) {
+  const auto target = open_.find(request.name);
+  if (outcome.failure || target == open_.end() || !target->second.actor) {
+    request.answer.settle(std::unexpected(outcome.failure.value_or(store_closing())));
+    // One that is down is released in any case, and so is one that a closing store waits for.
+    if (!closing_ && target != open_.end() && target->second.actor)
+      admit_again(request.name);
+    return;
+  }
+  target->second.when_closed = [this, request, directory, result = outcome.result] {
+    exchange(request, directory, result);
+  };
+  close_entry(target->second, namespace_close{false, errc::unavailable});
+}
+
+void store_state::exchange(const compact_request& request, const std::filesystem::path& directory,
+                           compact_result outcome) {
+  if (auto done = storage::adopt_compacted(directory); !done) {
+    log().error(events::compaction_failed,
+                core::format("{}: {}", request.name, to_string(done.error())));
+    return request.answer.settle(std::unexpected(std::move(done).error()));
+  }
+  std::error_code failed;
+  outcome.bytes_after = std::filesystem::file_size(directory / "data.mdb", failed);
+  log().info(events::namespace_compacted,
+             core::format("{}: {} before, {} after", request.name,
+                          format_bytes(outcome.bytes_before), format_bytes(outcome.bytes_after)));
+  request.answer.settle(outcome);
 }
 
 void store_state::namespace_down(const caf::down_msg& message) {
@@ -235,6 +304,8 @@ void store_state::released(const std::string& which) {
   if (known == open_.end())
     return;
   const auto waiting = std::move(known->second.waiting);
+  if (const auto when_closed = std::move(known->second.when_closed))
+    when_closed();
   open_.erase(known);
   for (const auto& run : waiting)
     run();
@@ -275,6 +346,7 @@ store_actor::behavior_type store(store_actor::stateful_pointer<store_state> self
       [self](const namespace_idle& event) { self->state.idle(event.name); },
       [self](const namespace_released& event) { self->state.released(event.name); },
       [self](const store_close&) { self->state.close(); },
+      [self](const compact_request& request) { self->state.compact(request); },
   };
 }
 

@@ -33,6 +33,10 @@ struct drop_request {
   std::string name;
   call<std::monostate> answer;
 };
+struct compact_request {
+  std::string name;
+  call<compact_result> answer;
+};
 struct store_info_request {
   call<store_info> answer;
 };
@@ -52,6 +56,7 @@ struct store_close {};
 HEARTH_MESSAGE(hearth::actors::open_request)
 HEARTH_MESSAGE(hearth::actors::list_request)
 HEARTH_MESSAGE(hearth::actors::drop_request)
+HEARTH_MESSAGE(hearth::actors::compact_request)
 HEARTH_MESSAGE(hearth::actors::store_info_request)
 HEARTH_MESSAGE(hearth::actors::namespace_idle)
 HEARTH_MESSAGE(hearth::actors::namespace_released)
@@ -63,7 +68,7 @@ using store_actor =
     caf::typed_actor<caf::reacts_to<open_request>, caf::reacts_to<list_request>,
                      caf::reacts_to<drop_request>, caf::reacts_to<store_info_request>,
                      caf::reacts_to<namespace_idle>, caf::reacts_to<namespace_released>,
-                     caf::reacts_to<store_close>>;
+                     caf::reacts_to<store_close>, caf::reacts_to<compact_request>>;
 
 struct store_options {
   std::filesystem::path directory;  ///< absolute

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <string>
 
-#include "actors/open_namespace.hpp"
+#include "actors/own_texts.hpp"
+#include "actors/read_source.hpp"
 #include "actors/text_source.hpp"
 #include "core/format.hpp"
 #include "engine/text/text_plan.hpp"
@@ -86,9 +87,39 @@ result<storage::tokenize_text> make_tokenizer(const text_settings& settings) {
   };
 }
 
-result<text_hits> search_text(const open_namespace& space, storage::read_view& view,
+namespace {
+
+// Of stored and own records together. Those that the transaction has replaced are not stored any
+// more.
+result<text_hits> search_both(const read_source& from, const engine::text::text_plan& plan,
+                              engine::text::posting_source& stored,
+                              std::span<const searched_field> fields,
+                              const engine::text::text_search_options& asked) {
+  const auto& own = from.transaction()->own();
+  HEARTH_TRY(const auto tokenize, make_tokenizer(from.space().config()->text));
+  HEARTH_TRY(const auto texts, own_texts::analyze(own, fields, tokenize));
+  auto options = asked;
+  options.accepts = [&](storage::row_id row) {
+    return !own.replaced().contains(row) && (!asked.accepts || asked.accepts(row));
+  };
+  text_hits both;
+  for (const auto side : {joint_source::side::stored, joint_source::side::own}) {
+    joint_source source(stored, texts, side);
+    HEARTH_TRY(const auto found, engine::text::search_text(plan, source, options));
+    both.scored += found.work.rows_scored;
+    both.hits.insert(both.hits.end(), found.hits.begin(), found.hits.end());
+  }
+  std::ranges::stable_sort(both.hits, std::ranges::greater(), &engine::text::scored_row::score);
+  both.hits.resize(std::min(both.hits.size(), asked.k));
+  return both;
+}
+
+}  // namespace
+
+result<text_hits> search_text(const read_source& from, storage::read_view& view,
                               const text_question& question, std::size_t query, std::size_t depth,
                               const row_set* among) {
+  const auto& space = from.space();
   HEARTH_TRY(const auto fields, fields_of(space, view, question));
   HEARTH_TRY(const auto words, space.analyzers().of(space.config()->text));
   auto asked = engine::text::plain_text_query(question.queries[query]);
@@ -102,6 +133,8 @@ result<text_hits> search_text(const open_namespace& space, storage::read_view& v
   options.k = depth;
   if (among != nullptr)
     options.accepts = [among](storage::row_id row) { return among->contains(row); };
+  if (from.transaction() != nullptr)
+    return search_both(from, plan, source, fields, options);
   HEARTH_TRY(auto found, engine::text::search_text(plan, source, options));
   return text_hits{std::move(found.hits), found.work.rows_scored};
 }

@@ -14,7 +14,7 @@
 
 namespace hearth::actors {
 
-class open_namespace;
+class read_source;
 
 /// Keeps the analyzer of the last settings it was asked for: making one takes milliseconds.
 /// Thread-safe.
@@ -41,7 +41,7 @@ struct text_hits {
 /// The `depth` best rows of question.queries[query] as of the view, of those in `among` or of all
 /// (null). invalid_argument for a query or a field that is wrong; unsupported where there is no
 /// text index; busy while one that is asked for is being built.
-[[nodiscard]] result<text_hits> search_text(const open_namespace& space, storage::read_view& view,
+[[nodiscard]] result<text_hits> search_text(const read_source& from, storage::read_view& view,
                                             const text_question& question, std::size_t query,
                                             std::size_t depth, const row_set* among);
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <random>
 
-#include "actors/search_run.hpp"
+#include "actors/reads.hpp"
 #include "core/format.hpp"
 #include "engine/index/kernels/kernels.hpp"
 
@@ -66,9 +66,7 @@ class tuning {
 
   [[nodiscard]] result<search_result> search(const search_query& query) const {
     HEARTH_CHECK(space_.check_usable());
-    search_run run(space_, query);
-    HEARTH_CHECK(run.collect(0, query.vectors.rows()));
-    return run.finish();
+    return actors::search(read_source(space_), query);
   }
   [[nodiscard]] search_query query_of(std::size_t first, std::size_t count) const {
     const auto start = queries_.begin() + static_cast<std::ptrdiff_t>(first * dimension_);

@@ -65,12 +65,16 @@ void write_group::succeed(lsn_t durable_lsn) {
   }
   for (const auto& job : flushes_)
     job->answer.settle(durable_lsn);
+  for (const auto& [job, position] : consumers_)
+    job->answer.settle(position);
 }
 
 void write_group::fail(const error& reason) {
   for (const auto& [job, result] : waiting_)
     job->answer.settle(std::unexpected(reason));
   for (const auto& job : flushes_)
+    job->answer.settle(std::unexpected(reason));
+  for (const auto& [job, position] : consumers_)
     job->answer.settle(std::unexpected(reason));
 }
 

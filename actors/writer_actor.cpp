@@ -1,129 +1,8 @@
 #include "actors/writer_actor.hpp"
 
-#include <algorithm>
-#include <deque>
-#include <thread>
-
-#include "actors/events.hpp"
-#include "actors/write_group.hpp"
-#include "core/format.hpp"
+#include "actors/writer_state.hpp"
 
 namespace hearth::actors {
-
-namespace {
-
-using namespace std::chrono_literals;
-
-/// Storage's upkeep runs this long after a commit, and again while there is more to do.
-constexpr auto maintenance_pause = 250ms;
-constexpr auto linger_step = 30us;
-
-class writer_state {
- public:
-  static inline const char* name = "writer";
-
-  explicit writer_state(writer_actor::pointer self) : self_(self) {}
-
-  void prepare(writer_options options) {
-    options_ = std::move(options);
-    group_ = std::make_unique<write_group>(space());
-    if (options_.detached)
-      schedule_maintenance();  // indexes of fields and texts may be half built
-    self_->set_exception_handler([this](std::exception_ptr& thrown) -> caf::error {
-      options_.log->error(events::writer_died,
-                          core::format("{}: {}", space().name(), describe(thrown)));
-      return actor_failure(describe(thrown));
-    });
-  }
-
-  void write(std::shared_ptr<const write_job> job) {
-    queue_.push_back(std::move(job));
-    apply_queued();
-  }
-
-  void flush(std::shared_ptr<const flush_job> job);
-  configured configure(const namespace_config& config);
-  void index_fields(const std::vector<field_path>& fields);
-
-  void connect(const connect_shard& message) {
-    auto known = std::ranges::find(sets_, message.set, &connected_set::set);
-    if (known == sets_.end())
-      known = sets_.insert(known, {message.set, std::vector<connection>(space().shards())});
-    known->shards[message.index] = {message.shard, message.epoch};
-    apply_queued();  // the tail that writes waited for may have gone with the shard before
-  }
-
-  void disconnect(const std::shared_ptr<index_set>& set) {
-    std::erase_if(sets_, [&](const connected_set& each) { return each.set == set; });
-    apply_queued();
-  }
-
-  void apply_queued();
-  void commit();
-  void maintain();
-  caf::result<writer_stopped> stop();
-
-  void commit_message() {
-    if (lingers()) {
-      std::this_thread::sleep_for(linger_step);
-      self_->send(self_, commit_due{});
-      return;
-    }
-    commit_queued_ = false;
-    commit();
-  }
-  void interval_message() {
-    interval_armed_ = false;
-    commit();
-  }
-
- private:
-  struct connection {
-    shard_actor shard;
-    std::uint64_t epoch = 0;
-  };
-  /// The shards of one index: there are two while one replaces the other.
-  struct connected_set {
-    std::shared_ptr<index_set> set;
-    std::vector<connection> shards;
-  };
-
-  [[nodiscard]] open_namespace& space() const noexcept { return *options_.space; }
-  [[nodiscard]] storage::namespace_store& store() const noexcept { return space().store(); }
-
-  [[nodiscard]] bool must_wait();
-  [[nodiscard]] const shard_slot* full_slot(std::size_t shard) const;
-  [[nodiscard]] bool lingers() const;
-  void apply(std::shared_ptr<const write_job> job);
-  void schedule_commit();
-  void schedule_maintenance();
-  void announce();
-  void announce(const std::shared_ptr<write_group>& group,
-                const std::shared_ptr<const shard_changes>& changes, const connected_set& to,
-                std::size_t index);
-  void confirmed(write_group& group);
-  void settle_confirmed();
-  void drop_group(const error& reason);
-  void finish_stop();
-
-  writer_actor::pointer self_;
-  writer_options options_;
-  std::vector<connected_set> sets_;
-  std::deque<std::shared_ptr<const write_job>> queue_;    // waiting for room in a tail
-  std::unique_ptr<write_group> group_;                    // in the open transaction
-  std::deque<std::shared_ptr<write_group>> unconfirmed_;  // on disk, in the order of commits
-  std::size_t last_batches_ = 0;                          // of the group before
-  std::chrono::steady_clock::duration last_commit_{};     // how long it took
-  std::chrono::steady_clock::time_point group_started_;
-  bool commit_queued_ = false;
-  bool interval_armed_ = false;
-  bool maintenance_armed_ = false;
-  bool waiting_logged_ = false;
-  bool settling_ = false;
-  bool stopping_ = false;
-  bool finished_ = false;
-  caf::typed_response_promise<writer_stopped> stopped_;
-};
 
 // A tail past its bound, or shards that fall behind, make writes wait in the queue, in order.
 bool writer_state::must_wait() {
@@ -166,12 +45,17 @@ void writer_state::apply_queued() {
 void writer_state::apply(std::shared_ptr<const write_job> job) {
   if (!job->answer.open())
     return;  // its caller was told that it timed out
-  auto applied = store().apply(job->batch);
+  auto applied = job->transaction ? store().apply(*job->transaction) : store().apply(job->batch);
   if (!applied) {
     // A failure of storage itself takes the whole transaction with it.
     if (const auto broken = store().read_only_reason(); broken && !group_->empty())
       drop_group(*broken);
     job->answer.settle(std::unexpected(std::move(applied).error()));
+    return;
+  }
+  if (applied->idle) {  // a worker that looks for work, again and again, costs no commit
+    applied->result.durable_lsn = store().durable_lsn();
+    job->answer.settle(std::move(applied->result));
     return;
   }
   space().accepted_lsn = applied->result.lsn;
@@ -216,6 +100,7 @@ void writer_state::commit() {
   }
   last_batches_ = group_->batches();
   last_commit_ = std::chrono::steady_clock::now() - started;
+  space().latencies().record(call_kind::commit, last_commit_);
   announce();
   schedule_maintenance();
 }
@@ -266,7 +151,8 @@ void writer_state::settle_confirmed() {
   while (!unconfirmed_.empty() && unconfirmed_.front()->unconfirmed == 0) {
     const auto group = std::move(unconfirmed_.front());
     unconfirmed_.pop_front();
-    space().set_visible(group->last_lsn());
+    if (group->batches() > 0)
+      space().set_visible(group->last_lsn());
     group->succeed(store().durable_lsn());
     apply_queued();
   }
@@ -313,55 +199,27 @@ void writer_state::flush(std::shared_ptr<const flush_job> job) {
   }
 }
 
-configured writer_state::configure(const namespace_config& config) {
-  commit();
-  if (auto done = store().set_config(config); !done)
-    return {std::move(done).error()};
-  schedule_maintenance();  // which builds the indexes that it may want
-  return {};
+void writer_state::update_consumer(std::shared_ptr<const consumer_job> job) {
+  if (!job->answer.open())
+    return;
+  auto position = store().update_consumer(job->request);
+  if (!position) {
+    if (const auto broken = store().read_only_reason(); broken && !group_->empty())
+      drop_group(*broken);
+    job->answer.settle(std::unexpected(std::move(position).error()));
+    return;
+  }
+  group_->add(std::move(job), *position);
+  schedule_commit();
 }
 
 // What filters would have liked to have; they do without meanwhile.
-void writer_state::index_fields(const std::vector<field_path>& fields) {
-  if (stopping_ || store().read_only_reason())
-    return;
-  commit();
-  if (auto done = store().index_fields(fields); !done)
-    options_.log->warning(events::maintenance_failed,
-                          core::format("{}: {}", space().name(), to_string(done.error())));
-  schedule_maintenance();
-}
-
-void writer_state::schedule_maintenance() {
-  if (!std::exchange(maintenance_armed_, true))
-    self_->delayed_send(self_, maintenance_pause, maintain_due{});
-}
-
 // One bounded step; what is queued behind it gets its turn before the next.
-void writer_state::maintain() {
-  maintenance_armed_ = false;
-  if (stopping_ || store().read_only_reason())
-    return;
-  commit();
-  // Shards that have no snapshot start from storage and need no history; searches look at what
-  // was committed after visible_lsn.
-  auto keep_after = space().visible_lsn();
-  for (const auto& each : sets_) {
-    for (std::size_t index = 0; index < space().shards(); ++index) {
-      if (const auto saved = each.set->shard(index).snapshot_lsn.load(); saved > 0)
-        keep_after = std::min(keep_after, saved);
-    }
-  }
-  const auto more = store().maintain(keep_after);
-  if (!more)
-    options_.log->warning(events::maintenance_failed,
-                          core::format("{}: {}", space().name(), to_string(more.error())));
-  else if (*more && !std::exchange(maintenance_armed_, true))
-    self_->send(self_, maintain_due{});
-}
-
+// Between two steps what has arrived gets its turn; the copy itself keeps everybody waiting.
 caf::result<writer_stopped> writer_state::stop() {
   stopping_ = true;
+  if (copying_ == copy_stage::upkeep || copying_ == copy_stage::draining)
+    finish_copy(error{errc::unavailable, "the namespace is closing", "try again", 0});
   stopped_ = self_->make_response_promise<writer_stopped>();
   apply_queued();
   commit();
@@ -383,6 +241,7 @@ writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> 
   return {
       [self](const write_message& message) { self->state.write(message.job); },
       [self](const flush_message& message) { self->state.flush(message.job); },
+      [self](const consumer_message& message) { self->state.update_consumer(message.job); },
       [self](const configure_message& message) { return self->state.configure(message.config); },
       [self](const index_fields_message& message) { self->state.index_fields(message.fields); },
       [self](const connect_shard& message) {
@@ -395,10 +254,11 @@ writer_actor::behavior_type writer(writer_actor::stateful_pointer<writer_state> 
       [self](const commit_due&) { self->state.commit_message(); },
       [self](const interval_due&) { self->state.interval_message(); },
       [self](const maintain_due&) { self->state.maintain(); },
+      [self](const copy_message&) { return self->state.copy(); },
+      [self](const copy_dropped&) { self->state.drop_copy(); },
+      [self](const copy_due&) { self->state.copy_step(); },
   };
 }
-
-}  // namespace
 
 writer_actor spawn_writer(caf::actor_system& system, writer_options options) {
   return options.detached ? system.spawn<caf::detached>(writer, std::move(options))

@@ -29,6 +29,7 @@ struct settings {
   std::uint64_t worker_threads = 0;
   std::uint64_t fresh_rows = 262'144;
   std::uint64_t interval_ms = 50;
+  std::uint64_t history_batches = 100'000;
   std::uint64_t connections = 1'024;
   std::uint64_t connections_per_uid = 512;
 

@@ -36,6 +36,8 @@ constexpr std::array table{
                 "this many, writers wait"},
     setting_row{"interval_ms", daemon_scope, &settings::interval_ms, 1, 60'000,
                 "Writes with durability \"interval\" are on disk within this time"},
+    setting_row{"history_batches", daemon_scope, &settings::history_batches, 1, 1'000'000'000,
+                "Writes per namespace whose changes the change feed reaches back over, at least"},
     setting_row{"connections", daemon_scope, &settings::connections, 1, 65'536,
                 "Connections that the daemon serves at once"},
     setting_row{"connections_per_uid", daemon_scope, &settings::connections_per_uid, 1, 65'536,

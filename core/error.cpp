@@ -31,6 +31,8 @@ std::string_view to_string(errc code) noexcept {
     return "unsupported";
   case errc::protocol_mismatch:
     return "protocol_mismatch";
+  case errc::cursor_too_old:
+    return "cursor_too_old";
   case errc::busy:
     return "busy";
   case errc::conflict:

@@ -20,6 +20,7 @@ enum class errc : std::uint16_t {
   permission_denied = 7,
   unsupported = 8,
   protocol_mismatch = 9,  ///< client and daemon speak different protocol versions
+  cursor_too_old = 10,    ///< the change feed no longer reaches back to where the cursor stands
 
   // Retry: nothing is wrong with the call; the same call may succeed later.
   busy = 32,  ///< backpressure: a bounded queue is full

@@ -1,6 +1,8 @@
 #include "core/key_value.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
 #include <string_view>
 
 #include "core/validation.hpp"
@@ -32,6 +34,55 @@ result<void> check_count(std::size_t count, std::size_t bytes) {
   return {};
 }
 
+// Nothing if `key` begins with none of `prefixes`, which are sorted and none of which begins with
+// another.
+std::optional<std::string_view> prefix_of(std::string_view key,
+                                          const std::vector<std::string_view>& prefixes) {
+  const auto after = std::ranges::upper_bound(prefixes, key);
+  if (after == prefixes.begin() || !key.starts_with(*std::prev(after)))
+    return std::nullopt;
+  return *std::prev(after);
+}
+
+// That what the batch says of each key has one meaning only.
+result<void> check_prefixes(const std::vector<key_write>& writes,
+                            std::vector<std::string_view> prefixes) {
+  std::ranges::sort(prefixes);
+  for (std::size_t i = 1; i < prefixes.size(); ++i)
+    if (prefixes[i].starts_with(prefixes[i - 1]))
+      return fail(errc::invalid_argument,
+                  core::format("prefix '{}' is erased together with prefix '{}', which it begins "
+                               "with",
+                               printable(prefixes[i]), printable(prefixes[i - 1])),
+                  "leave the longer one out");
+  for (std::size_t row = 0; row < writes.size(); ++row) {
+    const auto& each = writes[row];
+    if (each.change != key_change::erase && each.change != key_change::add)
+      continue;
+    if (const auto prefix = prefix_of(each.key, prefixes))
+      return fail(errc::invalid_argument,
+                  core::format("keys[{}]: '{}' begins with '{}', which the same batch erases", row,
+                               printable(each.key), printable(*prefix)),
+                  "a batch may only put keys below a prefix that it erases");
+  }
+  return {};
+}
+
+result<void> check_write(const key_write& each, std::size_t row) {
+  HEARTH_CHECK(check_key(row, each.key));
+  if (each.value.size() > limits::value_bytes)
+    return validation::too_large(core::format("the value of keys[{}] is", row), each.value.size(),
+                                 limits::value_bytes);
+  if (each.change != key_change::put && !each.value.empty())
+    return fail(errc::invalid_argument,
+                core::format("keys[{}] has a value, which only a put takes", row));
+  if (each.change == key_change::erase_prefix && each.expected)
+    return fail(errc::invalid_argument,
+                core::format("keys[{}] is a prefix, which has no version", row),
+                "compare the version of a key instead");
+  return {};
+}
+
 }  // namespace
 
 std::size_t value_bytes(const std::vector<key_write>& writes) noexcept {
@@ -44,18 +95,13 @@ std::size_t value_bytes(const std::vector<key_write>& writes) noexcept {
 result<void> validate(const std::vector<key_write>& writes) {
   std::size_t bytes = 0;
   std::vector<std::string_view> names;
+  std::vector<std::string_view> prefixes;
   names.reserve(writes.size());
   for (std::size_t row = 0; row < writes.size(); ++row) {
     const auto& each = writes[row];
-    HEARTH_CHECK(check_key(row, each.key));
-    if (each.value.size() > limits::value_bytes)
-      return validation::too_large(core::format("the value of keys[{}] is", row), each.value.size(),
-                                   limits::value_bytes);
-    if (each.change != key_change::put && !each.value.empty())
-      return fail(errc::invalid_argument,
-                  core::format("keys[{}] has a value, which only a put takes", row));
+    HEARTH_CHECK(check_write(each, row));
     bytes += each.key.size();
-    names.push_back(each.key);
+    (each.change == key_change::erase_prefix ? prefixes : names).push_back(each.key);
   }
   HEARTH_CHECK(check_count(writes.size(), bytes));
   std::ranges::sort(names);
@@ -63,7 +109,7 @@ result<void> validate(const std::vector<key_write>& writes) {
     return fail(errc::invalid_argument,
                 core::format("key '{}' appears twice in the batch", printable(*twice)),
                 "a batch names each key once");
-  return {};
+  return prefixes.empty() ? result<void>() : check_prefixes(writes, std::move(prefixes));
 }
 
 result<void> validate(const key_query& query) {
@@ -81,8 +127,10 @@ result<void> validate(const key_scan& scan) {
   HEARTH_CHECK(check_bound("prefix", scan.prefix));
   if (scan.end)
     HEARTH_CHECK(check_bound("end", *scan.end));
-  if (scan.cursor.size() > limits::key_bytes + 1)
-    return validation::too_large("cursor is", scan.cursor.size(), limits::key_bytes + 1,
+  if (scan.delimiter.size() > key_delimiter_bytes)
+    return validation::too_large("delimiter is", scan.delimiter.size(), key_delimiter_bytes);
+  if (scan.cursor.size() > key_cursor_bytes)
+    return validation::too_large("cursor is", scan.cursor.size(), key_cursor_bytes,
                                  "pass the cursor of the previous page unchanged");
   return {};
 }

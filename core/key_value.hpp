@@ -17,6 +17,10 @@ enum class key_change : std::uint8_t {
   put = 1,    ///< insert or replace
   erase = 2,  ///< remove; a key that is not there is counted, not an error
   add = 3,    ///< add to the whole number that the value says in decimal; a missing one is 0
+  /// Remove every key that begins with `key`. Happens before the puts of its batch, wherever it
+  /// stands among them, so that one batch can replace a subtree; an add or erase of a key that
+  /// begins like this has no place in the same batch. At most limits::erased_keys per batch.
+  erase_prefix = 4,
 };
 
 /// One change of one key. Keys and values are bytes: an empty value is not a missing one, an empty
@@ -60,14 +64,33 @@ struct key_scan {
   bool values = true;
   std::uint32_t limit = 1000;  ///< keys per page; the reply may hold fewer to stay in bounds
   std::string cursor{};        ///< empty: the first page
+  /// Not empty: a listing of names, as of the entries of a directory. A name is a key up to the
+  /// first delimiter behind the prefix; one that has a backslash in front that is not itself behind
+  /// one does not count (core/key_path.hpp). Each name is one entry, however many keys go on behind
+  /// it: they are stepped over, not read. A name is met where its own key is, or else where the
+  /// keys below it are; it appears exactly once unless its own key is written or erased meanwhile.
+  std::string delimiter{};
+};
+
+/// What there is of a name in a listing.
+struct key_name {
+  static constexpr std::uint8_t has_value = 1;  ///< the name is a key
+  static constexpr std::uint8_t has_more = 2;   ///< keys go on behind the name and the delimiter
 };
 
 struct key_page {
-  key_columns entries{};
-  std::string next{};  ///< empty: this was the last page
+  key_columns entries{};  ///< of a name that is no key: no value, version 0
+  std::string next{};     ///< empty: this was the last page
+  /// Of a scan with a delimiter: for each entry, the flags of key_name.
+  std::vector<std::uint8_t> names{};
 };
 
-/// Checks sizes and counts, and that no key is named twice. Messages name the field and the limit.
+/// The longest delimiter and the longest cursor, in bytes.
+inline constexpr std::size_t key_delimiter_bytes = 64;
+inline constexpr std::size_t key_cursor_bytes = limits::key_bytes + key_delimiter_bytes + 16;
+
+/// Checks sizes and counts, that no key is named twice and that prefixes to erase and other changes
+/// do not contradict each other. Messages name the field and the limit.
 [[nodiscard]] result<void> validate(const std::vector<key_write>& writes);
 [[nodiscard]] result<void> validate(const key_query& query);
 [[nodiscard]] result<void> validate(const key_scan& scan);

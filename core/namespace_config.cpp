@@ -30,7 +30,7 @@ bool is_plain_name(std::string_view name) noexcept {
 std::string names_of(const namespace_config& config) {
   if (config.named.empty())
     return "it has no named vectors";
-  std::string names = "it has";
+  std::string names = config.dimension > 0 ? "it has" : "name the vector: it has";
   for (const auto& each : config.named)
     names += core::format("{} '{}'", &each == &config.named.front() ? "" : ",", each.name);
   return names;
@@ -277,11 +277,33 @@ result<void> apply_fields(namespace_config& config, const namespace_request& req
 
 namespace {
 
+// The first setting of a vector that a request states, if it states any.
+template <class Request>
+std::optional<std::string_view> stated_setting(const Request& request) {
+  const std::pair<bool, std::string_view> all[] = {
+      {request.distance.has_value(), "distance"},
+      {request.kind.has_value(), "index"},
+      {request.m.has_value(), "m"},
+      {request.ef_construction.has_value(), "ef_construction"},
+      {request.ef_search.has_value(), "ef_search"},
+      {request.seed.has_value(), "seed"},
+      {request.quantization.has_value(), "quantization"},
+      {request.memory.has_value(), "memory"},
+      {request.nlist.has_value(), "nlist"},
+      {request.nprobe.has_value(), "nprobe"},
+      {request.nbits.has_value(), "nbits"},
+  };
+  for (const auto& [stated, name] : all)
+    if (stated)
+      return name;
+  return std::nullopt;
+}
+
 template <class Request>
 result<vector_config> make_vector(std::string name, const Request& request) {
   if (!request.dimension)
     return fail(errc::invalid_argument, "dimension is missing",
-                core::format("a new namespace needs a dimension, 1 to {}", limits::dimension));
+                core::format("a vector needs a dimension, 1 to {}", limits::dimension));
   HEARTH_CHECK(validation::in_range("dimension", *request.dimension, 1, limits::dimension));
   vector_config made;
   made.name = std::move(name);
@@ -318,6 +340,21 @@ result<void> same_distance(distance_kind existing, const Request& request) {
               core::format("distance is '{}' in this namespace; the request says '{}'",
                            to_string(existing), to_string(*request.distance)),
               "leave distance out to take the namespace as it is, or alter the namespace");
+}
+
+// The vector without a name of a namespace that has none: nothing can be asked of it.
+result<void> refuse_unnamed(const namespace_config& existing, const namespace_request& request) {
+  if (request.dimension)
+    return fail(errc::dimension_mismatch,
+                core::format("this namespace was created without a dimension; the request says {}",
+                             *request.dimension),
+                "leave dimension out to take the namespace as it is, or use another name");
+  if (const auto setting = stated_setting(request))
+    return fail(
+        errc::config_mismatch,
+        core::format("{} is given, but this namespace has no vector without a name", *setting),
+        names_of(existing));
+  return {};
 }
 
 // Says which vector an error is about.
@@ -373,6 +410,11 @@ vector_config namespace_config::vector(std::size_t number) const {
 }
 
 result<std::size_t> namespace_config::vector_number(std::string_view name) const {
+  if (name.empty() && dimension == 0)
+    return fail(errc::invalid_argument, "this namespace has no vector without a name",
+                named.empty() ? "it was created without a dimension and takes no vectors; use a "
+                                "namespace with a dimension"
+                              : names_of(*this));
   if (name.empty())
     return 0;
   const auto found = std::ranges::find(named, name, &vector_config::name);
@@ -385,8 +427,17 @@ result<std::size_t> namespace_config::vector_number(std::string_view name) const
 
 result<namespace_config> make_config(const namespace_request& request) {
   namespace_config config;
-  HEARTH_TRY(auto made, make_vector({}, request));
-  take_over(config, std::move(made));
+  const auto setting = stated_setting(request);
+  if (request.dimension || setting) {
+    auto made = make_vector({}, request);
+    if (!made && !request.dimension)
+      made.error().hint = core::format(
+          "{} is of a vector, which needs a dimension, 1 to {}; leave it out for a namespace "
+          "without vectors",
+          *setting, limits::dimension);
+    HEARTH_CHECK(made);
+    take_over(config, *std::move(made));
+  }
   config.shards = request.shards.value_or(config.shards);
   config.embedder = request.embedder.value_or(std::string());
   HEARTH_CHECK(validation::in_range("shards", config.shards, 1, limits::shards));
@@ -401,7 +452,8 @@ result<namespace_config> make_config(const namespace_request& request) {
 
 result<namespace_config> reconcile(const namespace_config& existing,
                                    const namespace_request& request) {
-  HEARTH_CHECK(same_distance(existing.distance, request));
+  if (existing.dimension > 0)
+    HEARTH_CHECK(same_distance(existing.distance, request));
   for (const auto& wanted : request.named)
     if (const auto number = existing.vector_number(wanted.name); number)
       HEARTH_CHECK(about(wanted.name, same_distance(existing.vector(*number).distance, wanted)));
@@ -410,8 +462,12 @@ result<namespace_config> reconcile(const namespace_config& existing,
 
 result<namespace_config> alter(const namespace_config& existing, const namespace_request& request) {
   auto config = existing;
-  HEARTH_TRY(auto altered, alter_vector(existing.vector(0), request));
-  take_over(config, std::move(altered));
+  if (existing.dimension == 0) {
+    HEARTH_CHECK(refuse_unnamed(existing, request));
+  } else {
+    HEARTH_TRY(auto altered, alter_vector(existing.vector(0), request));
+    take_over(config, std::move(altered));
+  }
   HEARTH_CHECK(must_agree(errc::config_mismatch, "shards", existing.shards, request.shards));
   HEARTH_CHECK(must_agree(errc::config_mismatch, "embedder", existing.embedder, request.embedder));
   HEARTH_CHECK(apply_fields(config, request));

@@ -101,6 +101,7 @@ struct vector_config {
 };
 
 struct namespace_config {
+  /// 0: records have no vector but the named ones. There is no vector 0 then, but for its number.
   std::uint32_t dimension = 0;
   distance_kind distance = distance_kind::cosine;
   index_params index;
@@ -118,6 +119,10 @@ struct namespace_config {
   [[nodiscard]] std::size_t vector_count() const noexcept { return 1 + named.size(); }
   /// Precondition: number < vector_count().
   [[nodiscard]] vector_config vector(std::size_t number) const;
+  /// Is there a vector of this number? Precondition: number < vector_count().
+  [[nodiscard]] bool has_vector(std::size_t number) const noexcept {
+    return number > 0 || dimension > 0;
+  }
   /// The number of the vector of this name. invalid_argument, naming those that there are.
   [[nodiscard]] result<std::size_t> vector_number(std::string_view name) const;
 
@@ -145,6 +150,7 @@ struct vector_request {
 };
 
 /// What a caller asks for when opening: only what it states is checked or changed.
+/// A namespace that is created without a dimension has no vectors but the named ones.
 /// dimension, distance, shards and embedder must agree with an existing namespace; index
 /// parameters that differ are taken over, and rebuild the index in the background where they shape
 /// it. So are the schema, which the records that are there need not fit, and what is searched by
@@ -174,7 +180,7 @@ struct namespace_request {
 };
 
 /// How to open: `open` fails with not_found, `create` with already_exists, `open_or_create` never
-/// for either reason. Creating needs a dimension.
+/// for either reason.
 enum class open_mode : std::uint8_t { open = 1, create = 2, open_or_create = 3 };
 
 /// Refuses names outside [a-z0-9_-]{1,64}.

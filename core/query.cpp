@@ -58,6 +58,20 @@ vector_info namespace_info::vector(std::size_t number) const {
                      : named[number - 1];
 }
 
+std::string_view state_name(const vector_info& info) noexcept {
+  if (info.rebuild && info.index == index_state::ready)
+    return "rebuilding";
+  switch (info.index) {
+  case index_state::ready:
+    return "ready";
+  case index_state::building:
+    return "building";
+  case index_state::failed:
+    return "failed";
+  }
+  return "unknown";
+}
+
 namespace {
 
 result<void> check_weight(std::string_view field, double weight) {
@@ -156,6 +170,10 @@ result<void> validate(const search_query& query, const namespace_config& config)
                 core::format("{} query vectors times k {} are {} hits; the limit is {}", rows,
                              query.k, hits, limits::search_results),
                 "search with fewer vectors per call, or a smaller k");
+  // A text alone is looked for where there is no vector, too.
+  const bool needs_vector = query.vectors.rows() > 0 || !query.like.empty() || query.diversity;
+  if (!needs_vector && query.vector_name.empty())
+    return {};
   HEARTH_TRY(const auto number, config.vector_number(query.vector_name));
   return query.vectors.rows() == 0
              ? result<void>()

@@ -235,6 +235,10 @@ struct vector_info {
   friend bool operator==(const vector_info&, const vector_info&) = default;
 };
 
+/// "ready", "building" (searches are exact meanwhile), "rebuilding" (the index before answers
+/// meanwhile) or "failed".
+[[nodiscard]] std::string_view state_name(const vector_info& info) noexcept;
+
 struct namespace_info {
   std::string name;
   namespace_config config;

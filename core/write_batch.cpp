@@ -17,7 +17,8 @@ std::size_t id_size(const record_id& id) noexcept {
 
 // Bytes of everything but metadata, which has to be walked.
 std::size_t flat_size(const write_batch& batch) noexcept {
-  auto bytes = batch.vectors.view().values().size_bytes() + value_bytes(batch.keys);
+  auto bytes = batch.vectors.view().values().size_bytes() + value_bytes(batch.keys) +
+               payload_bytes(batch.queue);
   for (const auto& column : batch.named)
     bytes += column.vectors.view().values().size_bytes();
   for (const auto& id : batch.ids)
@@ -91,8 +92,10 @@ result<void> check_shape(const write_batch& batch) {
 }
 
 result<void> check_vectors(const write_batch& batch, const namespace_config& config) {
-  if (!batch.vectors.empty())
+  if (!batch.vectors.empty()) {
+    HEARTH_CHECK(config.vector_number({}));
     HEARTH_CHECK(validation::check_vectors(batch.vectors.view(), config.dimension));
+  }
   std::vector<bool> given(config.vector_count());
   for (const auto& column : batch.named) {
     if (column.name.empty())
@@ -162,7 +165,11 @@ std::size_t batch_size(const write_batch& batch) noexcept {
 
 result<void> validate(const write_batch& batch, const namespace_config& config) {
   HEARTH_CHECK(validate(batch.keys));
-  if (!batch.only_keys())
+  HEARTH_CHECK(validate(batch.queue));
+  if (batch.ack == durability::interval && leases_any(batch.queue))
+    return fail(errc::invalid_argument, "a lease takes durability sync",
+                "an item would be leased twice if the daemon died before the lease is on disk");
+  if (!batch.without_records())
     HEARTH_CHECK(check_shape(batch));
   auto bytes = flat_size(batch);
   if (bytes > limits::batch_bytes)

@@ -9,6 +9,7 @@
 #include "key_value.hpp"
 #include "limits.hpp"
 #include "namespace_config.hpp"
+#include "queue.hpp"
 #include "record.hpp"
 
 namespace hearth::inline core {
@@ -59,28 +60,33 @@ struct write_batch {
   /// Of the key-value side, with any kind of write, or alone: then `kind` means nothing. Each key
   /// once.
   std::vector<key_write> keys{};
+  /// Operations on queues, with any kind of write and with keys, or alone.
+  std::vector<queue_write> queue{};
 
   /// Number of records: ids, or the longest given column when ids are to be assigned.
   [[nodiscard]] std::size_t rows() const noexcept;
-  /// Nothing but keys.
-  [[nodiscard]] bool only_keys() const noexcept { return !keys.empty() && rows() == 0 && !where; }
+  /// Nothing but keys and queues.
+  [[nodiscard]] bool without_records() const noexcept {
+    return (!keys.empty() || !queue.empty()) && rows() == 0 && !where;
+  }
   [[nodiscard]] bool gives_vectors() const noexcept { return !vectors.empty() || !named.empty(); }
 };
 
 struct write_result {
-  lsn_t lsn = 0;                     ///< of this batch
+  lsn_t lsn = 0;  ///< of this batch; of the one before if leases found nothing and that was all
   lsn_t durable_lsn = 0;             ///< everything up to here is on disk
   std::uint64_t affected = 0;        ///< records written or erased
   std::vector<record_id> assigned;   ///< the ids given, if the batch had none
   std::uint64_t keys = 0;            ///< keys that were put, or were there to be erased
   std::vector<std::int64_t> sums{};  ///< what each key_change::add came to, in the batch's order
+  std::vector<queue_reply> queue{};  ///< one per operation on queues
 };
 
 /// Everything that can be checked without the store: column lengths, dimension, finiteness, id and
 /// metadata limits, batch size, an id named twice. Messages name the field and the row.
 [[nodiscard]] result<void> validate(const write_batch& batch, const namespace_config& config);
 
-/// Bytes that limits::batch_bytes bounds: vectors, ids, metadata and texts.
+/// Bytes that limits::batch_bytes bounds: vectors, ids, metadata, texts, values and payloads.
 [[nodiscard]] std::size_t batch_size(const write_batch& batch) noexcept;
 
 }  // namespace hearth::inline core

@@ -12,8 +12,9 @@
 #include "core/format.hpp"
 #include "ipc/client_connection.hpp"
 #include "ipc/client_loop.hpp"
+#include "ipc/client_reader.hpp"
+#include "ipc/client_transaction.hpp"
 #include "ipc/daemon_launcher.hpp"
-#include "ipc/wire.hpp"
 
 namespace hearth::ipc {
 
@@ -22,33 +23,7 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::steady_clock;
 
-// Builds one request, unless it is larger than the daemon accepts.
-template <class Request, class Make, class Fill>
-auto build(live_session& live, const Request& request, Make make, Fill fill)
-    -> result<decltype(make(capnp::MessageSize{}).send())> {
-  const std::size_t words = wire::words(request);
-  HEARTH_CHECK(live.check_size(words));
-  auto message = make(capnp::MessageSize{words, 0});
-  fill(message, request);
-  return message.send();
-}
-
-// A request that needs no check of its size.
-template <class Promise>
-result<Promise> sent(Promise promise) {
-  return result<Promise>(std::move(promise));
-}
-
-constexpr auto write_request = [](auto& message, const auto& request) {
-  wire::write(message, request);
-};
-constexpr auto read_value = [](auto reply) { return wire::read(reply); };
-
-capnp::Text::Reader text(const std::string& from) {
-  return {from.data(), from.size()};
-}
-
-class client_namespace final : public namespace_handle {
+class client_namespace final : public client_reader<namespace_handle, client_namespace> {
  public:
   client_namespace(std::shared_ptr<client_connection> connection,
                    std::shared_ptr<namespace_link> link, namespace_config config)
@@ -61,61 +36,51 @@ class client_namespace final : public namespace_handle {
 
   // The daemon checks everything. A filter, though, can be written down only if it is valid.
   void write(write_batch batch, completion<write_result> done) override {
-    if (auto valid = check(batch.where); !valid)
+    if (auto valid = check_filter(batch.where); !valid)
       return done(std::unexpected(std::move(valid).error()));
     request<write_result>(std::move(batch), std::move(done),
                           [](auto& on, auto size) { return on.writeRequest(size); });
   }
-  void search(search_query query, completion<search_result> done) override {
-    if (auto valid = check(query.where); !valid)
+  void begin(transaction_options options,
+             completion<std::shared_ptr<transaction_handle>> done) override {
+    if (auto valid = validate(options); !valid)
       return done(std::unexpected(std::move(valid).error()));
-    request<search_result>(std::move(query), std::move(done),
-                           [](auto& on, auto size) { return on.searchRequest(size); });
+    begin_transaction(connection_, link_, options, std::move(done));
   }
-  void get(get_query query, completion<get_result> done) override {
-    request<get_result>(std::move(query), std::move(done),
-                        [](auto& on, auto size) { return on.getRequest(size); });
+  void get_queues(queue_query query, completion<queue_result> done) override {
+    request<queue_result>(std::move(query), std::move(done),
+                          [](auto& on, auto size) { return on.getQueuesRequest(size); });
   }
-  void scan(scan_query query, completion<scan_page> done) override {
-    if (auto valid = check(query.where); !valid)
+  void scan_items(item_scan query, completion<item_page> done) override {
+    request<item_page>(std::move(query), std::move(done),
+                       [](auto& on, auto size) { return on.scanItemsRequest(size); });
+  }
+  void changes(change_query query, completion<change_page> done) override {
+    if (auto valid = check_filter(query.where); !valid)
       return done(std::unexpected(std::move(valid).error()));
-    request<scan_page>(std::move(query), std::move(done),
-                       [](auto& on, auto size) { return on.scanRequest(size); });
+    // The answer has to come before the call times out.
+    query.wait_ms = static_cast<std::uint32_t>(
+        std::min<std::int64_t>(query.wait_ms, connection_->call_timeout().count() / 2));
+    request<change_page>(std::move(query), std::move(done),
+                         [](auto& on, auto size) { return on.changesRequest(size); });
   }
-  void count(std::optional<filter> where, completion<std::uint64_t> done) override {
-    if (auto valid = check(where); !valid)
-      return done(std::unexpected(std::move(valid).error()));
-    connection_->call<std::uint64_t>(
+  void update_consumer(consumer_request wish, completion<feed_position> done) override {
+    request<feed_position>(std::move(wish), std::move(done),
+                           [](auto& on, auto size) { return on.updateConsumerRequest(size); });
+  }
+  void list_consumers(completion<std::vector<feed_consumer>> done) override {
+    connection_->call<std::vector<feed_consumer>>(
         link_, std::move(done),
-        [link = link_, where = std::move(where)](live_session& live) {
-          return build(
-              live, where, [&](auto size) { return link->capability.countRequest(size); },
-              [](auto& message, const auto& what) {
-                if (what)
-                  message.setWhere(text(to_string(*what)));
-              });
+        [link = link_](live_session&) {
+          return sent(link->capability.listConsumersRequest().send());
         },
-        [](auto reply) { return std::uint64_t{reply.getCount()}; });
-  }
-  void facets(facet_query query, completion<facet_result> done) override {
-    if (auto valid = validate(query); !valid)
-      return done(std::unexpected(std::move(valid).error()));
-    request<facet_result>(std::move(query), std::move(done),
-                          [](auto& on, auto size) { return on.facetsRequest(size); });
-  }
-  void get_keys(key_query query, completion<key_result> done) override {
-    request<key_result>(std::move(query), std::move(done),
-                        [](auto& on, auto size) { return on.getKeysRequest(size); });
-  }
-  void scan_keys(key_scan query, completion<key_page> done) override {
-    request<key_page>(std::move(query), std::move(done),
-                      [](auto& on, auto size) { return on.scanKeysRequest(size); });
+        read_what{});
   }
   void info(completion<namespace_info> done) override {
     connection_->call<namespace_info>(
         link_, std::move(done),
         [link = link_](live_session&) { return sent(link->capability.infoRequest().send()); },
-        read_value);
+        read_what{});
   }
   void flush(lsn_t lsn, completion<lsn_t> done) override {
     connection_->call<lsn_t>(
@@ -135,7 +100,7 @@ class client_namespace final : public namespace_handle {
               live, wish, [&](auto size) { return link->capability.alterRequest(size); },
               [](auto& message, const auto& what) { wire::write(message.initRequest(), what); });
         },
-        read_value);
+        read_what{});
   }
   void tune(tune_request wish, completion<tune_result> done) override {
     connection_->call<tune_result>(
@@ -145,23 +110,50 @@ class client_namespace final : public namespace_handle {
           wire::write(message, wish);
           return sent(message.send());
         },
-        read_value);
+        read_what{});
+  }
+
+  void stats(completion<namespace_stats> done) override {
+    connection_->call<namespace_stats>(
+        link_, std::move(done),
+        [link = link_](live_session&) { return sent(link->capability.statsRequest().send()); },
+        read_what{});
+  }
+  void checkpoint(completion<lsn_t> done) override {
+    connection_->call<lsn_t>(
+        link_, std::move(done),
+        [link = link_](live_session&) { return sent(link->capability.checkpointRequest().send()); },
+        [](auto reply) { return lsn_t{reply.getLsn()}; });
+  }
+  void compact(completion<compact_result> done) override {
+    connection_->call<compact_result>(
+        link_, std::move(done),
+        [link = link_](live_session&) { return sent(link->capability.compactRequest().send()); },
+        read_what{});
+  }
+  void check(std::string cursor, completion<check_step> done) override {
+    connection_->call<check_step>(
+        link_, std::move(done),
+        [link = link_, cursor = std::move(cursor)](live_session&) {
+          auto message = link->capability.checkRequest();
+          message.setCursor(kj::arrayPtr(cursor.data(), cursor.size()).asBytes());
+          return sent(message.send());
+        },
+        read_what{});
   }
 
  private:
-  static result<void> check(const std::optional<filter>& where) {
-    return where ? validate(*where) : result<void>();
-  }
-
-  template <class Answer, class Request, class Make>
-  void request(Request&& what, completion<Answer> done, Make make) {
+  friend class client_reader<namespace_handle, client_namespace>;
+  template <class Answer, class Request, class Make, class Fill = write_what,
+            class Read = read_what>
+  void request(Request&& what, completion<Answer> done, Make make, Fill fill = {}, Read read = {}) {
     connection_->call<Answer>(
         link_, std::move(done),
-        [link = link_, what = std::forward<Request>(what), make](live_session& live) {
+        [link = link_, what = std::forward<Request>(what), make, fill](live_session& live) {
           return build(
-              live, what, [&](auto size) { return make(link->capability, size); }, write_request);
+              live, what, [&](auto size) { return make(link->capability, size); }, fill);
         },
-        read_value);
+        read);
   }
 
   std::shared_ptr<client_connection> connection_;
@@ -227,7 +219,7 @@ class client_store final : public store_handle {
   void info(completion<store_info> done) override {
     connection_->call<store_info>(
         std::move(done),
-        [](live_session& live) { return sent(live.session().infoRequest().send()); }, read_value);
+        [](live_session& live) { return sent(live.session().infoRequest().send()); }, read_what{});
   }
 
  private:

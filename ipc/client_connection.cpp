@@ -20,7 +20,8 @@ client_connection::client_connection(std::shared_ptr<client_loop> loop,
                                      const std::filesystem::path& directory,
                                      const connect_options& options)
     : loop_(std::move(loop)),
-      link_(std::make_shared<client_link>(loop_->port(), directory, options)) {}
+      link_(std::make_shared<client_link>(loop_->port(), directory, options)),
+      call_timeout_(options.call_timeout) {}
 
 client_connection::~client_connection() {
   dispose(std::move(link_));

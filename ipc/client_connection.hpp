@@ -35,6 +35,9 @@ class client_connection : public std::enable_shared_from_this<client_connection>
   template <class T, class Send, class Read>
   void call(std::shared_ptr<namespace_link> on, completion<T> done, Send send, Read read);
 
+  /// Of every call.
+  [[nodiscard]] std::chrono::milliseconds call_timeout() const noexcept { return call_timeout_; }
+
   /// Destroys on the loop thread what belongs there.
   void dispose(std::shared_ptr<void> object) noexcept;
 
@@ -51,6 +54,7 @@ class client_connection : public std::enable_shared_from_this<client_connection>
 
   std::shared_ptr<client_loop> loop_;
   std::shared_ptr<client_link> link_;
+  const std::chrono::milliseconds call_timeout_;
 };
 
 // --- implementation ------------------------------------------------------------------------------

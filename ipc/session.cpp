@@ -1,225 +1,122 @@
 #include "ipc/session.hpp"
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <utility>
 
-#include "core/format.hpp"
-#include "core/limits.hpp"
-#include "ipc/bridge.hpp"
-#include "ipc/wire.hpp"
-#include "ipc/wire_columns.hpp"
+#include "ipc/reader_server.hpp"
+#include "ipc/transaction_server.hpp"
 
 namespace hearth::ipc {
 
 namespace {
 
-constexpr std::size_t small_reply_bytes = 512;
-// Guesses for columns whose size is only known when the answer is there.
-constexpr std::size_t metadata_guess_bytes = 1'024;
-constexpr std::size_t key_guess_bytes = 256;
-constexpr std::size_t text_guess_bytes = 4'096;
-// Segment table and envelope of a message.
-constexpr std::size_t envelope_bytes = 1'024;
+// What a page of the change feed takes at most, but for a single large record or value.
+constexpr std::size_t feed_page_bytes = std::size_t{4} << 20;
 
-using shared_context = std::shared_ptr<session_context>;
-using shared_namespace = std::shared_ptr<namespace_handle>;
-
-std::size_t row_bytes(const field_set& fields, std::size_t vector_values) {
-  return 24 + (fields.vectors ? vector_values * sizeof(float) : 0) +
-         (fields.metadata ? metadata_guess_bytes : 0) + (fields.texts ? text_guess_bytes : 0);
+// Of all vectors of a record.
+std::size_t values_per_record(const namespace_config& config) {
+  std::size_t values = config.dimension;
+  for (const auto& named : config.named)
+    values += named.dimension;
+  return values;
 }
 
-template <class T>
-std::size_t words_of(const T& value) {
-  return wire::words(value);
-}
-std::size_t words_of(const std::monostate&) {
-  return 64;
-}
-std::size_t words_of(const lsn_t&) {
-  return 64;
-}
-std::size_t words_of(const shared_namespace&) {
-  return 128;
-}
-std::size_t words_of(const std::vector<std::string>& names) {
-  std::size_t total = 64 + names.size();
-  for (const auto& name : names)
-    total += name.size() / 8 + 1;
-  return total;
-}
-
-template <class Context>
-void write_error(Context& context, const error& reason) {
-  auto results = context.getResults(capnp::MessageSize{wire::words(reason), 0});
-  wire::write(results.initError(), reason);
-}
-
-template <class Context>
-kj::Promise<void> refuse(Context& context, const error& reason) {
-  write_error(context, reason);
-  return kj::READY_NOW;
-}
-
-// The reply of one finished call.
-template <class T, class Context, class WriteOk>
-void reply(Context& context, const result<T>& outcome, WriteOk& write_ok) {
-  if (!outcome)
-    return write_error(context, outcome.error());
-  const std::size_t words = words_of(*outcome);
-  const std::size_t bytes = words * sizeof(capnp::word) + envelope_bytes;
-  if (bytes > limits::message_bytes)
-    return write_error(context,
-                       error{errc::limit_exceeded,
-                             core::format("the reply takes {}; the limit of a message is {}",
-                                          format_bytes(bytes), format_bytes(limits::message_bytes)),
-                             "ask for fewer rows or fewer columns at a time", 0});
-  write_ok(context.getResults(capnp::MessageSize{words, 1}), *outcome);
-}
-
-// Runs one call of core for one call of the wire. `start` gets a completion for T, whose outcome
-// becomes the reply through `write_ok`. Waits for room first if too much is on its way to the
-// client already; `reply_bytes` is the guess for this reply.
-template <class T, class Context, class Start, class WriteOk>
-kj::Promise<void> run(const shared_context& session, Context context, std::size_t reply_bytes,
-                      Start start, WriteOk write_ok) {
-  auto slot = session->begin_call();
-  if (!slot)
-    return refuse(context, slot.error());
-  // The parameters stay until the reply: their share of the connection's budget stands for what was
-  // read from them.
-  context.allowCancellation();
-
-  auto go = [session, context, slot = std::move(*slot), start = std::move(start),
-             write_ok = std::move(write_ok)](budget_share share) mutable -> kj::Promise<void> {
-    auto box = std::make_shared<completion_box<T>>(session->box());
-    auto promise = box->promise();
-    start(box->completer());
-    return promise.then(
-        [context, slot = std::move(slot), share = std::move(share), box,
-         write_ok = std::move(write_ok)]() mutable { reply<T>(context, box->take(), write_ok); });
-  };
-  const std::size_t bytes = std::min(reply_bytes, limits::message_bytes);
-  if (auto share = session->replies().try_take(bytes))
-    return go(std::move(*share));
-  return session->replies().when_taken(bytes).then(std::move(go));
-}
-
-// The usual `write_ok`: the value's own writer into `ok`.
-constexpr auto write_value = [](auto results, const auto& value) {
-  wire::write(results.initOk(), value);
-};
-constexpr auto write_nothing = [](auto results, const std::monostate&) { results.setOk(); };
-
-class namespace_server final : public schema::Namespace::Server {
+class namespace_server final : public reader_server<schema::Namespace::Server, namespace_handle> {
  public:
-  namespace_server(shared_context session, shared_namespace handle, counted place)
-      : session_(std::move(session)), handle_(std::move(handle)), place_(std::move(place)) {}
+  namespace_server(shared_context session, const shared_namespace& handle, counted place)
+      : reader_server(std::move(session), handle, values_per_record(handle->config())),
+        place_(std::move(place)) {}
 
   kj::Promise<void> write(WriteContext context) override {
     auto batch = wire::checked([&] { return wire::read(context.getParams()); });
     if (!batch)
       return refuse(context, batch.error());
     const std::size_t assigned = batch->ids.empty() ? batch->rows() * sizeof(std::uint64_t) : 0;
+    std::size_t leased = 0;
+    for (const auto& each : batch->queue)
+      leased += each.change == queue_change::lease ? each.count * item_guess_bytes : 0;
     return run<write_result>(
-        session_, context, small_reply_bytes + assigned,
+        session_, context, small_reply_bytes + assigned + leased,
         [handle = handle_, batch = std::move(*batch)](auto done) mutable {
           handle->write(std::move(batch), std::move(done));
         },
         write_value);
   }
 
-  kj::Promise<void> search(SearchContext context) override {
-    auto query = wire::checked([&] { return wire::read(context.getParams()); });
-    if (!query)
-      return refuse(context, query.error());
-    const std::size_t bytes = small_reply_bytes + query->count() * query->k *
-                                                      row_bytes(query->fields, values_per_record());
-    return run<search_result>(
-        session_, context, bytes,
-        [handle = handle_, query = std::move(*query)](auto done) mutable {
-          handle->search(std::move(query), std::move(done));
-        },
-        write_value);
-  }
-
-  kj::Promise<void> get(GetContext context) override {
-    auto query = wire::checked([&] { return wire::read(context.getParams()); });
-    if (!query)
-      return refuse(context, query.error());
-    const std::size_t bytes =
-        small_reply_bytes + query->ids.size() * row_bytes(query->fields, values_per_record());
-    return run<get_result>(
-        session_, context, bytes,
-        [handle = handle_, query = std::move(*query)](auto done) mutable {
-          handle->get(std::move(query), std::move(done));
-        },
-        write_value);
-  }
-
-  kj::Promise<void> scan(ScanContext context) override {
-    auto query = wire::checked([&] { return wire::read(context.getParams()); });
-    if (!query)
-      return refuse(context, query.error());
-    const std::size_t bytes =
-        small_reply_bytes + query->limit * row_bytes(query->fields, values_per_record());
-    return run<scan_page>(
-        session_, context, bytes,
-        [handle = handle_, query = std::move(*query)](auto done) mutable {
-          handle->scan(std::move(query), std::move(done));
-        },
-        write_value);
-  }
-
-  kj::Promise<void> count(CountContext context) override {
-    auto where = wire::checked([&] { return wire::read_filter(context.getParams().getWhere()); });
-    if (!where)
-      return refuse(context, where.error());
-    return run<std::uint64_t>(
+  kj::Promise<void> begin(BeginContext context) override {
+    const auto params = context.getParams();
+    transaction_options options;
+    options.read_only = params.getReadOnly();
+    if (params.getTimeoutMs() != 0)
+      options.timeout_ms = params.getTimeoutMs();
+    auto place = session_->begin_transaction();
+    if (!place)
+      return refuse(context, place.error());
+    return run<std::shared_ptr<transaction_handle>>(
         session_, context, small_reply_bytes,
-        [handle = handle_, where = std::move(*where)](auto done) mutable {
-          handle->count(std::move(where), std::move(done));
-        },
-        [](auto results, std::uint64_t found) { results.initOk().setCount(found); });
+        [handle = handle_, options](auto done) { handle->begin(options, std::move(done)); },
+        [session = session_, values = values_per_record_, place = std::move(*place)](
+            auto results, const std::shared_ptr<transaction_handle>& begun) mutable {
+          auto ok = results.initOk();
+          ok.setLsn(begun->snapshot());
+          ok.setTransaction(make_transaction(session, begun, values, std::move(place)));
+        });
   }
 
-  kj::Promise<void> facets(FacetsContext context) override {
+  kj::Promise<void> getQueues(GetQueuesContext context) override {
     auto query = wire::checked([&] { return wire::read(context.getParams()); });
     if (!query)
       return refuse(context, query.error());
-    return run<facet_result>(
-        session_, context, small_reply_bytes + query->limit * small_reply_bytes,
+    return run<queue_result>(
+        session_, context, small_reply_bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
-          handle->facets(std::move(query), std::move(done));
+          handle->get_queues(std::move(query), std::move(done));
         },
         write_value);
   }
 
-  kj::Promise<void> getKeys(GetKeysContext context) override {
+  kj::Promise<void> changes(ChangesContext context) override {
     auto query = wire::checked([&] { return wire::read(context.getParams()); });
     if (!query)
       return refuse(context, query.error());
-    const std::size_t bytes = small_reply_bytes + query->keys.size() * key_guess_bytes;
-    return run<key_result>(
+    return query->wait_ms == 0 ? read_changes(context, std::move(*query))
+                               : await_changes(context, std::move(*query));
+  }
+
+  kj::Promise<void> updateConsumer(UpdateConsumerContext context) override {
+    auto request = wire::checked([&] { return wire::read(context.getParams()); });
+    if (!request)
+      return refuse(context, request.error());
+    return run<feed_position>(
+        session_, context, small_reply_bytes,
+        [handle = handle_, request = std::move(*request)](auto done) mutable {
+          handle->update_consumer(std::move(request), std::move(done));
+        },
+        write_value);
+  }
+
+  kj::Promise<void> scanItems(ScanItemsContext context) override {
+    auto query = wire::checked([&] { return wire::read(context.getParams()); });
+    if (!query)
+      return refuse(context, query.error());
+    const std::size_t bytes = small_reply_bytes + query->limit * item_guess_bytes;
+    return run<item_page>(
         session_, context, bytes,
         [handle = handle_, query = std::move(*query)](auto done) mutable {
-          handle->get_keys(std::move(query), std::move(done));
+          handle->scan_items(std::move(query), std::move(done));
         },
         write_value);
   }
 
-  kj::Promise<void> scanKeys(ScanKeysContext context) override {
-    auto query = wire::checked([&] { return wire::read(context.getParams()); });
-    if (!query)
-      return refuse(context, query.error());
-    const std::size_t bytes = small_reply_bytes + query->limit * key_guess_bytes;
-    return run<key_page>(
-        session_, context, bytes,
-        [handle = handle_, query = std::move(*query)](auto done) mutable {
-          handle->scan_keys(std::move(query), std::move(done));
-        },
-        write_value);
+  kj::Promise<void> listConsumers(ListConsumersContext context) override {
+    return run<std::vector<feed_consumer>>(
+        session_, context, small_reply_bytes,
+        [handle = handle_](auto done) { handle->list_consumers(std::move(done)); },
+        [](auto results, const std::vector<feed_consumer>& all) {
+          wire::write(results.initOk(static_cast<kj::uint>(all.size())), all);
+        });
   }
 
   kj::Promise<void> info(InfoContext context) override {
@@ -260,18 +157,77 @@ class namespace_server final : public schema::Namespace::Server {
         write_value);
   }
 
- private:
-  // Of all its vectors.
-  [[nodiscard]] std::size_t values_per_record() const {
-    const auto& config = handle_->config();
-    std::size_t values = config.dimension;
-    for (const auto& named : config.named)
-      values += named.dimension;
-    return values;
+  kj::Promise<void> stats(StatsContext context) override {
+    return run<namespace_stats>(
+        session_, context, small_reply_bytes,
+        [handle = handle_](auto done) { handle->stats(std::move(done)); }, write_value);
   }
 
-  shared_context session_;
-  shared_namespace handle_;
+  kj::Promise<void> checkpoint(CheckpointContext context) override {
+    return run<lsn_t>(
+        session_, context, small_reply_bytes,
+        [handle = handle_](auto done) { handle->checkpoint(std::move(done)); },
+        [](auto results, lsn_t lsn) { results.initOk().setLsn(lsn); });
+  }
+
+  kj::Promise<void> compact(CompactContext context) override {
+    return run<compact_result>(
+        session_, context, small_reply_bytes,
+        [handle = handle_](auto done) { handle->compact(std::move(done)); }, write_value);
+  }
+
+  kj::Promise<void> check(CheckContext context) override {
+    const auto given = context.getParams().getCursor().asChars();
+    std::string cursor(given.begin(), given.size());
+    return run<check_step>(
+        session_, context, small_reply_bytes,
+        [handle = handle_, cursor = std::move(cursor)](auto done) mutable {
+          handle->check(std::move(cursor), std::move(done));
+        },
+        write_value);
+  }
+
+ private:
+  kj::Promise<void> read_changes(ChangesContext context, change_query query) {
+    const std::size_t bytes =
+        std::min(feed_page_bytes, query.limit * row_bytes(query.fields, values_per_record_));
+    return run<change_page>(
+        session_, context, small_reply_bytes + bytes,
+        [handle = handle_, query = std::move(query)](auto done) mutable {
+          handle->changes(std::move(query), std::move(done));
+        },
+        write_value);
+  }
+
+  // Any number of calls may wait, so what waits is a question for one name: it holds next to
+  // nothing when it is answered. The page itself is read when there is room for its reply.
+  kj::Promise<void> await_changes(ChangesContext context, change_query query) {
+    auto slot = session_->begin_call();
+    if (!slot)
+      return refuse(context, slot.error());
+    context.allowCancellation();
+    auto probe = query;
+    probe.limit = 1;
+    probe.fields = {};
+    probe.values = false;
+    auto box = std::make_shared<completion_box<change_page>>(session_->box());
+    auto promise = box->promise();
+    handle_->changes(std::move(probe), box->completer());
+    return promise.then([this, context, box, query = std::move(query),
+                         slot = std::optional(std::move(*slot))]() mutable -> kj::Promise<void> {
+      const auto found = box->take();
+      if (!found || found->events.empty()) {
+        reply<change_page>(context, found, write_value);
+        return kj::READY_NOW;
+      }
+      const auto& first = found->events.front();
+      query.after = feed_position{first.lsn - 1, first.number};
+      query.wait_ms = 0;
+      slot.reset();  // read_changes takes its own
+      return read_changes(context, std::move(query));
+    });
+  }
+
   counted place_;
 };
 

@@ -126,4 +126,13 @@ result<counted> session_context::begin_namespace() {
   return counted(namespaces_);
 }
 
+result<counted> session_context::begin_transaction() {
+  if (*transactions_ >= max_open_transactions)
+    return std::unexpected(error{
+        errc::busy,
+        core::format("this connection has {} transactions open, the limit", max_open_transactions),
+        "end some first", 100});
+  return counted(transactions_);
+}
+
 }  // namespace hearth::ipc

@@ -77,6 +77,8 @@ class session_context {
   [[nodiscard]] result<counted> begin_call();
   /// A place among the open namespaces, or limit_exceeded.
   [[nodiscard]] result<counted> begin_namespace();
+  /// A place among the open transactions, or busy.
+  [[nodiscard]] result<counted> begin_transaction();
 
   [[nodiscard]] store_handle& store() noexcept { return *store_; }
   [[nodiscard]] const std::shared_ptr<inbox>& box() const noexcept { return inbox_; }
@@ -96,6 +98,7 @@ class session_context {
   std::shared_ptr<byte_budget> replies_;
   std::shared_ptr<std::size_t> calls_ = std::make_shared<std::size_t>(0);
   std::shared_ptr<std::size_t> namespaces_ = std::make_shared<std::size_t>(0);
+  std::shared_ptr<std::size_t> transactions_ = std::make_shared<std::size_t>(0);
   std::optional<error> refusal_;
   bool logged_in_ = false;
 };

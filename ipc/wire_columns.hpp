@@ -12,6 +12,7 @@
 #include "core/filter/filter_text.hpp"
 #include "core/key_value.hpp"
 #include "core/limits.hpp"
+#include "core/queue.hpp"
 #include "core/record.hpp"
 #include "ipc/schema.hpp"
 #include "ipc/wire_fields.hpp"
@@ -68,7 +69,21 @@ inline field_set read_fields(schema::Fields::Reader from) {
 
 [[nodiscard]] result<std::vector<record_id>> read_ids(schema::IdColumn::Reader from,
                                                       std::string_view field, std::size_t limit);
-[[nodiscard]] result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field);
+inline kj::ArrayPtr<const kj::byte> bytes_of(const std::string& from) {
+  return to_data(from.data(), from.size());
+}
+
+inline result<std::string> read_bytes(capnp::Data::Reader from, std::string_view field,
+                                      std::size_t limit) {
+  if (from.size() > limit)
+    return over_limit(field, from.size(), limit, "bytes");
+  return std::string(from.asChars().begin(), from.size());
+}
+
+/// `may_be_flat`: rows of dimension 0 are what the records of a namespace without a dimension have;
+/// whoever allows them bounds their number.
+[[nodiscard]] result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field,
+                                         bool may_be_flat = false);
 /// At most limits::named_vectors columns of at most `limit` rows.
 [[nodiscard]] result<std::vector<vector_column>>
 read_named(capnp::List<schema::NamedVectors>::Reader from, std::size_t limit);
@@ -89,6 +104,10 @@ read_weights(capnp::List<schema::FieldWeight>::Reader from, std::string_view fie
 
 [[nodiscard]] result<std::vector<key_write>>
 read_key_writes(capnp::List<schema::KeyWrite>::Reader from);
+[[nodiscard]] result<std::vector<queue_write>>
+read_queue_writes(capnp::List<schema::QueueWrite>::Reader from);
+[[nodiscard]] result<std::vector<queue_reply>>
+read_queue_replies(capnp::List<schema::QueueReply>::Reader from);
 
 void write_ids(schema::IdColumn::Builder to, const std::vector<record_id>& from);
 void write_matrix(schema::Matrix::Builder to, const matrix& from);
@@ -107,6 +126,12 @@ void write_strings(capnp::List<capnp::Text>::Builder to, const std::vector<std::
 /// `to` is a list of as many entries.
 void write_key_writes(capnp::List<schema::KeyWrite>::Builder to,
                       const std::vector<key_write>& from);
+/// `to` is a list of as many entries.
+void write_queue_writes(capnp::List<schema::QueueWrite>::Builder to,
+                        const std::vector<queue_write>& from);
+/// `to` is a list of as many entries.
+void write_queue_replies(capnp::List<schema::QueueReply>::Builder to,
+                         const std::vector<queue_reply>& from);
 void write_weights(capnp::List<schema::FieldWeight>::Builder to,
                    const std::vector<field_weight>& from);
 
@@ -119,6 +144,8 @@ void write_weights(capnp::List<schema::FieldWeight>::Builder to,
 [[nodiscard]] std::size_t words_of_records(const record_columns& from);
 [[nodiscard]] std::size_t words_of_strings(const std::vector<std::string>& from);
 [[nodiscard]] std::size_t words_of_key_writes(const std::vector<key_write>& from);
+[[nodiscard]] std::size_t words_of_queue_writes(const std::vector<queue_write>& from);
+[[nodiscard]] std::size_t words_of_queue_replies(const std::vector<queue_reply>& from);
 [[nodiscard]] std::size_t words_of_weights(const std::vector<field_weight>& from);
 
 }  // namespace hearth::ipc::wire

@@ -201,12 +201,12 @@ result<std::vector<record_id>> read_ids(schema::IdColumn::Reader from, std::stri
   return bad_enum(core::format("the kind of {}", field), from.which());
 }
 
-result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field) {
+result<matrix> read_matrix(schema::Matrix::Reader from, std::string_view field, bool may_be_flat) {
   const std::uint64_t rows = from.getRows();
   const std::uint32_t dimension = from.getDimension();
   if (dimension > limits::dimension)
     return over_limit(core::format("{}.dimension", field), dimension, limits::dimension, "values");
-  if (rows > 0 && dimension == 0)
+  if (rows > 0 && dimension == 0 && !may_be_flat)
     return fail(errc::invalid_argument,
                 core::format("{}.dimension is 0, but there are {} rows", field, rows));
   const auto values = from.getValues();
@@ -274,7 +274,7 @@ result<record_columns> read_records(schema::Records::Reader from) {
   record_columns to;
   HEARTH_TRY(to.ids, read_ids(from.getIds(), "ids", limits::search_results));
   HEARTH_TRY(to.versions, read_numbers<lsn_t>(from.getVersions(), "versions"));
-  HEARTH_TRY(to.vectors, read_matrix(from.getVectors(), "vectors"));
+  HEARTH_TRY(to.vectors, read_matrix(from.getVectors(), "vectors", true));
   HEARTH_TRY(to.metadata, read_metadata(from.getMetadata(), "metadata", limits::search_results));
   HEARTH_TRY(to.texts, read_texts(from.getTexts(), "texts", limits::search_results));
   HEARTH_CHECK(same_length("versions", to.versions.size(), to.size(), false));

@@ -14,17 +14,6 @@ namespace {
 constexpr std::size_t write_words = 5;   // of a KeyWrite, and what leads to it
 constexpr std::size_t stored_words = 4;  // of a StoredKey
 
-kj::ArrayPtr<const kj::byte> bytes_of(const std::string& from) {
-  return to_data(from.data(), from.size());
-}
-
-result<std::string> read_bytes(capnp::Data::Reader from, std::string_view field,
-                               std::size_t limit) {
-  if (from.size() > limit)
-    return over_limit(field, from.size(), limit, "bytes");
-  return std::string(from.asChars().begin(), from.size());
-}
-
 // Takes no more memory than the message has.
 result<byte_column> read_column(capnp::Data::Reader bytes, capnp::Data::Reader ends,
                                 std::string_view field, std::size_t limit) {
@@ -43,6 +32,7 @@ void write_entry(schema::StoredKey::Builder to, const key_value& from) {
   to.setKey(bytes_of(from.key));
   to.setValue(bytes_of(from.value));
   to.setVersion(from.version);
+  to.setOwn(from.version == 0);
 }
 
 std::size_t words_of_entry(const key_value& entry) {
@@ -58,7 +48,7 @@ result<std::vector<key_write>> read_key_writes(capnp::List<schema::KeyWrite>::Re
   writes.reserve(from.size());
   for (const auto each : from) {
     auto& one = writes.emplace_back();
-    HEARTH_TRY(one.change, read_enum(each.getChange(), "change", key_change::add));
+    HEARTH_TRY(one.change, read_enum(each.getChange(), "change", key_change::erase_prefix));
     HEARTH_TRY(one.key, read_bytes(each.getKey(), "keys", limits::key_bytes));
     HEARTH_TRY(one.value, read_bytes(each.getValue(), "the value of a key", limits::value_bytes));
     one.amount = each.getAmount();
@@ -106,7 +96,7 @@ result<key_result> read(schema::KeyResult::Reader from) {
   to.found.reserve(from.getFound().size());
   for (const auto each : from.getFound()) {
     auto& found = to.found.emplace_back();
-    if (each.getVersion() == 0)
+    if (each.getVersion() == 0 && !each.getOwn())
       continue;
     found.emplace().version = each.getVersion();
     HEARTH_TRY(found->key, read_bytes(each.getKey(), "key", limits::key_bytes));
@@ -122,7 +112,8 @@ result<key_scan> read(schema::KeyScan::Reader from) {
   if (from.getEnd().isBefore()) {
     HEARTH_TRY(to.end, read_bytes(from.getEnd().getBefore(), "end", limits::key_bytes));
   }
-  HEARTH_TRY(to.cursor, read_bytes(from.getCursor(), "cursor", limits::key_bytes + 1));
+  HEARTH_TRY(to.cursor, read_bytes(from.getCursor(), "cursor", key_cursor_bytes));
+  HEARTH_TRY(to.delimiter, read_bytes(from.getDelimiter(), "delimiter", key_delimiter_bytes));
   to.reverse = from.getReverse();
   to.values = from.getValues();
   to.limit = from.getLimit();
@@ -137,7 +128,11 @@ result<key_page> read(schema::KeyPage::Reader from) {
   HEARTH_TRY(auto versions, read_numbers<lsn_t>(from.getVersions(), "versions"));
   HEARTH_TRY(to.entries,
              key_columns::from(std::move(keys), std::move(values), std::move(versions)));
-  HEARTH_TRY(to.next, read_bytes(from.getNext(), "next", limits::key_bytes + 1));
+  HEARTH_TRY(to.next, read_bytes(from.getNext(), "next", key_cursor_bytes));
+  const auto names = from.getNames();
+  if (names.size() != 0 && names.size() != to.entries.size())
+    return fail(errc::internal, "a listing of names does not say what each of them is");
+  to.names.assign(names.begin(), names.end());
   return to;
 }
 
@@ -164,6 +159,7 @@ void write(schema::KeyScan::Builder to, const key_scan& from) {
   to.setValues(from.values);
   to.setLimit(from.limit);
   to.setCursor(bytes_of(from.cursor));
+  to.setDelimiter(bytes_of(from.delimiter));
 }
 
 void write(schema::KeyPage::Builder to, const key_page& from) {
@@ -174,6 +170,7 @@ void write(schema::KeyPage::Builder to, const key_page& from) {
   to.setValueEnds(to_data(columns.values().ends()));
   to.setVersions(to_data(columns.versions()));
   to.setNext(bytes_of(from.next));
+  to.setNames(to_data(from.names.data(), from.names.size()));
 }
 
 std::size_t words(const key_query& value) {
@@ -192,13 +189,15 @@ std::size_t words(const key_result& value) {
 
 std::size_t words(const key_scan& value) {
   return fixed_words + data_words(value.start.size()) + data_words(value.prefix.size()) +
-         (value.end ? data_words(value.end->size()) : 0) + data_words(value.cursor.size());
+         (value.end ? data_words(value.end->size()) : 0) + data_words(value.cursor.size()) +
+         data_words(value.delimiter.size());
 }
 
 std::size_t words(const key_page& value) {
   const auto& columns = value.entries;
-  return fixed_words + data_words(value.next.size()) + words_of_column(columns.keys()) +
-         words_of_column(columns.values()) + columns.size();  // a version is a word
+  return fixed_words + data_words(value.next.size()) + data_words(value.names.size()) +
+         words_of_column(columns.keys()) + words_of_column(columns.values()) +
+         columns.size();  // a version is a word
 }
 
 }  // namespace hearth::ipc::wire

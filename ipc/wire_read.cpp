@@ -26,12 +26,16 @@ error read(schema::Error::Reader from) {
           from.getRetryAfterMs()};
 }
 
+result<durability> read(schema::Durability from) {
+  return from == schema::Durability::UNSPECIFIED
+             ? result<durability>(durability::sync)
+             : read_enum(from, "durability", durability::interval);
+}
+
 result<write_batch> read(schema::WriteBatch::Reader from) {
   write_batch to;
   HEARTH_TRY(to.kind, read_enum(from.getKind(), "kind", write_kind::erase));
-  if (from.getDurability() != schema::Durability::UNSPECIFIED) {
-    HEARTH_TRY(to.ack, read_enum(from.getDurability(), "durability", durability::interval));
-  }
+  HEARTH_TRY(to.ack, read(from.getDurability()));
   if (from.getMetadataMode() != schema::MetadataMode::UNSPECIFIED) {
     HEARTH_TRY(to.merge, read_enum(from.getMetadataMode(), "metadataMode", metadata_mode::replace));
   }
@@ -52,6 +56,7 @@ result<write_batch> read(schema::WriteBatch::Reader from) {
   HEARTH_TRY(to.expected, read_numbers<lsn_t>(from.getExpected(), "expected"));
   HEARTH_TRY(to.where, read_filter(from.getWhere()));
   HEARTH_TRY(to.keys, read_key_writes(from.getKeys()));
+  HEARTH_TRY(to.queue, read_queue_writes(from.getQueue()));
   return to;
 }
 
@@ -63,6 +68,7 @@ result<write_result> read(schema::WriteResult::Reader from) {
   HEARTH_TRY(to.assigned, read_ids(from.getAssigned(), "assigned", limits::batch_rows));
   to.keys = from.getKeys();
   HEARTH_TRY(to.sums, read_numbers<std::int64_t>(from.getSums(), "sums"));
+  HEARTH_TRY(to.queue, read_queue_replies(from.getQueue()));
   return to;
 }
 

@@ -110,7 +110,7 @@ result<search_result> read(schema::SearchResult::Reader from) {
   return to;
 }
 
-result<facet_query> read(schema::Namespace::FacetsParams::Reader from) {
+result<facet_query> read(schema::FacetQuery::Reader from) {
   facet_query to;
   HEARTH_TRY(to.field, wire::read_text(from.getField(), "field", limits::field_path_bytes));
   HEARTH_TRY(to.where, read_filter(from.getWhere()));
@@ -183,7 +183,7 @@ void write(schema::SearchResult::Builder to, const search_result& from) {
     write(to.initExplanation(), *from.explanation);
 }
 
-void write(schema::Namespace::FacetsParams::Builder to, const facet_query& from) {
+void write(schema::FacetQuery::Builder to, const facet_query& from) {
   to.setField(to_text(from.field));
   if (from.where)
     to.setWhere(to_text(to_string(*from.where)));

@@ -26,9 +26,13 @@ void write(schema::Error::Builder to, const error& from) {
   to.setRetryAfterMs(from.retry_after_ms);
 }
 
+schema::Durability to_wire(durability ack) {
+  return static_cast<schema::Durability>(ack);
+}
+
 void write(schema::WriteBatch::Builder to, const write_batch& from) {
   to.setKind(static_cast<schema::WriteKind>(from.kind));
-  to.setDurability(static_cast<schema::Durability>(from.ack));
+  to.setDurability(to_wire(from.ack));
   to.setMetadataMode(static_cast<schema::MetadataMode>(from.merge));
   write_ids(to.initIds(), from.ids);
   write_matrix(to.initVectors(), from.vectors);
@@ -43,6 +47,8 @@ void write(schema::WriteBatch::Builder to, const write_batch& from) {
     to.setWhere(to_text(to_string(*from.where)));
   if (!from.keys.empty())
     write_key_writes(to.initKeys(static_cast<kj::uint>(from.keys.size())), from.keys);
+  if (!from.queue.empty())
+    write_queue_writes(to.initQueue(static_cast<kj::uint>(from.queue.size())), from.queue);
 }
 
 void write(schema::WriteResult::Builder to, const write_result& from) {
@@ -52,6 +58,8 @@ void write(schema::WriteResult::Builder to, const write_result& from) {
   write_ids(to.initAssigned(), from.assigned);
   to.setKeys(from.keys);
   to.setSums(to_data(from.sums));
+  if (!from.queue.empty())
+    write_queue_replies(to.initQueue(static_cast<kj::uint>(from.queue.size())), from.queue);
 }
 
 void write(schema::GetQuery::Builder to, const get_query& from) {
@@ -102,11 +110,13 @@ std::size_t words(const write_batch& value) {
   return fixed_words + words_of_ids(value.ids) + words_of_matrix(value.vectors) +
          words_of_named(columns_of(value)) + words_of_metadata(value.metadata) +
          words_of_texts(value.texts) + value.expected.size() + words_of_key_writes(value.keys) +
+         words_of_queue_writes(value.queue) +
          (value.where ? text_words(to_string(*value.where)) : 0);
 }
 
 std::size_t words(const write_result& value) {
-  return fixed_words + words_of_ids(value.assigned) + value.sums.size();
+  return fixed_words + words_of_ids(value.assigned) + value.sums.size() +
+         words_of_queue_replies(value.queue);
 }
 
 std::size_t words(const get_query& value) {

@@ -1,13 +1,12 @@
 @0x99a189e23640492f;
 # The Hearth protocol, version 1.4: how a program talks to the daemon of a store. This file,
-# record.capnp, namespace.capnp and key_value.capnp are all that a client needs; docs/protocol.md
-# shows one being written.
+# and those that it imports are all that a client needs; docs/protocol.md shows one being written.
 #
 # Transport: Cap'n Proto RPC, two-party, over the store's Unix socket. The socket is one user's own
 # (mode 0600) and the daemon asks the kernel for the peer's uid, so being connected is being
 # authenticated. The bootstrap capability is a Gate:
 #
-#     bootstrap -> Gate.login -> Session.openNamespace -> Namespace
+#     bootstrap -> Gate.login -> Session.openNamespace -> Namespace -> Transaction
 #
 # Capabilities are the permissions: what a client holds is what it may do. There is no call that
 # takes the name of a namespace except those of a Session.
@@ -25,6 +24,12 @@ $Cxx.namespace("hearth::schema");
 using R = import "record.capnp";
 using N = import "namespace.capnp";
 using K = import "key_value.capnp";
+using F = import "feed.capnp";
+using Q = import "query.capnp";
+using W = import "write.capnp";
+using T = import "transaction.capnp";
+using U = import "queue.capnp";
+using A = import "administration.capnp";
 
 const protocolMajor :UInt16 = 1;
 # Client and daemon must agree on it.
@@ -169,22 +174,22 @@ interface Namespace {
   # writes), notFound (the namespace was dropped), limitExceeded (the reply would not fit into a
   # message), timeout, unavailable, io, corruption, internal. Further errors are named at each call.
 
-  write @0 WriteBatch -> WriteReply;
+  write @0 W.WriteBatch -> W.WriteReply;
   # Commits the whole batch or nothing, under one LSN. A search that starts after the reply sees it.
   #
   # Errors: invalidArgument (names field and row: column lengths, NaN, infinity, an id named twice,
   # not UTF-8), dimensionMismatch, limitExceeded, alreadyExists (add), notFound (update), noSpace,
   # readOnly.
 
-  search @1 SearchQuery -> SearchReply;
+  search @1 Q.SearchQuery -> Q.SearchReply;
   # The k nearest records of every query vector.
   # Errors: invalidArgument, dimensionMismatch, limitExceeded (query rows, rows times k).
 
-  get @2 GetQuery -> GetReply;
+  get @2 Q.GetQuery -> Q.GetReply;
   # Records by id. Ids that do not exist come back in `missing`.
   # Errors: invalidArgument, limitExceeded (Limits.batchRows ids).
 
-  scan @3 ScanQuery -> ScanReply;
+  scan @3 Q.ScanQuery -> Q.ScanReply;
   # One page of all records in storage order. A record that exists throughout the scan appears
   # exactly once, whatever is written meanwhile.
   # Errors: invalidArgument (the cursor is not one of this namespace).
@@ -216,11 +221,11 @@ interface Namespace {
   # Errors: invalidArgument (also: fewer than 100 vectors), unsupported (the index is exact), busy (it
   # is being built, or tuned already), conflict (it was replaced meanwhile), noSpace, readOnly.
 
-  count @8 (where :Text) -> CountReply;
+  count @8 Q.CountQuery -> Q.CountReply;
   # How many records match the filter; empty: all.
   # Errors: invalidArgument, limitExceeded.
 
-  facets @9 (field :Text, where :Text, limit :UInt32) -> FacetReply;
+  facets @9 Q.FacetQuery -> Q.FacetReply;
   # How often each value of a metadata field occurs among the records that match. The elements of a
   # list count one by one.
   # Errors: invalidArgument, limitExceeded.
@@ -232,249 +237,46 @@ interface Namespace {
   # Keys in the order of their bytes. Keys that exist throughout the scan appear exactly once,
   # whatever is written between two pages.
   # Errors: invalidArgument, limitExceeded.
+
+  begin @12 (readOnly :Bool, timeoutMs :UInt32) -> BeginReply;
+  # Begins a transaction on what is committed now. timeoutMs: from its beginning to its commit, 1 to
+  # 600000; 0: 30000. readOnly: it takes no writes, and its commit always succeeds.
+  # Errors: limitExceeded, busy (too many are open).
+
+  getQueues @13 U.QueueQuery -> U.QueuesReply;
+  # How many items queues have, by state. Errors: invalidArgument.
+
+  scanItems @14 U.ItemScan -> U.ItemPageReply;
+  # The items of a queue in one state, without leasing them. Errors: invalidArgument.
+
+  stats @15 () -> A.StatsReply;
+  # Sizes, readers, LSNs, queues and latencies as of now.
+  checkpoint @16 () -> A.CheckpointReply;
+  # Commits what was accepted; every index writes its snapshot. Errors: readOnly, noSpace, ioError.
+  compact @17 () -> A.CompactReply;
+  # Puts a copy of the file without its free pages in its place, also if the call is dropped.
+  # Errors: busy (snapshots are read for too long), noSpace, readOnly.
+
+  check @18 (cursor :Data) -> A.CheckReply;
+  # One step of a check; begin without a cursor, go on with `next`. Errors: invalidArgument.
+
+  changes @19 F.ChangeQuery -> F.ChangePageReply;
+  # What was changed behind a position, oldest first. Errors: invalidArgument, cursorTooOld, busy.
+
+  updateConsumer @20 F.ConsumerRequest -> F.ConsumerReply;
+  listConsumers @21 () -> F.ConsumersReply;
+  # Readers of changes whose position is kept. Errors: invalidArgument, notFound, limitExceeded.
 }
 
-struct CountReply {
+struct BeginReply {
   union {
     ok :group {
-      count @0 :UInt64;
+      transaction @0 :T.Transaction;
+      lsn @1 :UInt64;
+      # Of its snapshot.
     }
-    error @1 :R.Error;
+    error @2 :R.Error;
   }
-}
-
-struct FacetReply {
-  union {
-    ok @0 :Facets;
-    error @1 :R.Error;
-  }
-}
-
-struct Facets {
-  values @0 :List(R.Value);
-  # The most frequent first.
-  counts @1 :Data;
-  # uint64 each.
-  records @2 :UInt64;
-  # That match.
-}
-
-enum WriteKind {
-  unspecified @0;
-  add @1;
-  # Insert; alreadyExists if any id is there.
-  upsert @2;
-  # Insert or replace the whole record.
-  update @3;
-  # Change the given columns of existing records; notFound if any id is missing.
-  erase @4;
-  # Remove; ids that are not there are not an error.
-}
-
-enum Durability {
-  unspecified @0;
-  sync @1;
-  # Acknowledged once on disk.
-  interval @2;
-  # Acknowledged once validated and queued; on disk and visible within 50 ms.
-}
-
-enum MetadataMode {
-  # How `update` treats metadata.
-
-  unspecified @0;
-  merge @1;
-  # Given keys replace, a null value removes the key, the others stay.
-  replace @2;
-}
-
-struct WriteBatch {
-  # Columns of one write; each of vectors, named, metadata and texts is empty or has one entry per
-  # id. With update, vectors that are not given stay.
-
-  kind @0 :WriteKind;
-  durability @1 :Durability;
-  # unspecified: sync.
-  metadataMode @2 :MetadataMode;
-  # unspecified: merge.
-  ids @3 :R.IdColumn;
-  # Empty with add and upsert: the namespace assigns numbers, see WriteResult.assigned.
-  vectors @4 :R.Matrix;
-  metadata @5 :List(R.Metadata);
-  texts @6 :R.TextColumn;
-  # With update, an absent text keeps the old one.
-  expected @7 :Data;
-  # Compare and set: uint64 each, one per id, or empty. The record has to have that version (0: there
-  # must be no such record), or the batch is refused with conflict.
-  where @8 :Text;
-  # With update and erase, instead of ids: every record that matches this filter (docs/filters.md).
-  # An update then has at most one row of metadata and one text, for all of them. Empty: none.
-  named @9 :List(R.NamedVectors);
-  # Each name once.
-  keys @10 :List(K.KeyWrite);
-  # Of the key-value side; each key once. With nothing else, `kind` means nothing.
-}
-
-struct WriteReply {
-  union {
-    ok @0 :WriteResult;
-    error @1 :R.Error;
-  }
-}
-
-struct WriteResult {
-  lsn @0 :UInt64;
-  # Log sequence number of this batch.
-  durableLsn @1 :UInt64;
-  # Everything up to here is on disk.
-  affected @2 :UInt64;
-  # Records written or erased.
-  assigned @3 :R.IdColumn;
-  # The ids given, if the batch had none.
-  keys @4 :UInt64;
-  # Keys that were put, or were there to be erased.
-  sums @5 :Data;
-  # int64 each: what each `add` came to, in the order of the batch.
-}
-
-struct SearchQuery {
-  vectors @0 :R.Matrix;
-  # One row per query.
-  k @1 :UInt32;
-  # Hits per query, at least 1.
-  ef @2 :UInt32;
-  # Candidates; 0: the namespace's efSearch. Never below k.
-  exact @3 :Bool;
-  # Compare with every vector instead of using the approximate index.
-  fields @4 :R.Fields;
-  explain @5 :Bool;
-  # Say how it was answered: SearchResult.explanation.
-  nprobe @6 :UInt32;
-  # Lists of an ivf index to search; 0: the namespace's nprobe.
-  where @7 :Text;
-  # Only records that match this filter (docs/filters.md): k of them, if there are so many. Empty:
-  # none.
-
-  texts @8 :List(Text);
-  # What to look for in the text index (docs/text_search.md): one per row of `vectors`, or one per
-  # query where there are no vectors. With vectors, both sides are fused into one list.
-  textOperators @9 :Bool;
-  # The texts are in the query language, not just words.
-  textFields @10 :List(N.FieldWeight);
-  # Empty: all that are indexed.
-  fusion @11 :Fusion;
-  # unspecified: reciprocalRank.
-  vectorWeight @12 :Float64 = 1;
-  textWeight @13 :Float64 = 1;
-  rankConstant @14 :Float64 = 60;
-  depth @15 :UInt32;
-  # Candidates of each side; 0: as the daemon finds right.
-
-  like @16 :R.IdColumn;
-  unlike @17 :R.IdColumn;
-  # Examples instead of a vector: nearest to the mean of the first, and away from the second. They
-  # are not among the hits.
-
-  offset @18 :UInt32;
-  # Hits to leave out first.
-  maxDistance @19 :Float32 = inf;
-  # Only hits that are not farther.
-  minScore @20 :Float64 = -inf;
-  # With texts: only hits that score so much.
-  groupBy @21 :Text;
-  # A metadata field: not more than groupLimit hits with the same value; k counts the groups. Empty:
-  # no groups.
-  groupLimit @22 :UInt32 = 1;
-  diversity @23 :Float64 = -1;
-  # Maximal marginal relevance: 1 is relevance only, 0 is diversity only; below 0: neither.
-  diversityCandidates @24 :UInt32;
-  # 0: as the daemon finds right.
-  vectorName @25 :Text;
-  # Which vector of the records is searched; empty: the one without a name.
-}
-
-enum Fusion {
-  unspecified @0;
-  reciprocalRank @1;
-  # weight / (rankConstant + rank), summed over both sides.
-  weighted @2;
-  # Both scores brought to 0..1 by their least and most, times weight, summed.
-  borda @3;
-  # weight times the places behind it, summed.
-}
-
-struct SearchReply {
-  union {
-    ok @0 :SearchResult;
-    error @1 :R.Error;
-  }
-}
-
-struct SearchResult {
-  # Hits of all queries, nearest first, flat: query q owns the rows [offsets[q], offsets[q + 1]).
-  # Fewer than k hits mean that fewer than k records with a vector exist.
-
-  offsets @0 :Data;
-  # uint64 each, one more than queries.
-  distances @1 :Data;
-  # float32 each, one per hit.
-  hits @2 :R.Records;
-  explanation @3 :N.Explanation;
-  # Null unless it was asked for.
-  scores @4 :Data;
-  # float64 each, with texts: what the hits are ordered by, most first.
-  textScores @5 :Data;
-  # float64 each, with texts: what the text alone gave; NaN if it is not among the hits by text. Its
-  # distance is NaN if it is not among those by vector.
-  groups @6 :List(R.Value);
-  # With groupBy: the value of the field; null for records without it.
-}
-
-struct GetQuery {
-  ids @0 :R.IdColumn;
-  fields @1 :R.Fields;
-}
-
-struct GetReply {
-  union {
-    ok @0 :GetResult;
-    error @1 :R.Error;
-  }
-}
-
-struct GetResult {
-  found @0 :R.Records;
-  # In the order asked.
-  missing @1 :R.IdColumn;
-}
-
-struct ScanQuery {
-  cursor @0 :Data;
-  # Empty: from the start; else ScanPage.next of the page before.
-  limit @1 :UInt32;
-  # Records per page, at least 1; the reply may hold fewer to stay within its limits.
-  fields @2 :R.Fields;
-  where @3 :Text;
-  # Only records that match this filter. Empty: all.
-  orderBy @4 :Text;
-  # A metadata field to order by instead of storage order; records without it come last. The cursor
-  # then counts records, so writes between two pages may shift them. Empty: storage order.
-  descending @5 :Bool;
-  offset @6 :UInt64;
-  # Records to leave out, on the first page.
-}
-
-struct ScanReply {
-  union {
-    ok @0 :ScanPage;
-    error @1 :R.Error;
-  }
-}
-
-struct ScanPage {
-  rows @0 :R.Records;
-  next @1 :Data;
-  # Opaque; empty: this was the last page.
 }
 
 struct FlushReply {

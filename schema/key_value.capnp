@@ -15,6 +15,12 @@ enum KeyChange {
   # A key that is not there is no error.
   add @3;
   # Adds `amount` to the whole number that the value says in decimal; a missing one is 0.
+  erasePrefix @4;
+  # Removes every key that begins with `key`, before the puts of the batch are done, wherever it
+  # stands among them: one batch can replace a subtree. At most 1,000,000 keys per batch, of
+  # 64 MiB together. Adds and erases of keys that begin like this, and prefixes that begin with one
+  # another, are refused.
+  # Since minor 4.
 }
 
 struct KeyWrite {
@@ -47,7 +53,7 @@ struct KeyReply {
 
 struct KeyResult {
   found @0 :List(StoredKey);
-  # One per key, in the order asked; version 0: it is not there.
+  # One per key, in the order asked; version 0: it is not there, unless `own`.
 }
 
 struct StoredKey {
@@ -55,6 +61,8 @@ struct StoredKey {
   value @1 :Data;
   version @2 :UInt64;
   # LSN of the batch that wrote it.
+  own @3 :Bool;
+  # It is there, and the transaction that reads it has written it.
 }
 
 struct KeyScan {
@@ -74,6 +82,11 @@ struct KeyScan {
   # Keys per page, at least 1; the reply may hold fewer to stay within its limits.
   cursor @7 :Data;
   # Empty: from the start; else KeyPage.next of the page before.
+  delimiter @8 :Data;
+  # Not empty: a listing of names, as of the entries of a directory. A name is a key up to the first
+  # delimiter behind the prefix, not counting one that is escaped: that has an odd number of
+  # backslashes in front of it. Each name is one entry, however many keys go on behind it. At most
+  # 64 bytes. Since minor 4.
 }
 
 struct KeyPageReply {
@@ -98,4 +111,7 @@ struct KeyPage {
   # Likewise; without values asked for, as many empty ones.
   versions @6 :Data;
   # uint64 each.
+  names @7 :Data;
+  # Of a listing of names: a byte for each entry. 1: the name is a key, whose value and version the
+  # entry has; 2: keys go on behind it and the delimiter; 3: both. Since minor 4.
 }

@@ -40,6 +40,8 @@ const errorLimitExceeded :UInt16 = 6;
 const errorPermissionDenied :UInt16 = 7;
 const errorUnsupported :UInt16 = 8;
 const errorProtocolMismatch :UInt16 = 9;
+const errorCursorTooOld :UInt16 = 10;
+# The change feed does not reach back any more to where the cursor stands.
 
 # 32..63: nothing is wrong with the call. The same call may succeed later.
 const errorBusy :UInt16 = 32;

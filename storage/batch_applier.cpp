@@ -29,7 +29,20 @@ result<void> batch_applier::prepare() {
   HEARTH_CHECK(look_up());
   HEARTH_CHECK(read_carried());
   HEARTH_CHECK(find_removed());
-  return keys_applier_.prepare();
+  HEARTH_CHECK(keys_applier_.prepare());
+  return queue_applier_.prepare();
+}
+
+bool batch_applier::idle() const noexcept {
+  return batch_.without_records() && batch_.keys.empty() && queue_applier_.idle();
+}
+
+applied_batch batch_applier::take_idle() {
+  applied_batch applied;
+  applied.idle = true;
+  applied.result.lsn = applied.changes.lsn = state_.lsn;
+  applied.result.queue = queue_applier_.take_replies();
+  return applied;
 }
 
 matrix batch_applier::given(std::size_t vector) const {
@@ -59,7 +72,7 @@ result<void> batch_applier::check_shape() const {
   if (!vectors_fit || !fits(batch_.metadata.size()) || !fits(batch_.texts.size()))
     return fail(errc::invalid_argument, "the columns of the batch differ in length",
                 "give one entry per id, or leave the column out");
-  if (batch_.where || batch_.only_keys())
+  if (batch_.where || batch_.without_records())
     return {};  // a filter may match nothing
   if (rows == 0 || (batch_.ids.empty() && !inserts()))
     return fail(errc::invalid_argument, "ids is empty");
@@ -116,7 +129,7 @@ result<void> batch_applier::look_up() {
       last.assign(ids.key().begin(), ids.key().end());
   }
   for (auto& item : targets_) {
-    if (compare_keys(last, key_of(item)) < 0) {
+    if (alone_ && compare_keys(last, key_of(item)) < 0) {
       item.appended = true;
     } else {
       HEARTH_TRY(const auto found, find_id(transaction_, tables_, id_of(item.index), key_of(item)));
@@ -285,10 +298,10 @@ value_map batch_applier::updated_metadata(const value_map& old, std::size_t inde
   return merged;
 }
 
-result<applied_batch> batch_applier::execute() {
+result<applied_batch> batch_applier::execute(lsn_t lsn) {
   applied_batch applied;
   auto& changes = applied.changes;
-  changes.lsn = ++state_.lsn;
+  changes.lsn = state_.lsn = lsn;
   if (inserts() || batch_.gives_vectors()) {
     first_row_ = state_.next_row;
     state_.next_row += batch_.rows();
@@ -305,21 +318,20 @@ result<applied_batch> batch_applier::execute() {
   if (texts_)
     HEARTH_CHECK(texts_->finish());
   HEARTH_CHECK(write_ids());
-  if (typed_values_)
-    HEARTH_CHECK(raise_format(transaction_, tables_.meta, typed_values_format));
 
   HEARTH_CHECK(write_vectors(changes));
   HEARTH_CHECK(keys_applier_.execute(state_.lsn));
-  HEARTH_CHECK(write_changes(changes));
+  HEARTH_CHECK(queue_applier_.execute());
 
   raise_next_id();
   const auto erased = static_cast<std::uint64_t>(
       std::ranges::count_if(targets_, [](const auto& item) { return item.existing.row != 0; }));
   applied.result.lsn = state_.lsn;
   applied.result.affected = batch_.kind == write_kind::erase ? erased : batch_.rows();
-  applied.result.assigned = std::move(assigned_);
+  applied.result.assigned = assigned_;  // they are still to be named
   applied.result.keys = keys_applier_.affected();
   applied.result.sums = keys_applier_.take_sums();
+  applied.result.queue = queue_applier_.take_replies();
   applied.rewritten_bytes = rewritten_bytes_;
   return applied;
 }
@@ -386,8 +398,8 @@ result<void> batch_applier::insert_records() {
   for (std::size_t i = 0; i < batch_.rows(); ++i) {
     const auto& metadata = batch_.metadata.empty() ? no_metadata : batch_.metadata[i];
     const auto& text = batch_.texts.empty() ? no_text : batch_.texts[i];
-    typed_values_ |= encode_record(first_row_ + i, id_of(i), state_.lsn, !batch_.vectors.empty(),
-                                   metadata, text, buffer_);
+    encode_record(first_row_ + i, id_of(i), state_.lsn, !batch_.vectors.empty(), metadata, text,
+                  buffer_);
     HEARTH_CHECK(
         transaction_.put(tables_.records, encode_row(first_row_ + i), buffer_, MDB_APPEND));
     HEARTH_CHECK(index_record(first_row_ + i, metadata, text));
@@ -412,8 +424,8 @@ result<void> batch_applier::update_records() {
       HEARTH_CHECK(unindex_record(row));
     const auto metadata = updated_metadata(old.metadata, i);
     const auto& text = new_text ? batch_.texts[i] : old.text;
-    typed_values_ |= encode_record(row, old.id, state_.lsn, will_have_vector({row, old.has_vector}),
-                                   metadata, text, buffer_);
+    encode_record(row, old.id, state_.lsn, will_have_vector({row, old.has_vector}), metadata, text,
+                  buffer_);
     HEARTH_CHECK(transaction_.put(tables_.records, encode_row(row), buffer_,
                                   first_row_ != 0 ? MDB_APPEND : 0));
     if (indexes)
@@ -453,12 +465,14 @@ result<void> batch_applier::write_ids() {
   return {};
 }
 
-result<void> batch_applier::write_changes(const row_changes& changes) {
-  return encode_changes(changes.lsn, changes.added, changes.removed,
-                        [this](change_position position, byte_span value) {
-                          return transaction_.put(tables_.changes, encode_change(position), value,
-                                                  MDB_APPEND);
-                        });
+// In key order, so that numbers which follow each other become runs.
+result<void> batch_applier::name_records(bool erased, change_encoder& out) const {
+  if (erased != (batch_.kind == write_kind::erase))
+    return {};
+  for (const auto& item : targets_)
+    if (!erased || item.existing.row != 0)
+      HEARTH_CHECK(out.record(erased, id_of(item.index)));
+  return {};
 }
 
 void batch_applier::raise_next_id() noexcept {

@@ -10,6 +10,7 @@
 #include "storage/attributes/attribute_writer.hpp"
 #include "storage/keys.hpp"
 #include "storage/keyvalue/key_writes.hpp"
+#include "storage/queue/queue_writes.hpp"
 #include "storage/record_codec.hpp"
 #include "storage/tables.hpp"
 #include "storage/text/text_index.hpp"
@@ -17,19 +18,32 @@
 
 namespace hearth::storage {
 
-/// One batch, one object. Prepare, and if that succeeded, execute.
+/// One batch, one object. Prepare, and if that succeeded, execute, and name what was changed. Of
+/// several batches under one LSN, which name different records and keys, each step is done for all
+/// before the next.
 class batch_applier {
  public:
   batch_applier(lmdb::write_transaction& in, const tables& to, store_state& state,
                 const namespace_config& config, std::span<compaction_candidates> candidates,
-                id_hash hash, const tokenize_text& tokenize, const write_batch& batch)
+                id_hash hash, const tokenize_text& tokenize, const clock_source& clock,
+                const write_batch& batch, bool alone = true)
       : transaction_(in), tables_(to), state_(state), config_(config), candidates_(candidates),
-        hash_(hash), tokenize_(tokenize), batch_(batch), keys_applier_(in, to, batch.keys) {}
+        hash_(hash), tokenize_(tokenize), batch_(batch), alone_(alone),
+        keys_applier_(in, to, batch.keys), queue_applier_(in, to, batch.queue, clock) {}
 
   /// Looks up every id and checks the batch against what is stored. Writes nothing.
   [[nodiscard]] result<void> prepare();
-  /// Writes. On error the transaction must be aborted.
-  [[nodiscard]] result<applied_batch> execute();
+  /// After prepare(): leases found nothing, and that was all. Then take_idle() is the answer, and
+  /// there is nothing to execute.
+  [[nodiscard]] bool idle() const noexcept;
+  [[nodiscard]] applied_batch take_idle();
+  /// Writes under `lsn`, which is the newest. On error the transaction must be aborted.
+  [[nodiscard]] result<applied_batch> execute(lsn_t lsn);
+  /// The records that it put, or those that it erased.
+  [[nodiscard]] result<void> name_records(bool erased, change_encoder& out) const;
+  [[nodiscard]] result<void> name_keys(change_encoder& out) const {
+    return keys_applier_.name_changes(out);
+  }
 
  private:
   /// A record of the batch, in key order.
@@ -81,7 +95,6 @@ class batch_applier {
   [[nodiscard]] result<void> erase_records();
   [[nodiscard]] result<void> write_ids();
   [[nodiscard]] result<void> write_vectors(row_changes& changes);
-  [[nodiscard]] result<void> write_changes(const row_changes& changes);
   void raise_next_id() noexcept;
 
   lmdb::write_transaction& transaction_;
@@ -92,13 +105,14 @@ class batch_applier {
   id_hash hash_;
   const tokenize_text& tokenize_;
   const write_batch& batch_;
+  const bool alone_;  // no other batch of the transaction writes between the steps
   key_applier keys_applier_;
+  queue_applier queue_applier_;
 
   std::vector<record_id> assigned_;
   std::vector<std::byte> keys_;
   std::vector<target> targets_;
   std::size_t rewritten_bytes_ = 0;  // of stored records, by an update
-  bool typed_values_ = false;        // written: a namespace of an older format becomes one of ours
   row_id first_row_ = 0;             // of the new rows, one per record in batch order; 0: none
   /// By number of the vector: of an update that gives others, what moves to the new rows. The row
   /// is the record's place in the batch until there are new rows.

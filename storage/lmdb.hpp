@@ -148,6 +148,14 @@ class cursor {
   MDB_val value_{};
 };
 
+/// Of an environment as a whole.
+struct environment_numbers {
+  std::uint32_t page_bytes = 0;
+  std::uint64_t pages = 0;              ///< up to the last one in use
+  std::uint32_t readers = 0;            ///< snapshots that are read
+  std::uint64_t oldest_reader_lag = 0;  ///< commits since the oldest of them began; 0 without any
+};
+
 struct environment_options {
   std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< the largest file possible
   /// Address space taken at once. It quadruples, up to map_bytes, as the file comes close: a
@@ -179,6 +187,10 @@ class environment : public std::enable_shared_from_this<environment> {
   /// The address space it has now; less than first_map_bytes if the system refused.
   [[nodiscard]] std::uint64_t map_bytes() const noexcept { return map_bytes_; }
   [[nodiscard]] std::uint64_t file_bytes() const noexcept;
+  [[nodiscard]] result<environment_numbers> numbers() const;
+  /// Writes a copy without free pages to an empty file. Reads and commits may go on; what is
+  /// committed meanwhile is not in the copy.
+  [[nodiscard]] result<void> copy_compacted(int file) const;
   [[nodiscard]] const std::filesystem::path& directory() const noexcept { return directory_; }
 
   /// An LMDB code or errno as an error: no_space for a full map or disk (LMDB reports a disk that

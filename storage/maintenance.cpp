@@ -3,6 +3,7 @@
 
 #include "core/format.hpp"
 #include "storage/attributes/attribute_builder.hpp"
+#include "storage/consumer_table.hpp"
 #include "storage/events.hpp"
 #include "storage/namespace_store_impl.hpp"
 #include "storage/text/text_index.hpp"
@@ -55,12 +56,27 @@ result<lmdb_namespace_store::upkeep> lmdb_namespace_store::work_on_texts() {
   return upkeep{done.more, done.wrote};
 }
 
-// Drops what is both unneeded and beyond the history to keep.
+// The newest LSN whose changes nobody needs; 0: there is none.
+result<lsn_t> lmdb_namespace_store::last_unneeded(lsn_t keep_after) const {
+  // The newest batch stays in any case: where nothing is behind it, nothing was trimmed.
+  const auto kept = std::max<std::uint64_t>(options_.history_batches, 1);
+  const auto beyond = [this](std::uint64_t batches) {
+    return state_.lsn - std::min(state_.lsn, batches);
+  };
+  auto last = std::min(keep_after, beyond(kept));
+  if (last == 0)
+    return last;
+  HEARTH_TRY(const auto consumers, list_consumers(*transaction_, tables_));
+  for (const auto& each : consumers)
+    last = std::min(last, std::max(each.position.lsn, beyond(kept * consumer_history)));
+  return last;
+}
+
 result<lmdb_namespace_store::upkeep> lmdb_namespace_store::trim_history(lsn_t keep_after) {
   upkeep done;
-  if (state_.lsn <= options_.history_batches)
+  HEARTH_TRY(const auto last, last_unneeded(keep_after));
+  if (last == 0)
     return done;
-  const auto last = std::min(keep_after, state_.lsn - options_.history_batches);
   HEARTH_TRY(auto changes, transaction_->open_cursor(tables_.changes));
   HEARTH_TRY(bool found, changes.first());
   for (std::size_t trimmed = 0; found; ++trimmed) {
@@ -81,6 +97,8 @@ result<lmdb_namespace_store::upkeep> lmdb_namespace_store::seal_and_compact() {
   upkeep all;
   std::size_t written = 0;
   for (std::size_t vector = 0; vector < shapes_->size(); ++vector) {
+    if ((*shapes_)[vector].dimension == 0)
+      continue;  // there is no such vector
     HEARTH_TRY(const auto done, seal_and_compact(vector, written));
     all = {all.more || done.more, all.wrote || done.wrote};
   }

@@ -6,13 +6,17 @@
 #include "core/format.hpp"
 #include "core/posix_error.hpp"
 #include "storage/attributes/attribute_builder.hpp"
-#include "storage/batch_applier.hpp"
+#include "storage/batch_parts.hpp"
+#include "storage/change_log.hpp"
+#include "storage/compaction.hpp"
+#include "storage/consumer_table.hpp"
 #include "storage/corruption.hpp"
 #include "storage/events.hpp"
 #include "storage/files.hpp"
 #include "storage/namespace_store_impl.hpp"
 #include "storage/read_view_impl.hpp"
 #include "storage/text/text_index.hpp"
+#include "storage/transaction/conflicts.hpp"
 #include "storage/where_batch.hpp"
 
 namespace hearth::storage {
@@ -117,6 +121,7 @@ result<std::unique_ptr<namespace_store>> create_store(const std::filesystem::pat
 result<std::unique_ptr<namespace_store>> open_store(const std::filesystem::path& directory,
                                                     const namespace_store_options& options,
                                                     const store_hooks& hooks) {
+  HEARTH_CHECK(discard_compacted(directory));  // of a process that died
   HEARTH_TRY(auto environment, open_environment(directory, options, hooks, false));
   lmdb_namespace_store::contents found;
   HEARTH_TRY(auto transaction, environment->begin_write());
@@ -201,6 +206,27 @@ std::unexpected<error> lmdb_namespace_store::give_up(error cause) {
 }
 
 result<applied_batch> lmdb_namespace_store::apply(const write_batch& batch) {
+  return apply_parts([&](std::vector<write_batch>& filtered) -> result<batch_list> {
+    if (!batch.where)
+      return batch_list(&batch, 1);
+    HEARTH_CHECK(write_state(*transaction_, tables_, state_));  // the filter reads it
+    HEARTH_TRY(auto named, with_ids(*transaction_, tables_, batch));
+    filtered.push_back(std::move(named));
+    return batch_list(filtered);
+  });
+}
+
+result<applied_batch> lmdb_namespace_store::apply(const transaction_batch& committed) {
+  return apply_parts([&](std::vector<write_batch>&) -> result<batch_list> {
+    HEARTH_CHECK(check_unchanged(committed.reads, committed.snapshot, [&](const auto& visit) {
+      return for_each_change(*transaction_, tables_, committed.snapshot, visit);
+    }));
+    return batch_list(committed.parts);
+  });
+}
+
+// `choose` looks at what is stored and answers what to apply, or refuses.
+result<applied_batch> lmdb_namespace_store::apply_parts(const choose_parts& choose) {
   const bool begins = !transaction_;
   HEARTH_CHECK(begin());
   const auto refuse = [&](error reason) {
@@ -208,25 +234,37 @@ result<applied_batch> lmdb_namespace_store::apply(const write_batch& batch) {
       transaction_.reset();  // nothing in it: no commit needed, nobody waits for it
     return std::unexpected(std::move(reason));
   };
-  std::optional<write_batch> named;
-  if (batch.where) {
-    if (auto written = write_state(*transaction_, tables_, state_); !written)
-      return give_up(std::move(written).error());
-    auto found = with_ids(*transaction_, tables_, batch);
-    if (!found)
-      return refuse(std::move(found).error());
-    named = *std::move(found);
-  }
+  std::vector<write_batch> filtered;
+  auto parts = choose(filtered);
+  if (!parts)
+    return refuse(std::move(parts).error());
   // Only this thread changes the configuration.
-  batch_applier applier(*transaction_, tables_, state_, config_, candidates_, hooks_.hash,
-                        tokenize_, named ? *named : batch);
-  if (auto prepared = applier.prepare(); !prepared)
+  batch_parts all({*transaction_, tables_, state_, config_, candidates_, hooks_.hash, tokenize_,
+                   *options_.clock},
+                  *parts);
+  if (auto prepared = all.prepare(); !prepared)
     return refuse(std::move(prepared).error());
-  auto applied = applier.execute();
+  if (all.idle()) {
+    if (begins)
+      transaction_.reset();
+    return all.take_idle();
+  }
+  auto applied = all.execute();
   if (!applied)
     return give_up(std::move(applied).error());
   applied->result.durable_lsn = durable_lsn();
   return applied;
+}
+
+result<feed_position> lmdb_namespace_store::update_consumer(const consumer_request& request) {
+  const bool begins = !transaction_;
+  HEARTH_CHECK(begin());
+  auto position = storage::update_consumer(*transaction_, tables_, request, state_.lsn);
+  if (!position && group_of(position.error().code) != error_group::caller)
+    return give_up(std::move(position).error());
+  if (!position && begins)
+    transaction_.reset();
+  return position;
 }
 
 result<lsn_t> lmdb_namespace_store::commit() {
@@ -328,38 +366,9 @@ result<std::unique_ptr<read_view>> lmdb_namespace_store::read(std::size_t vector
   options.shapes = shapes_;
   options.vector = vector;
   options.hash = hooks_.hash;
+  options.clock = options_.clock;
   options.renew_after = hooks_.renew_scans_after;
   return make_read_view(std::move(snapshot), tables_, options);
-}
-
-file_usage lmdb_namespace_store::usage() const {
-  file_usage usage{0, environment_->file_bytes()};
-  const auto snapshot = environment_->begin_read();
-  if (!snapshot)
-    return usage;
-  std::vector<lmdb::table> all = {lmdb::free_pages,
-                                  lmdb::table_names,
-                                  tables_.meta,
-                                  tables_.keys,
-                                  tables_.ids,
-                                  tables_.records,
-                                  tables_.changes,
-                                  tables_.attributes.fields,
-                                  tables_.attributes.entries,
-                                  tables_.text.postings,
-                                  tables_.text.positions,
-                                  tables_.text.stats};
-  for (const auto& vector : std::span(tables_.vectors).first(shapes_->size()))
-    all.insert(all.end(), {vector.tail, vector.chunks, vector.dead});
-  for (const auto which : all) {
-    const auto numbers = snapshot->statistics(which);
-    if (numbers)
-      usage.used_bytes +=
-          (numbers->ms_branch_pages + numbers->ms_leaf_pages + numbers->ms_overflow_pages) *
-          numbers->ms_psize;
-  }
-  usage.used_bytes += 2 * std::size_t{4096};  // meta pages
-  return usage;
 }
 
 }  // namespace hearth::storage

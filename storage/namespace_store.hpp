@@ -1,6 +1,7 @@
 #pragma once
 // One namespace on disk: an LMDB environment with its records, packed vectors and change table.
 // docs/storage_format.md describes the tables and codecs.
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -11,12 +12,16 @@
 #include <string_view>
 #include <vector>
 
+#include "core/administration.hpp"
+#include "core/change_feed.hpp"
+#include "core/clock.hpp"
 #include "core/filter/compiled_filter.hpp"
 #include "core/log.hpp"
 #include "core/postings.hpp"
 #include "core/query.hpp"
 #include "core/row_set.hpp"
 #include "core/write_batch.hpp"
+#include "storage/transaction/transaction_batch.hpp"
 
 namespace hearth::storage {
 
@@ -42,6 +47,7 @@ struct applied_batch {
   write_result result;
   row_changes changes;
   std::size_t rewritten_bytes = 0;  ///< of records that an update wrote again, beyond the batch
+  bool idle = false;                ///< leases found nothing, and that was all: nothing to commit
 };
 
 struct store_identity {
@@ -93,6 +99,25 @@ struct row_order {
   std::size_t limit = 0;
 };
 
+enum class name_kind : std::uint8_t {
+  record_numbers = 1,  ///< records whose ids are consecutive numbers
+  record = 2,          ///< a record whose id is a string
+  key = 3,             ///< of the key-value side
+};
+
+/// Something that a batch changed, by name.
+struct changed_name {
+  lsn_t lsn = 0;
+  name_kind kind = name_kind::record;
+  bool erased = false;      ///< or else put: inserted, replaced or updated
+  std::uint64_t first = 0;  ///< of record_numbers
+  std::uint64_t count = 1;  ///< likewise; 1 for the other kinds
+  std::string_view text;    ///< the id or the key; valid during the visit
+};
+
+/// Answers whether to go on.
+using visit_change = std::function<result<bool>(const changed_name&)>;
+
 /// A consistent snapshot of the namespace. vectors() and for_each_vector() are about the vector of
 /// one number; records come with all of theirs. Keep it for less than a second: it pins old pages.
 /// Used by one thread at a time; made and destroyed on any thread.
@@ -101,6 +126,11 @@ class read_view {
   virtual ~read_view() = default;
 
   [[nodiscard]] virtual lsn_t lsn() const = 0;
+  /// Rows from here on are not part of it.
+  [[nodiscard]] virtual row_id row_limit() const = 0;
+  /// The same snapshot once more, about the vector of this number; it never moves to a newer one.
+  /// Both are used by one thread at a time together, and the snapshot ends with the last of them.
+  [[nodiscard]] virtual std::unique_ptr<read_view> fork(std::size_t vector) const = 0;
   [[nodiscard]] virtual std::uint64_t record_count() const = 0;
   /// Records with the vector of this number.
   [[nodiscard]] virtual std::uint64_t vector_count(std::size_t vector) const = 0;
@@ -126,6 +156,11 @@ class read_view {
                                                     std::size_t max_bytes) = 0;
   [[nodiscard]] virtual result<key_page> scan_keys(const key_scan& query,
                                                    std::size_t max_bytes) = 0;
+
+  /// See storage/queue/queue_reads.hpp.
+  [[nodiscard]] virtual result<queue_result> get_queues(const queue_query& query) = 0;
+  [[nodiscard]] virtual result<item_page> scan_items(const item_scan& query,
+                                                     std::size_t max_bytes) = 0;
 
   /// The row of each record; 0 for one that is not there.
   [[nodiscard]] virtual result<std::vector<row_id>> rows_of(std::span<const record_id> ids) = 0;
@@ -177,6 +212,10 @@ class read_view {
   /// history after `after` was trimmed: then rebuild.
   [[nodiscard]] virtual result<std::vector<row_changes>> changes(lsn_t after,
                                                                  std::size_t limit) = 0;
+  /// Everything that batches after `after` changed, by name: see storage/change_log.hpp.
+  [[nodiscard]] virtual result<void> for_each_change(lsn_t after, const visit_change& visit) = 0;
+  /// The named readers of changes, by name.
+  [[nodiscard]] virtual result<std::vector<feed_consumer>> consumers() = 0;
 };
 
 /// Splits a text into what it is found by. What it answers is valid until the next call. One thread
@@ -186,22 +225,28 @@ using tokenize_text = std::function<std::span<const text_token>(std::string_view
 /// that there is none of.
 using make_tokenizer = std::function<result<tokenize_text>(const text_settings&)>;
 
+/// See namespace_store_options::history_batches.
+inline constexpr std::uint64_t consumer_history = 10;
+
 struct namespace_store_options {
   std::shared_ptr<logger> log = null_logger();
   std::uint64_t map_bytes = std::uint64_t{1} << 40;  ///< the largest file possible; 16 TiB at most
-  std::uint64_t history_batches = 100'000;           ///< change table entries kept at least
+  /// Batches whose changes are kept at least; for consumers that are not so far, up to
+  /// consumer_history times as many.
+  std::uint64_t history_batches = 100'000;
   /// Without it, a namespace with text fields takes no writes (unsupported).
   storage::make_tokenizer make_tokenizer;
   /// A text index that was made with another one is made anew.
   std::string tokenizer_version;
+  const clock_source* clock = &system_clock();  ///< of queues
   /// Runs before each LMDB commit; an error makes the commit fail. Tests only.
   std::function<result<void>()> before_commit;
 };
 
-/// Thread rule: apply, commit, set_config, index_fields, drop_field_index and maintain belong to
-/// one thread (the writer), which also destroys the store if it left a transaction open; every
-/// other member is thread-safe. A directory is open at most once per process, counting views that
-/// outlive their store.
+/// Thread rule: apply, update_consumer, commit, set_config, index_fields, drop_field_index,
+/// maintain and copy_compacted belong to one thread (the writer), which also destroys the store if
+/// it left a transaction open; every other member is thread-safe. A directory is open at most once
+/// per process, counting views that outlive their store.
 class namespace_store {
  public:
   virtual ~namespace_store() = default;
@@ -228,6 +273,13 @@ class namespace_store {
   /// not_found, limit_exceeded); an LMDB failure aborts the transaction and makes the store
   /// read-only.
   [[nodiscard]] virtual result<applied_batch> apply(const write_batch& batch) = 0;
+  /// The same for what a transaction commits, under one LSN; conflict if what it has read was
+  /// changed since its snapshot, also by batches that are applied and not committed yet.
+  [[nodiscard]] virtual result<applied_batch> apply(const transaction_batch& committed) = 0;
+  /// Does what the request asks for in the open transaction, beginning one if there is none, and
+  /// answers the position of the consumer; on disk with the next commit(). Errors as apply(), and
+  /// invalid_argument for a position that is ahead of the namespace.
+  [[nodiscard]] virtual result<feed_position> update_consumer(const consumer_request& request) = 0;
   /// Commits the open transaction (none: answers the durable LSN). On failure everything since the
   /// last commit is gone and the store is read-only until reopened.
   [[nodiscard]] virtual result<lsn_t> commit() = 0;
@@ -238,11 +290,15 @@ class namespace_store {
   /// Takes the index away, durably; upkeep gives its space back. Commits what is open. not_found if
   /// there is none.
   [[nodiscard]] virtual result<void> drop_field_index(const field_path& field) = 0;
-  /// Drops history that is older than `keep_after` and beyond history_batches, seals and compacts
-  /// vector chunks, builds and removes indexes of fields, in one bounded transaction of its own,
-  /// after committing what is open. Answers true if there is more to do; writes nothing if there is
-  /// nothing to do.
+  /// Drops history that neither `keep_after` nor a consumer nor history_batches keeps, seals and
+  /// compacts vector chunks, builds and removes indexes of fields, in one bounded transaction of
+  /// its own, after committing what is open. Answers true if there is more to do; writes nothing if
+  /// there is nothing to do.
   [[nodiscard]] virtual result<bool> maintain(lsn_t keep_after) = 0;
+  /// Commits what is open and copies the file without its free pages to where
+  /// storage/compaction.hpp takes it from. Nothing may be written until that is in place, or given
+  /// up. no_space if the copy does not fit beside the file.
+  [[nodiscard]] virtual result<void> copy_compacted() = 0;
 
   /// Of the vectors, those of this number (namespace_config::vector). Precondition: there is one.
   [[nodiscard]] virtual result<std::unique_ptr<read_view>> read(std::size_t vector = 0) const = 0;
@@ -250,6 +306,13 @@ class namespace_store {
   /// Why writes are refused; empty while they are not.
   [[nodiscard]] virtual std::optional<error> read_only_reason() const = 0;
   [[nodiscard]] virtual file_usage usage() const = 0;
+  /// What the file knows of the namespace's statistics; the other fields are as by default.
+  [[nodiscard]] virtual result<namespace_stats> stats() const = 0;
+  /// One step of a check of all that is stored, in one snapshot for about `budget`. `cursor` is
+  /// empty at first, then what the step before answered; `next` is empty after the last step.
+  /// invalid_argument for a cursor that is none.
+  [[nodiscard]] virtual result<check_step> check(std::string_view cursor,
+                                                 std::chrono::milliseconds budget) const = 0;
 };
 
 }  // namespace hearth::storage

@@ -52,15 +52,21 @@ class lmdb_namespace_store final : public namespace_store {
   const std::filesystem::path& directory() const override { return environment_->directory(); }
 
   result<applied_batch> apply(const write_batch& batch) override;
+  result<applied_batch> apply(const transaction_batch& committed) override;
+  result<feed_position> update_consumer(const consumer_request& request) override;
   result<lsn_t> commit() override;
   result<void> index_fields(std::span<const field_path> fields) override;
   result<void> drop_field_index(const field_path& field) override;
   result<bool> maintain(lsn_t keep_after) override;
+  result<void> copy_compacted() override;
 
   result<std::unique_ptr<read_view>> read(std::size_t vector) const override;
   lsn_t durable_lsn() const override { return durable_lsn_.load(std::memory_order_acquire); }
   std::optional<error> read_only_reason() const override;
   file_usage usage() const override;
+  result<namespace_stats> stats() const override;
+  result<check_step> check(std::string_view cursor,
+                           std::chrono::milliseconds budget) const override;
 
   /// For checks that look at the tables themselves.
   [[nodiscard]] const std::shared_ptr<lmdb::environment>& environment() const noexcept {
@@ -68,6 +74,14 @@ class lmdb_namespace_store final : public namespace_store {
   }
 
  private:
+  struct named_table {
+    std::string name;
+    lmdb::table table = 0;
+  };
+  [[nodiscard]] std::vector<named_table> all_tables() const;
+  using batch_list = std::span<const write_batch>;
+  using choose_parts = std::function<result<batch_list>(std::vector<write_batch>& filtered)>;
+  [[nodiscard]] result<applied_batch> apply_parts(const choose_parts& choose);
   [[nodiscard]] result<void> check_writable() const;
   [[nodiscard]] result<void> follow_schema(const std::vector<field_rule>& before);
   [[nodiscard]] result<void> begin();
@@ -79,6 +93,7 @@ class lmdb_namespace_store final : public namespace_store {
     bool wrote = false;
   };
   [[nodiscard]] result<upkeep> run_upkeep(lsn_t keep_after);
+  [[nodiscard]] result<lsn_t> last_unneeded(lsn_t keep_after) const;
   [[nodiscard]] result<upkeep> trim_history(lsn_t keep_after);
   [[nodiscard]] result<upkeep> seal_and_compact();
   [[nodiscard]] result<upkeep> seal_and_compact(std::size_t vector, std::size_t& written);

@@ -1,15 +1,17 @@
 #include <algorithm>
-#include <charconv>
 
 #include "core/clock.hpp"
 #include "core/format.hpp"
 #include "storage/attributes/list_values.hpp"
 #include "storage/attributes/select_rows.hpp"
-#include "storage/change_codec.hpp"
+#include "storage/change_log.hpp"
+#include "storage/consumer_table.hpp"
 #include "storage/corruption.hpp"
 #include "storage/id_table.hpp"
 #include "storage/keyvalue/key_writes.hpp"
+#include "storage/queue/queue_reads.hpp"
 #include "storage/read_view_impl.hpp"
+#include "storage/scan_cursor.hpp"
 #include "storage/text/text_index.hpp"
 
 namespace hearth::storage {
@@ -133,34 +135,24 @@ std::unexpected<error> too_much(std::size_t limit) {
               "ask for fewer rows or fewer columns at a time");
 }
 
-// Cursors are ids as text, so that they pass unchanged wherever text passes.
-std::string make_cursor(const record_id& id) {
-  return id.is_number() ? core::format("n{}", id.number()) : "s" + id.text();
-}
-
-result<record_id> parse_cursor(const std::string& cursor) {
-  if (cursor[0] == 's' && cursor.size() > 1 && cursor.size() <= limits::id_bytes + 1)
-    return record_id(cursor.substr(1));
-  std::uint64_t number = 0;
-  const auto* const end = cursor.data() + cursor.size();
-  const auto parsed = std::from_chars(cursor.data() + 1, end, number);
-  if (cursor[0] != 'n' || parsed.ec != std::errc{} || parsed.ptr != end)
-    return fail(errc::invalid_argument, "cursor is not one that a scan answered",
-                "start without a cursor");
-  return record_id(number);
-}
-
 result<void> check_path(const field_path& path) {
   return path.empty() ? fail(errc::invalid_argument, "the field has no name") : result<void>();
 }
 
 class lmdb_read_view final : public read_view {
  public:
-  lmdb_read_view(lmdb::read_transaction snapshot, const tables& from, store_state state,
-                 const read_view_options& options)
+  lmdb_read_view(std::shared_ptr<lmdb::read_transaction> snapshot, const tables& from,
+                 store_state state, const read_view_options& options)
       : snapshot_(std::move(snapshot)), tables_(from), state_(state), options_(options) {}
 
   lsn_t lsn() const override { return state_.lsn; }
+  row_id row_limit() const override { return state_.next_row; }
+  std::unique_ptr<read_view> fork(std::size_t vector) const override {
+    auto options = options_;
+    options.vector = vector;
+    options.renew_after = std::chrono::nanoseconds::max();
+    return std::make_unique<lmdb_read_view>(snapshot_, tables_, state_, options);
+  }
   std::uint64_t record_count() const override { return state_.records; }
   std::uint64_t vector_count(std::size_t vector) const override {
     return state_.vectors[vector].live;
@@ -173,22 +165,28 @@ class lmdb_read_view final : public read_view {
                                     std::size_t max_bytes, record_columns& out) override;
   result<std::vector<row_id>> rows_of(std::span<const record_id> ids) override;
   result<key_result> get_keys(const key_query& query, std::size_t max_bytes) override {
-    return storage::get_keys(snapshot_, tables_, query, max_bytes);
+    return storage::get_keys(*snapshot_, tables_, query, max_bytes);
   }
   result<key_page> scan_keys(const key_scan& query, std::size_t max_bytes) override {
-    return storage::scan_keys(snapshot_, tables_, query, max_bytes);
+    return storage::scan_keys(*snapshot_, tables_, query, max_bytes);
   }
-  text_snapshot text() const override { return {&snapshot_, &tables_.text}; }
+  result<queue_result> get_queues(const queue_query& query) override {
+    return storage::get_queues(*snapshot_, tables_.queues, query, options_.clock->wall_ms());
+  }
+  result<item_page> scan_items(const item_scan& query, std::size_t max_bytes) override {
+    return storage::scan_items(*snapshot_, tables_.queues, query, max_bytes);
+  }
+  text_snapshot text() const override { return {snapshot_.get(), &tables_.text}; }
   result<std::vector<searchable_field>> searchable_fields() override;
   result<std::vector<bool>> vectors(std::span<const row_id> rows, float* out) override;
   result<void>
   for_each_vector(row_id after,
                   const std::function<bool(std::span<const row_id>, matrix_view)>& visit) override;
   result<selection> select(const filter& wanted) override {
-    return select_rows(snapshot_, tables_, wanted);
+    return select_rows(*snapshot_, tables_, wanted);
   }
   result<bool> matches(row_id row, const compiled_filter& wanted) override {
-    HEARTH_TRY(const auto matches, test_row(snapshot_, tables_, row, wanted));
+    HEARTH_TRY(const auto matches, test_row(*snapshot_, tables_, row, wanted));
     return matches.value_or(false);
   }
   result<std::vector<bool>> matches(std::span<const row_id> rows,
@@ -196,15 +194,23 @@ class lmdb_read_view final : public read_view {
   result<std::vector<facet>> facets(const field_path& path, const row_set* among,
                                     std::size_t limit) override {
     HEARTH_CHECK(check_path(path));
-    return count_values(snapshot_, tables_, path, among, limit);
+    return count_values(*snapshot_, tables_, path, among, limit);
   }
   result<std::vector<row_id>> rows_in_order(const field_path& path, const row_order& order,
                                             const row_set* among) override {
     HEARTH_CHECK(check_path(path));
-    return order_rows(snapshot_, tables_, path, order, among);
+    return order_rows(*snapshot_, tables_, path, order, among);
   }
   result<std::vector<indexed_field>> indexed_fields() override;
-  result<std::vector<row_changes>> changes(lsn_t after, std::size_t limit) override;
+  result<std::vector<row_changes>> changes(lsn_t after, std::size_t limit) override {
+    return read_row_changes(*snapshot_, tables_, {after, state_.lsn, limit, state_.next_row});
+  }
+  result<void> for_each_change(lsn_t after, const visit_change& visit) override {
+    return storage::for_each_change(*snapshot_, tables_, after, visit);
+  }
+  result<std::vector<feed_consumer>> consumers() override {
+    return list_consumers(*snapshot_, tables_);
+  }
 
  private:
   struct located_record {
@@ -216,7 +222,7 @@ class lmdb_read_view final : public read_view {
     return (*options_.shapes)[options_.vector].dimension;
   }
   [[nodiscard]] result<vector_reader> open_vectors() const {
-    return vector_reader::open(snapshot_, tables_.vectors[options_.vector], dimension());
+    return vector_reader::open(*snapshot_, tables_.vectors[options_.vector], dimension());
   }
   // The records behind the id entry that `ids` stands on, in id order.
   [[nodiscard]] result<std::vector<located_record>>
@@ -224,7 +230,7 @@ class lmdb_read_view final : public read_view {
   [[nodiscard]] result<bool> start_scan(lmdb::cursor& ids,
                                         const std::optional<record_id>& after) const;
 
-  lmdb::read_transaction snapshot_;
+  std::shared_ptr<lmdb::read_transaction> snapshot_;  // shared by forks
   tables tables_;
   store_state state_;
   read_view_options options_;
@@ -234,15 +240,15 @@ result<get_result> lmdb_read_view::get(const get_query& query, std::size_t max_b
   get_result answer;
   std::size_t bytes = 0;
   column_builder columns(answer.found, query.fields, *options_.shapes);
-  HEARTH_CHECK(columns.open(snapshot_, tables_));
+  HEARTH_CHECK(columns.open(*snapshot_, tables_));
   for (const auto& id : query.ids) {
     const id_key key(id, options_.hash);
-    HEARTH_TRY(const auto entry, find_id(snapshot_, tables_, id, key.bytes()));
+    HEARTH_TRY(const auto entry, find_id(*snapshot_, tables_, id, key.bytes()));
     if (!entry) {
       answer.missing.push_back(id);
       continue;
     }
-    HEARTH_TRY(auto record, load_record(snapshot_, tables_, entry->row, columns.parts()));
+    HEARTH_TRY(auto record, load_record(*snapshot_, tables_, entry->row, columns.parts()));
     if (record.id != id)
       return corrupt(core::format("the record of row {}", entry->row));
     bytes += columns.bytes_of(record);
@@ -262,7 +268,7 @@ lmdb_read_view::records_at(const lmdb::cursor& ids, record_parts parts,
   for (const auto& entry : entries) {
     if (among != nullptr && !among->contains(entry.row))
       continue;
-    HEARTH_TRY(auto record, load_record(snapshot_, tables_, entry.row, parts));
+    HEARTH_TRY(auto record, load_record(*snapshot_, tables_, entry.row, parts));
     records.push_back({entry.row, std::move(record)});
   }
   std::ranges::sort(
@@ -285,10 +291,10 @@ result<scan_page> lmdb_read_view::scan(const scan_query& query, std::size_t max_
   if (!query.cursor.empty()) {
     HEARTH_TRY(after, parse_cursor(query.cursor));
   }
-  HEARTH_TRY(auto ids, snapshot_.open_cursor(tables_.ids));
+  HEARTH_TRY(auto ids, snapshot_->open_cursor(tables_.ids));
   HEARTH_TRY(bool more, start_scan(ids, after));
   column_builder columns(page.rows, query.fields, *options_.shapes);
-  HEARTH_CHECK(columns.open(snapshot_, tables_));
+  HEARTH_CHECK(columns.open(*snapshot_, tables_));
   const auto limit = std::max<std::size_t>(query.limit, 1);
   const auto first_key =
       after ? std::optional<id_key>(id_key(*after, options_.hash)) : std::nullopt;
@@ -325,9 +331,9 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
   std::size_t bytes = 0;
   there.reserve(rows.size());
   column_builder columns(out, fields, *options_.shapes);
-  HEARTH_CHECK(columns.open(snapshot_, tables_));
+  HEARTH_CHECK(columns.open(*snapshot_, tables_));
   for (const auto row : rows) {
-    HEARTH_TRY(const auto data, snapshot_.get(tables_.records, encode_row(row)));
+    HEARTH_TRY(const auto data, snapshot_->get(tables_.records, encode_row(row)));
     there.push_back(data.has_value());
     if (!data)
       continue;
@@ -342,7 +348,7 @@ result<std::vector<bool>> lmdb_read_view::resolve(std::span<const row_id> rows,
 }
 
 result<std::vector<searchable_field>> lmdb_read_view::searchable_fields() {
-  HEARTH_TRY(const auto index, read_text_index(snapshot_, tables_));
+  HEARTH_TRY(const auto index, read_text_index(*snapshot_, tables_));
   std::vector<searchable_field> fields;
   fields.reserve(index.fields.size());
   for (const auto& field : index.fields)
@@ -354,7 +360,7 @@ result<std::vector<row_id>> lmdb_read_view::rows_of(std::span<const record_id> i
   std::vector<row_id> rows;
   for (const auto& id : ids) {
     HEARTH_TRY(const auto entry,
-               find_id(snapshot_, tables_, id, id_key(id, options_.hash).bytes()));
+               find_id(*snapshot_, tables_, id, id_key(id, options_.hash).bytes()));
     rows.push_back(entry ? entry->row : 0);
   }
   return rows;
@@ -392,7 +398,7 @@ result<void> lmdb_read_view::for_each_vector(
     after = block.last;
     if (const auto now = system_clock().steady_now(); now - renewed >= options_.renew_after) {
       reader.reset();  // its cursors end before the transaction moves on
-      HEARTH_CHECK(snapshot_.renew());
+      HEARTH_CHECK(snapshot_->renew());
       renewed = now;
     }
   }
@@ -410,49 +416,12 @@ result<std::vector<bool>> lmdb_read_view::matches(std::span<const row_id> rows,
 }
 
 result<std::vector<indexed_field>> lmdb_read_view::indexed_fields() {
-  HEARTH_TRY(const auto known, read_attribute_fields(snapshot_, tables_.attributes));
+  HEARTH_TRY(const auto known, read_attribute_fields(*snapshot_, tables_.attributes));
   std::vector<indexed_field> fields;
   for (const auto& field : known.indexed)
     if (!field.is_all_rows())
       fields.push_back({field.path, field.ready(), field.ready() ? 0 : field.done});
   return fields;
-}
-
-result<std::vector<row_changes>> lmdb_read_view::changes(lsn_t after, std::size_t limit) {
-  std::vector<row_changes> found;
-  if (after >= state_.lsn || limit == 0)
-    return found;
-  HEARTH_TRY(auto table, snapshot_.open_cursor(tables_.changes));
-  HEARTH_TRY(bool more, table.lower_bound(encode_change({after + 1, 0})));
-  while (more) {
-    const auto position = decode_change(table.key());
-    if (!position)
-      return corrupt("a key of the change table");
-    if (position->lsn > state_.lsn)
-      break;  // a scan of vectors has moved the snapshot on
-    if (found.empty() && (position->lsn != after + 1 || position->part != 0))
-      break;  // trimmed
-    const bool begins = position->part == 0;
-    if (begins && found.size() == limit)
-      return found;
-    if (position->lsn != after + found.size() + (begins ? 1 : 0))
-      return corrupt(core::format("the change table behind lsn {}", after + found.size()));
-    if (begins)
-      found.push_back({{}, {}, {}, position->lsn});
-    HEARTH_TRY(const bool last,
-               decode_changes(*position, table.value(), state_.next_row, found.back()));
-    HEARTH_TRY(more, table.next());
-    const auto next = more ? decode_change(table.key()) : std::nullopt;
-    const auto expected_part = last ? 0 : position->part + 1;
-    if (more != next.has_value() || (!more && !last) || (next && next->part != expected_part))
-      return corrupt(core::format("the change table at lsn {}", position->lsn));
-  }
-  if (found.empty())
-    return fail(errc::not_found, core::format("changes after lsn {} were trimmed", after),
-                "start again from the records themselves");
-  if (found.size() < limit && found.back().lsn != state_.lsn)
-    return corrupt("the end of the change table");
-  return found;
 }
 
 }  // namespace
@@ -463,7 +432,8 @@ result<std::unique_ptr<read_view>> make_read_view(lmdb::read_transaction snapsho
   HEARTH_TRY(const auto state, read_state(snapshot, from));
   if (state.vectors.size() != options.shapes->size())
     return corrupt("the number of named vectors");
-  return std::make_unique<lmdb_read_view>(std::move(snapshot), from, state, options);
+  return std::make_unique<lmdb_read_view>(
+      std::make_shared<lmdb::read_transaction>(std::move(snapshot)), from, state, options);
 }
 
 }  // namespace hearth::storage

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "core/clock.hpp"
 #include "storage/keys.hpp"
 #include "storage/record_codec.hpp"
 #include "storage/tables.hpp"
@@ -23,6 +24,7 @@ struct read_view_options {
   std::shared_ptr<const std::vector<vector_shape>> shapes;  ///< by number
   std::size_t vector = 0;                                   ///< the number that the view is about
   id_hash hash = default_id_hash;
+  const clock_source* clock = &system_clock();
   /// A scan of vectors moves to a newer snapshot after this long, so that it pins no old pages.
   std::chrono::nanoseconds renew_after = std::chrono::milliseconds(500);
 };

@@ -33,7 +33,7 @@ id_entry read_entry(byte_reader& in) noexcept {
 
 }  // namespace
 
-bool encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
+void encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
                    const value_map& metadata, const std::optional<std::string>& text,
                    std::vector<std::byte>& out) {
   begin_checked(out);
@@ -48,9 +48,9 @@ bool encode_record(row_id row, const record_id& id, lsn_t version, bool has_vect
     writer.text(id.text());
   if (text)
     writer.text(*text);
-  const bool typed = !metadata.empty() && encode_metadata(metadata, writer);
+  if (!metadata.empty())
+    encode_metadata(metadata, writer);
   finish_checked(out, row);
-  return typed;
 }
 
 result<stored_record> decode_record(row_id row, byte_span data, record_parts parts) {

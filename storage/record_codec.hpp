@@ -28,9 +28,8 @@ struct record_parts {
   bool text = true;
 };
 
-/// Replaces `out` by the encoded record. The checksum is tied to `row`. True if it holds values
-/// that namespaces have only since format 3 (typed_values_format).
-bool encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
+/// Replaces `out` by the encoded record. The checksum is tied to `row`.
+void encode_record(row_id row, const record_id& id, lsn_t version, bool has_vector,
                    const value_map& metadata, const std::optional<std::string>& text,
                    std::vector<std::byte>& out);
 

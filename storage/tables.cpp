@@ -201,6 +201,8 @@ result<tables> tables::open(lmdb::write_transaction& in, bool create) {
   HEARTH_TRY(all.changes, in.open_table("changes", create));
   HEARTH_TRY(all.attributes, attribute_tables::open(in));
   HEARTH_TRY(all.keys, in.open_table("keys", true));
+  HEARTH_TRY(all.queues, queue_tables::open(in));
+  HEARTH_TRY(all.consumers, in.open_table("consumers", true));
   HEARTH_TRY(all.text, text_tables::open(in, true));  // namespaces of older formats have none
   return all;
 }
@@ -258,8 +260,8 @@ result<namespace_config> read_config(const lmdb::transaction& in, const tables& 
     read_fields(data, config);
   if (data.remaining() > 0)  // format 4 ends here
     read_named(data, config);
-  if (!data.done() || config.dimension == 0 || config.dimension > limits::dimension ||
-      config.shards == 0 || config.shards > limits::shards)
+  if (!data.done() || config.dimension > limits::dimension || config.shards == 0 ||
+      config.shards > limits::shards)
     return damaged(config_key);
   return config;
 }

@@ -13,17 +13,20 @@
 #include "storage/attributes/attribute_tables.hpp"
 #include "storage/lmdb.hpp"
 #include "storage/namespace_store.hpp"
+#include "storage/queue/queue_codec.hpp"
 #include "storage/text/text_tables.hpp"
 
 namespace hearth::storage {
 
 /// What this build writes; refused when a file says a higher one. Format 1 has shorter index
 /// parameters in its `config` and is read as well; writing the configuration makes it format 2.
-inline constexpr std::uint64_t namespace_format = 5;
-/// The first format whose metadata may hold timestamps and geo points.
-inline constexpr std::uint64_t typed_values_format = 3;
+inline constexpr std::uint64_t namespace_format = 6;
 /// The first format with attribute indexes, which an older build would not keep up to date.
 inline constexpr std::uint64_t attributes_format = 4;
+/// The first format whose change table names what changed. Every write makes a namespace one of it.
+inline constexpr std::uint64_t change_names_format = 6;
+/// The first format with queues. A namespace of an older one becomes one of it by its first item.
+inline constexpr std::uint64_t queue_format = 6;
 
 /// Where the vectors of one name are.
 struct vector_tables {
@@ -36,10 +39,12 @@ struct tables {
   lmdb::table meta = 0;         ///< name → checked value
   lmdb::table ids = 0;          ///< encoded id → where its record is
   lmdb::table records = 0;      ///< row → record without its vector
-  lmdb::table changes = 0;      ///< lsn, part → rows added and removed
+  lmdb::table changes = 0;      ///< lsn, part → what a batch changed
   attribute_tables attributes;  ///< indexes of metadata
   text_tables text;             ///< full text
   lmdb::table keys = 0;         ///< the key-value side: see keyvalue/key_tree.hpp
+  queue_tables queues;
+  lmdb::table consumers = 0;  ///< name → how far a reader of the change feed has got
   /// By number, as namespace_config::vector: as many as the namespace has.
   std::array<vector_tables, 1 + limits::named_vectors> vectors{};
 

@@ -206,8 +206,12 @@ std::unique_ptr<CLI::App> make_app(global_options& options, action& chosen) {
   add_record_commands(*app, chosen);
   add_update_command(*app, chosen);
   add_kv_commands(*app, chosen);
+  add_apply_command(*app, chosen);
+  add_queue_commands(*app, chosen);
+  add_feed_commands(*app, chosen);
   add_namespace_commands(*app, chosen);
   add_tune_commands(*app, chosen);
+  add_administration_commands(*app, chosen);
   add_daemon_commands(*app, chosen);
   add_bench_command(*app, chosen);
   add_config_command(*app, chosen);

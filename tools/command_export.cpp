@@ -133,6 +133,7 @@ result<exported> write_jsonl(namespace_handle& target, const export_options& opt
 result<exported> write_npy(namespace_handle& target, const export_options& options,
                            scan_query query) {
   query.fields = {.vectors = true};
+  HEARTH_CHECK(target.config().vector_number({}));  // says if there is none to write
   output_file vectors(options.file);
   std::optional<output_file> ids;
   if (!options.ids_file.empty())

@@ -47,7 +47,9 @@ result<std::shared_ptr<namespace_handle>> open_for_import(invocation& call, stor
           core::format("namespace '{}' does not exist, and the first row has no vector that "
                        "could give it a dimension",
                        options.name),
-          "say --embed to make vectors from the text, or --dimension N");
+          "say --embed to make vectors from the text, or --dimension N; for records without "
+          "vectors "
+          "make the namespace first, with `hearth namespace create`");
     target = store.open_namespace(options.name, open_mode::open_or_create, request);
   }
   if (!target || !options.import.embed)

@@ -1,8 +1,10 @@
-// `hearth kv put|get|delete|add|scan`: the key-value side of a namespace.
+// `hearth kv put|get|delete|add|scan`: the key-value side of a namespace. Keys as paths are in
+// tools/command_kv_paths.cpp.
 #include <CLI/CLI.hpp>
 
 #include "core/format.hpp"
 #include "tools/command.hpp"
+#include "tools/command_kv_paths.hpp"
 #include "tools/terminal.hpp"
 
 namespace hearth::tools {
@@ -151,7 +153,7 @@ void add_scan_command(CLI::App& group, action& chosen) {
 }  // namespace
 
 void add_kv_commands(CLI::App& app, action& chosen) {
-  auto* group = app.add_subcommand("kv", "Put, get, delete, add to and scan keys");
+  auto* group = app.add_subcommand("kv", "Put, get, delete, add to, scan and query keys");
   group->require_subcommand(1);
   group->footer("Keys and values are the bytes of the words given.\n\n"
                 "Example:\n  hearth kv put docs users/7 '{\"name\": \"Ann\"}'");
@@ -188,6 +190,7 @@ void add_kv_commands(CLI::App& app, action& chosen) {
   add_command->footer("Example:\n  hearth kv add docs visits");
 
   add_scan_command(*group, chosen);
+  add_kv_path_commands(*group, chosen);
 }
 
 }  // namespace hearth::tools

@@ -46,7 +46,8 @@ result<int> list(invocation& call, const std::monostate&) {
   for (const auto& name : names)
     call.out() << name << '\n';
   if (names.empty())
-    call.note("no namespaces yet; `hearth namespace create NAME --dimension N` makes one");
+    call.note("no namespaces yet; `hearth namespace create NAME` makes one for keys and texts, "
+              "--dimension N one for vectors");
   return exit_ok;
 }
 
@@ -65,8 +66,10 @@ result<int> create(invocation& call, const create_options& options) {
   HEARTH_TRY(const auto request, to_request(options.config));
   // A configuration that cannot be must not leave a new store behind.
   HEARTH_CHECK(validate_namespace_name(options.name));
+  // One that exists may be named without its dimension, but with settings of its index.
+  const auto config = make_config(request);
   if (!options.if_missing || request.dimension)
-    HEARTH_CHECK(make_config(request));
+    HEARTH_CHECK(config);
   HEARTH_TRY(const auto store, call.connect(store_use::creating));
   HEARTH_TRY(const auto target, store->open_namespace(options.name,
                                                       options.if_missing ? open_mode::open_or_create
@@ -75,10 +78,13 @@ result<int> create(invocation& call, const create_options& options) {
   HEARTH_TRY(const auto info, target->info());
   if (call.as_json())
     call.print(to_json(info));
-  else
+  else if (info.config.has_vector(0))
     call.note(core::format("namespace {}: dimension {}, {}, {}", info.name, info.config.dimension,
                            core::to_string(info.config.distance),
                            core::to_string(info.config.index.kind)));
+  else
+    call.note(core::format("namespace {}: no dimension, so no vectors{}", info.name,
+                           info.config.named.empty() ? "" : " but the named ones"));
   for (const auto& named : info.config.named)
     call.note(core::format("vector {}: dimension {}, {}, {}", named.name, named.dimension,
                            core::to_string(named.distance), core::to_string(named.index.kind)));
@@ -186,6 +192,7 @@ void add_namespace_commands(CLI::App& app, action& chosen) {
   create_command->footer(
       "Examples:\n"
       "  hearth namespace create docs --dimension 384\n"
+      "  hearth namespace create settings        (no vectors: keys, records, texts)\n"
       "  hearth namespace create faces --dimension 512 --distance l2 --m 32\n"
       "  hearth namespace create shop --dimension 384 --named-vector image:512:cosine\n"
       "  hearth namespace create notes --dimension 384 --text-field text --text-field title:2 \\\n"

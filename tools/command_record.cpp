@@ -8,6 +8,7 @@
 #include "tools/field_options.hpp"
 #include "tools/fields.hpp"
 #include "tools/namespace_view.hpp"
+#include "tools/stats_view.hpp"
 #include "tools/terminal.hpp"
 
 namespace hearth::tools {
@@ -174,6 +175,7 @@ result<int> stats(invocation& call, const name_options& options) {
     HEARTH_TRY(names, store->list_namespaces());
   }
   std::vector<namespace_info> spaces;
+  std::optional<namespace_stats> numbers;  // of the one that is named
   for (const auto& name : names) {
     auto target = store->open_namespace(name);
     // One that another client drops meanwhile is no part of the answer.
@@ -183,18 +185,28 @@ result<int> stats(invocation& call, const name_options& options) {
       return std::unexpected(std::move(target).error());
     HEARTH_TRY(auto space, (*target)->info());
     spaces.push_back(std::move(space));
+    if (!options.name.empty()) {
+      HEARTH_TRY(numbers, (*target)->stats());
+    }
   }
   if (call.as_json()) {
     json list = json::array();
     for (const auto& space : spaces)
       list.push_back(to_json(space));
-    call.print({{"store", to_json(info)}, {"namespaces", std::move(list)}});
+    json document{{"store", to_json(info)}, {"namespaces", std::move(list)}};
+    if (numbers)
+      document["stats"] = to_json(*numbers);
+    call.print(document);
     return exit_ok;
   }
   call.out() << core::format(
       "store     {}\ndaemon    {}, pid {}, up {}\nsessions  {}\n\n", info.path, info.version,
       info.pid, format_duration(std::chrono::milliseconds(info.uptime_ms)), info.sessions);
   print_namespaces(call.out(), spaces);
+  if (numbers) {
+    call.out() << '\n';
+    print_stats(call.out(), *numbers);
+  }
   return exit_ok;
 }
 
@@ -265,7 +277,8 @@ void add_record_commands(CLI::App& app, action& chosen) {
 
   auto* stats_command = app.add_subcommand("stats", "Show the state of the store and its indexes");
   auto stats_options = bind_action<name_options>(*stats_command, chosen, stats);
-  stats_command->add_option("namespace", stats_options->name, "Only this namespace");
+  stats_command->add_option("namespace", stats_options->name,
+                            "Only this namespace, with sizes, readers, queues and latencies");
   stats_command->footer("Example:\n  hearth stats docs --json");
 }
 

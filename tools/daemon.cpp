@@ -118,6 +118,7 @@ runtime_options runtime_settings(const settings& values, std::shared_ptr<logger>
   options.log = std::move(log);
   options.fresh_rows = values.fresh_rows;
   options.interval = std::chrono::milliseconds(values.interval_ms);
+  options.history_batches = values.history_batches;
   options.idle_close = std::chrono::milliseconds(values.idle_close_ms);
   return options;
 }

@@ -139,6 +139,8 @@ class importer {
     if (row.text && !is_utf8(*row.text))
       return fail(errc::invalid_argument, "text is not UTF-8");
     const auto dimension = target_->config().dimension;
+    if (!row.vector.empty())
+      HEARTH_CHECK(target_->config().vector_number({}));
     if (!row.vector.empty() && row.vector.size() != dimension)
       return fail(errc::dimension_mismatch,
                   core::format("vector has {} values, but namespace '{}' has dimension {}",
@@ -208,6 +210,7 @@ class importer {
         rows.push_back(&row);
       }
     }
+    HEARTH_CHECK(target_->config().vector_number({}));
     HEARTH_TRY(const auto vectors, engine::text::embed_lexical(texts, target_->config().dimension));
     for (std::size_t i = 0; i < rows.size(); ++i) {
       const auto values = vectors.view().row(i);

@@ -130,7 +130,8 @@ void add_index_options(CLI::App& command, namespace_options& options) {
 }
 
 void add_namespace_options(CLI::App& command, namespace_options& options) {
-  add(command, "--dimension", options.dimension, "Numbers per vector");
+  add(command, "--dimension", options.dimension,
+      "Numbers per vector; without it the namespace has no vectors but the named ones");
   add_index_options(command, options);
   add(command, "--shards", options.shards,
       "Parts of the index that are searched side by side (default: 1)");

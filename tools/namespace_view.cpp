@@ -8,20 +8,6 @@
 
 namespace hearth::tools {
 
-std::string_view state_of(const vector_info& info) noexcept {
-  if (info.rebuild && info.index == index_state::ready)
-    return "rebuilding";
-  switch (info.index) {
-  case index_state::ready:
-    return "ready";
-  case index_state::building:
-    return "building";
-  case index_state::failed:
-    return "failed";
-  }
-  return "unknown";
-}
-
 std::string describe_index(const index_params& index) {
   const auto chosen = [](std::uint32_t number) {
     return number == 0 ? std::string("auto") : std::to_string(number);
@@ -124,7 +110,7 @@ json to_json(const namespace_config& config) {
 
 json to_json(const vector_info& info) {
   json document{{"vectors", info.vectors},
-                {"index_state", state_of(info)},
+                {"index_state", core::state_name(info)},
                 {"indexed", info.indexed},
                 {"fresh", info.fresh},
                 {"index_bytes", info.index_bytes}};
@@ -155,8 +141,8 @@ json to_json(const namespace_info& info) {
 // The state of a vector and of its index, over some lines.
 static void print_state(const vector_info& info,
                         const std::function<void(const char*, const std::string&)>& line) {
-  line("state", core::format("{}: {} indexed, {} fresh", state_of(info), group_digits(info.indexed),
-                             group_digits(info.fresh)));
+  line("state", core::format("{}: {} indexed, {} fresh", core::state_name(info),
+                             group_digits(info.indexed), group_digits(info.fresh)));
   const auto& rebuild = info.rebuild;
   if (!rebuild)
     return;
@@ -192,16 +178,17 @@ void print_namespaces(std::ostream& out, std::span<const namespace_info> spaces)
               {"file", right},
               {"memory", right}});
   for (const auto& space : spaces)
-    rows.add({space.name, group_digits(space.count), group_digits(space.vectors),
-              std::to_string(space.config.dimension),
-              std::string(core::to_string(space.config.distance)),
-              std::string(core::to_string(space.config.index.kind)),
-              space.read_only ? "read-only"
-              : space.rebuild
-                  ? core::format("{} {}", state_of(space.vector(0)), share_of(*space.rebuild))
-                  : std::string(state_of(space.vector(0))),
-              group_digits(space.fresh), core::format_bytes(space.file_bytes),
-              core::format_bytes(space.index_bytes)});
+    rows.add(
+        {space.name, group_digits(space.count), group_digits(space.vectors),
+         space.config.has_vector(0) ? std::to_string(space.config.dimension) : "-",
+         space.config.has_vector(0) ? std::string(core::to_string(space.config.distance)) : "-",
+         space.config.has_vector(0) ? std::string(core::to_string(space.config.index.kind)) : "-",
+         space.read_only ? "read-only"
+         : space.rebuild
+             ? core::format("{} {}", core::state_name(space.vector(0)), share_of(*space.rebuild))
+             : std::string(core::state_name(space.vector(0))),
+         group_digits(space.fresh), core::format_bytes(space.file_bytes),
+         core::format_bytes(space.index_bytes)});
   rows.print(out);
 }
 
@@ -211,9 +198,12 @@ void print_namespace(std::ostream& out, const namespace_info& info) {
     out << core::format("{:<12}{}\n", name, text);
   };
   line("namespace", info.name);
-  line("dimension", std::to_string(config.dimension));
-  line("distance", std::string(core::to_string(config.distance)));
-  line("index", describe_index(config.index));
+  const bool has_unnamed = config.has_vector(0);
+  line("dimension", has_unnamed ? std::to_string(config.dimension) : "(none)");
+  if (has_unnamed) {
+    line("distance", std::string(core::to_string(config.distance)));
+    line("index", describe_index(config.index));
+  }
   line("shards", std::to_string(config.shards));
   line("embedder", config.embedder.empty() ? "(not said)" : config.embedder);
   const auto schema = describe_schema(config);
@@ -223,7 +213,8 @@ void print_namespace(std::ostream& out, const namespace_info& info) {
   line("text index", describe_text(config.text));
   line("records",
        core::format("{}, {} with a vector", group_digits(info.count), group_digits(info.vectors)));
-  print_state(info.vector(0), line);
+  if (has_unnamed)
+    print_state(info.vector(0), line);
   line("lsn", core::format("{}, durable {}", info.lsn, info.durable_lsn));
   line("size", core::format("{} file, {} index memory", core::format_bytes(info.file_bytes),
                             core::format_bytes(info.index_bytes)));

@@ -10,8 +10,6 @@
 
 namespace hearth::tools {
 
-/// "ready", "building", "failed"; "rebuilding" if the one that is ready is to be replaced.
-[[nodiscard]] std::string_view state_of(const vector_info& info) noexcept;
 /// The kind of index and those of its parameters that mean something to it.
 [[nodiscard]] std::string describe_index(const index_params& index);
 

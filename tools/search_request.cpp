@@ -41,6 +41,7 @@ result<matrix> vector_from_text(invocation& call, const search_options& options,
     return fail(errc::unsupported,
                 core::format("nothing here makes a '{}' of a text", options.vector_name),
                 "embed the text with its model and search with --vector or --vector-file");
+  HEARTH_CHECK(config.vector_number({}));  // says if there is none to search
   if (config.embedder.empty())
     call.warn(core::format("namespace '{}' does not say what made its vectors; the text is "
                            "embedded as '{}', which finds nothing useful unless they were too",

@@ -18,9 +18,18 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from hearth import _native, aio
+from hearth import _native, aio, toon
 from hearth._searches import SearchOptions
 from hearth._values import GeoPoint
+from hearth.administration import (
+    CheckReport,
+    Compaction,
+    Latency,
+    Problem,
+    ShardLoad,
+    Stats,
+    TableUsage,
+)
 from hearth.aio import AsyncNamespace, AsyncStore
 from hearth.aio import connect as connect_async
 from hearth.client import Store, connect
@@ -41,6 +50,7 @@ from hearth.errors import (
     ConfigMismatch,
     Conflict,
     Corruption,
+    CursorTooOld,
     DaemonUnavailable,
     DimensionMismatch,
     HearthError,
@@ -56,30 +66,60 @@ from hearth.errors import (
     Timeout,
     Unsupported,
 )
+from hearth.feed import AsyncFeed, Change, Consumer, Feed, WatchOptions
 from hearth.filters import Filter, K
-from hearth.key_values import AsyncKeyValues, KeyValue, KeyValues
+from hearth.key_values import AsyncKeyValues, Delete, DeletePrefix, KeyValue, KeyValues, Put
 from hearth.measures import Advice, Explanation, Stage, Tried, Tuned
 from hearth.namespace import Namespace
-from hearth.results import BatchHits, Facets, Hit, Hits, NamedVectors, Record, Records, WriteResult
+from hearth.paths import Child, path_key, path_segments
+from hearth.queries import AsyncQuery, Query
+from hearth.queues import AsyncLeasedItem, AsyncQueue, LeasedItem, Queue, QueueItem, QueueStats
+from hearth.results import (
+    BatchHits,
+    Committed,
+    Facets,
+    Hit,
+    Hits,
+    NamedVectors,
+    Record,
+    Records,
+    WriteResult,
+)
+from hearth.transactions import AsyncTransaction, Transaction
 
 __version__ = _native.version
 
 __all__ = [
     "Advice",
     "AlreadyExists",
+    "AsyncFeed",
     "AsyncKeyValues",
+    "AsyncLeasedItem",
     "AsyncNamespace",
+    "AsyncQuery",
+    "AsyncQueue",
     "AsyncStore",
+    "AsyncTransaction",
     "BatchHits",
     "Busy",
     "Cancelled",
+    "Change",
+    "CheckReport",
+    "Child",
+    "Committed",
+    "Compaction",
     "ConfigMismatch",
     "Conflict",
+    "Consumer",
     "Corruption",
+    "CursorTooOld",
     "DaemonUnavailable",
+    "Delete",
+    "DeletePrefix",
     "DimensionMismatch",
     "Explanation",
     "Facets",
+    "Feed",
     "FieldRule",
     "Filter",
     "GeoPoint",
@@ -92,6 +132,8 @@ __all__ = [
     "K",
     "KeyValue",
     "KeyValues",
+    "Latency",
+    "LeasedItem",
     "LimitExceeded",
     "NamedVectors",
     "Namespace",
@@ -100,31 +142,45 @@ __all__ = [
     "NoSpace",
     "NotFound",
     "PermissionDenied",
+    "Problem",
     "ProtocolMismatch",
+    "Put",
+    "Query",
+    "Queue",
+    "QueueItem",
+    "QueueStats",
     "ReadOnly",
     "Rebuild",
     "Record",
     "Records",
     "SearchOptions",
+    "ShardLoad",
     "Stage",
+    "Stats",
     "Store",
     "StoreInfo",
+    "TableUsage",
     "Timeout",
+    "Transaction",
     "Tried",
     "Tuned",
     "Unsupported",
     "VectorConfig",
     "VectorInfo",
     "VectorSettings",
+    "WatchOptions",
     "WriteResult",
     "__version__",
     "aio",
     "connect",
     "connect_async",
     "embed_lexical",
+    "path_key",
+    "path_segments",
     "shutdown_daemon",
     "socket_path",
     "suggest_index",
+    "toon",
 ]
 
 

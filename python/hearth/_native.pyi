@@ -5,7 +5,7 @@ at once, and `CompletionQueue.drain` settles the future later.
 """
 
 import asyncio
-from typing import Any, Final, TypeAlias, TypedDict, overload
+from typing import Any, Final, Literal, TypeAlias, TypedDict, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,6 +57,9 @@ HitColumns: TypeAlias = tuple[
 # ([(value, count)], records)
 FacetsTuple: TypeAlias = tuple[list[tuple[Any, int]], int]
 # (parameter, value, finished, queries, [(value, recall, mean seconds, p95 seconds)])
+CheckTuple: TypeAlias = tuple[
+    bytes, str, int, int, list[tuple[str, int]], list[tuple[str, str, str]], int
+]
 TunedTuple: TypeAlias = tuple[str, int | None, bool, int, list[tuple[int, float, float, float]]]
 # (settings, memory_bytes, recall, searches_per_second, build_seconds, fits, reasons)
 AdviceTuple: TypeAlias = tuple[dict[str, int | str], int, float, float, float, bool, list[str]]
@@ -77,7 +80,7 @@ class VectorDict(TypedDict):
     nprobe: int
     nbits: int
 
-# (kind, key, value, amount, version); kind: put, delete, add
+# (kind, key, value, amount, version); kind: put, delete, add, delete_prefix
 KeyChange: TypeAlias = tuple[str, bytes, bytes, int, int | None]
 # (lsn, keys changed, sums)
 KeysWritten: TypeAlias = tuple[int, int, list[int]]
@@ -85,6 +88,27 @@ KeysWritten: TypeAlias = tuple[int, int, list[int]]
 KeysFound: TypeAlias = list[tuple[bytes, int] | None]
 # ([(key, value)], cursor), or of a scan without values ([key], cursor)
 KeyPage: TypeAlias = tuple[list[Any], bytes]
+# ([(name, version, flags)], cursor)
+NamePage: TypeAlias = tuple[list[tuple[bytes, int, int]], bytes]
+
+# (lsn, durable lsn, records, keys, items of its operations on queues)
+Committed: TypeAlias = tuple[int, int, int, int, list[int]]
+# (id, payload, state, priority, attempts, max attempts, pushed, since, due, token, consumer, size);
+# times in milliseconds
+QueueItemTuple: TypeAlias = tuple[int, bytes, str, int, int, int, int, int, int, int, str, int]
+# (item, state, changed, due, items leased)
+QueueReply: TypeAlias = tuple[int, str, bool, int, list[QueueItemTuple]]
+# (name, ready, delayed, leased, dead, age of the oldest ready item in milliseconds)
+QueueCounts: TypeAlias = tuple[str, int, int, int, int, int]
+# (items, cursor)
+ItemPage: TypeAlias = tuple[list[QueueItemTuple], bytes]
+
+# (lsn, number, erased, last, key, id, version, row, value)
+ChangeTuple: TypeAlias = tuple[
+    int, int, bool, bool, bytes | None, int | str | None, int, int, bytes
+]
+# (changes, columns, cursor, newest lsn)
+ChangePage: TypeAlias = tuple[list[ChangeTuple], Columns, str, int]
 
 class ConfigDict(VectorDict):
     shards: int
@@ -155,11 +179,8 @@ class WriteJob:
     @property
     def batch_start(self) -> int: ...
 
-class Namespace:
-    @property
-    def name(self) -> str: ...
-    @property
-    def config(self) -> ConfigDict: ...
+# What a namespace and a transaction can do alike.
+class RecordCalls:
     @overload
     def write(self, job: WriteJob) -> Written: ...
     @overload
@@ -210,6 +231,70 @@ class Namespace:
         future: asyncio.Future[KeyPage],
     ) -> None: ...
     @overload
+    def get_queues(self, name: str) -> list[QueueCounts]: ...
+    @overload
+    def get_queues(
+        self, name: str, queue: CompletionQueue, future: asyncio.Future[list[QueueCounts]]
+    ) -> None: ...
+    @overload
+    def scan_items(self, options: dict[str, object]) -> ItemPage: ...
+    @overload
+    def scan_items(
+        self,
+        options: dict[str, object],
+        queue: CompletionQueue,
+        future: asyncio.Future[ItemPage],
+    ) -> None: ...
+    @overload
+    def changes(self, cursor: str | None, options: dict[str, object]) -> ChangePage: ...
+    @overload
+    def changes(
+        self,
+        cursor: str | None,
+        options: dict[str, object],
+        queue: CompletionQueue,
+        future: asyncio.Future[ChangePage],
+    ) -> None: ...
+    @overload
+    def update_consumer(self, name: str, action: str, cursor: str | None) -> str: ...
+    @overload
+    def update_consumer(
+        self,
+        name: str,
+        action: str,
+        cursor: str | None,
+        queue: CompletionQueue,
+        future: asyncio.Future[str],
+    ) -> None: ...
+    @overload
+    def list_consumers(self) -> list[tuple[str, str, int]]: ...
+    @overload
+    def list_consumers(
+        self, queue: CompletionQueue, future: asyncio.Future[list[tuple[str, str, int]]]
+    ) -> None: ...
+    @overload
+    def list_names(self, options: dict[str, object]) -> NamePage: ...
+    @overload
+    def list_names(
+        self,
+        options: dict[str, object],
+        queue: CompletionQueue,
+        future: asyncio.Future[NamePage],
+    ) -> None: ...
+    # Rows, or how many there are.
+    @overload
+    def next_rows(self, query: PathQuery, count: Literal[False]) -> list[dict[str, Any]]: ...
+    @overload
+    def next_rows(self, query: PathQuery, count: Literal[True]) -> int: ...
+    @overload
+    def next_rows(
+        self,
+        query: PathQuery,
+        count: bool,
+        queue: CompletionQueue,
+        future: asyncio.Future[Any],
+    ) -> None: ...
+    @overload
     def count(self, where: object) -> int: ...
     @overload
     def count(self, where: object, queue: CompletionQueue, future: asyncio.Future[int]) -> None: ...
@@ -251,6 +336,34 @@ class Namespace:
         future: asyncio.Future[tuple[Columns, bytes]],
     ) -> None: ...
     @overload
+    def write_queue(
+        self, operations: list[dict[str, object]], durability: str
+    ) -> tuple[int, list[QueueReply]]: ...
+    @overload
+    def write_queue(
+        self,
+        operations: list[dict[str, object]],
+        durability: str,
+        queue: CompletionQueue,
+        future: asyncio.Future[tuple[int, list[QueueReply]]],
+    ) -> None: ...
+
+class Namespace(RecordCalls):
+    @property
+    def name(self) -> str: ...
+    @property
+    def config(self) -> ConfigDict: ...
+    @overload
+    def begin(self, read_only: bool, timeout: float) -> tuple[Transaction, int]: ...
+    @overload
+    def begin(
+        self,
+        read_only: bool,
+        timeout: float,
+        queue: CompletionQueue,
+        future: asyncio.Future[tuple[Transaction, int]],
+    ) -> None: ...
+    @overload
     def info(self) -> NamespaceInfoDict: ...
     @overload
     def info(self, queue: CompletionQueue, future: asyncio.Future[NamespaceInfoDict]) -> None: ...
@@ -283,6 +396,53 @@ class Namespace:
         queue: CompletionQueue,
         future: asyncio.Future[TunedTuple],
     ) -> None: ...
+    @overload
+    def stats(self) -> dict[str, Any]: ...
+    @overload
+    def stats(self, queue: CompletionQueue, future: asyncio.Future[dict[str, Any]]) -> None: ...
+    @overload
+    def checkpoint(self) -> int: ...
+    @overload
+    def checkpoint(self, queue: CompletionQueue, future: asyncio.Future[int]) -> None: ...
+    @overload
+    def compact(self) -> tuple[int, int, int]: ...
+    @overload
+    def compact(
+        self, queue: CompletionQueue, future: asyncio.Future[tuple[int, int, int]]
+    ) -> None: ...
+    @overload
+    def check(self, cursor: bytes) -> CheckTuple: ...
+    @overload
+    def check(
+        self, cursor: bytes, queue: CompletionQueue, future: asyncio.Future[CheckTuple]
+    ) -> None: ...
+
+class PathQuery:
+    def __init__(self, options: dict[str, object]) -> None: ...
+    @property
+    def done(self) -> bool: ...
+
+class Transaction(RecordCalls):
+    @overload
+    def savepoint(self) -> int: ...
+    @overload
+    def savepoint(self, queue: CompletionQueue, future: asyncio.Future[int]) -> None: ...
+    @overload
+    def rollback_to(self, savepoint: int) -> None: ...
+    @overload
+    def rollback_to(
+        self, savepoint: int, queue: CompletionQueue, future: asyncio.Future[None]
+    ) -> None: ...
+    @overload
+    def commit(self, durability: str) -> Committed: ...
+    @overload
+    def commit(
+        self, durability: str, queue: CompletionQueue, future: asyncio.Future[Committed]
+    ) -> None: ...
+    @overload
+    def abort(self) -> None: ...
+    @overload
+    def abort(self, queue: CompletionQueue, future: asyncio.Future[None]) -> None: ...
 
 class Store:
     @overload
@@ -329,4 +489,10 @@ def suggest_index(n: int, dimension: int, memory: int, recall: float) -> AdviceT
 def embed_lexical(texts: list[str], dimension: int) -> NDArray[np.float32]: ...
 def filter_text(filter: object) -> str: ...
 def filter_matches(filter: object, metadata: dict[str, Any]) -> bool: ...
+def encode_path(segments: list[bytes]) -> bytes: ...
+def decode_path(key: bytes) -> list[bytes]: ...
+def stored_bytes(value: object) -> bytes: ...
+def read_value(stored: bytes) -> Any: ...
+def toon_text(rows: list[dict[str, Any]], name: str, columns: list[str] | None) -> str: ...
+def toon_rows(text: str) -> tuple[str, list[dict[str, Any]]]: ...
 def error_codes() -> list[str]: ...

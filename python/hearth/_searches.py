@@ -167,9 +167,13 @@ def search_of(
     options = _plain_options(k, more)
     # Who does not say who made the vectors is warned, as ever, unless words can be searched.
     vector_name = more.get("vector_name", "")
-    lexical = not vector_name and (
-        config.embedder == _native.lexical_embedder_name
-        or (not config.embedder and not config.text_fields)
+    lexical = (
+        not vector_name
+        and config.dimension > 0
+        and (
+            config.embedder == _native.lexical_embedder_name
+            or (not config.embedder and not config.text_fields)
+        )
     )
     embeds, matches = _sides(query, text, more, lexical)
     if embeds and text is not None:

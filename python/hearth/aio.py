@@ -20,7 +20,8 @@ from types import TracebackType
 from typing import Any, NoReturn, Self
 
 from hearth import _calls, _native
-from hearth._aio_namespace import AsyncNamespace, Link
+from hearth._aio_namespace import AsyncNamespace
+from hearth._aio_record_calls import Link
 from hearth._calls import Schema
 from hearth.descriptions import StoreInfo, VectorSettings
 

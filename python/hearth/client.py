@@ -71,7 +71,8 @@ class Store:
 
         Args:
             name: 1 to 64 of a-z, 0-9, `_` and `-`.
-            dimension: values per vector, up to 65,536. Needed to create.
+            dimension: values per vector, up to 65,536. Without it a new namespace has no vectors
+                but the named ones: it is a store of keys, metadata and texts.
             distance: "cosine" (default), "l2" (Euclidean), "dot", "manhattan" (not with ivf_flat
                 and ivf_pq; hnsw without codes) or "hamming" (how many positions differ; every
                 value of a vector is 0 or 1, in any dtype).

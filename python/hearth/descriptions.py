@@ -61,6 +61,7 @@ class NamespaceConfig(VectorConfig):
     """What a namespace is.
 
     Attributes:
+        dimension: values per vector; 0: records have no vectors but the named ones.
         index: "hnsw", "flat", "ivf_flat", "ivf_pq" or "kd_tree"; the parameters from `m` to `nbits`
             are explained at `Store.namespace`. Those of other kinds are kept and have no effect.
         embedder: who made the vectors ("" for "not said").

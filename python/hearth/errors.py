@@ -115,6 +115,15 @@ class ProtocolMismatch(HearthError, ConnectionError):
     default_code = "protocol_mismatch"
 
 
+class CursorTooOld(HearthError):
+    """The change feed does not reach back any more to where the cursor stands.
+
+    Read the records and keys themselves, and go on from the LSN before that.
+    """
+
+    default_code = "cursor_too_old"
+
+
 class Busy(HearthError):
     """A bounded queue is full; try again after `retry_after` seconds (None: when you like)."""
 
@@ -199,6 +208,7 @@ CLASSES: dict[str, type[HearthError]] = {
         PermissionDenied,
         Unsupported,
         ProtocolMismatch,
+        CursorTooOld,
         Busy,
         Conflict,
         Timeout,

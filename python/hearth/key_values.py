@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from hearth import _native
 from hearth._calls import count_argument
 from hearth.errors import Conflict
+from hearth.paths import AsyncPaths, Paths
 
 if TYPE_CHECKING:
-    from hearth._aio_namespace import Link
+    from hearth._aio_record_calls import Link
 
 #: A key, or a value, as a call takes it: a str stands for its UTF-8.
 Bytes: TypeAlias = bytes | bytearray | memoryview | str
@@ -30,6 +31,38 @@ class KeyValue:
     version: int
 
 
+@dataclass(frozen=True, slots=True)
+class Put:
+    """A change of `KeyValues.write`. version: as in `KeyValues.put`."""
+
+    key: Bytes
+    value: Bytes
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delete:
+    """A change of `KeyValues.write`. version: as in `KeyValues.put`."""
+
+    key: Bytes
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePrefix:
+    """A change of `KeyValues.write`: every key that begins like this.
+
+    It comes before the puts of its batch, so that a batch can replace what is below a prefix. It
+    goes with no `Delete` of a key that begins like this.
+    """
+
+    prefix: Bytes
+
+
+#: One of several changes that happen together.
+Change: TypeAlias = Put | Delete | DeletePrefix
+
+
 def _bytes(name: str, given: object) -> bytes:
     if isinstance(given, str):
         return given.encode()
@@ -42,6 +75,21 @@ def _change(
     kind: str, key: object, value: object = b"", amount: int = 0, version: int | None = None
 ) -> _native.KeyChange:
     return kind, _bytes("key", key), _bytes("value", value), amount, version
+
+
+def _changes(changes: Iterable[Change]) -> list[_native.KeyChange]:
+    made = []
+    for each in changes:
+        if isinstance(each, Put):
+            made.append(_change("put", each.key, each.value, version=each.version))
+        elif isinstance(each, Delete):
+            made.append(_change("delete", each.key, version=each.version))
+        elif isinstance(each, DeletePrefix):
+            made.append(_change("delete_prefix", each.prefix))
+        else:
+            kinds = "Put, Delete or DeletePrefix"
+            raise TypeError(f"a change must be {kinds}, not {type(each).__name__}")
+    return made
 
 
 def _swap(key: object, old: KeyValue | None, new: object) -> _native.KeyChange:
@@ -98,7 +146,7 @@ class _Scan:
         return entries
 
 
-class KeyValues:
+class KeyValues(Paths):
     """The keys of a namespace: `ns.kv`. Thread-safe.
 
     Keys are bytes (up to 64 KiB, in the order of bytes) and so are values (up to 64 MiB). A str
@@ -106,7 +154,7 @@ class KeyValues:
     on disk when they return.
     """
 
-    def __init__(self, native: Callable[[], _native.Namespace]) -> None:
+    def __init__(self, native: Callable[[], _native.RecordCalls]) -> None:
         self._native = native
 
     def _write(
@@ -133,6 +181,22 @@ class KeyValues:
         """Puts all of them or none, and returns their version."""
         changes = _pairs(items)
         return self._write(changes, durability)[0] if changes else 0
+
+    def write(self, changes: Iterable[Change], *, durability: str = "sync") -> int:
+        """Makes all of several changes or none, and returns the version of what it put.
+
+        `Conflict` if one of them names a version that its key does not have. At most 1,000,000 keys
+        begin with the prefixes of one batch (`LimitExceeded`).
+        """
+        made = _changes(changes)
+        return self._write(made, durability)[0] if made else 0
+
+    def delete_prefix(self, prefix: Bytes, *, durability: str = "sync") -> int:
+        """Removes every key that begins like this at once, and says how many there were.
+
+        At most 1,000,000 keys of 64 MiB together: `LimitExceeded`, and nothing is removed.
+        """
+        return self._write([_change("delete_prefix", prefix)], durability)[1]
 
     def get(self, key: Bytes, default: bytes | None = None) -> bytes | None:
         """The value, or `default` if the key is not there."""
@@ -220,10 +284,10 @@ class KeyValues:
             yield from pages.take(self._native().scan_keys(pages.options()))
 
 
-class AsyncKeyValues:
+class AsyncKeyValues(AsyncPaths):
     """`KeyValues` with every call awaited; see there for arguments, results and errors."""
 
-    def __init__(self, native: Callable[[], _native.Namespace], link: Link) -> None:
+    def __init__(self, native: Callable[[], _native.RecordCalls], link: Link) -> None:
         self._native = native
         self._link = link
 
@@ -247,6 +311,15 @@ class AsyncKeyValues:
         """See `KeyValues.put_many`."""
         changes = _pairs(items)
         return (await self._write(changes, durability))[0] if changes else 0
+
+    async def write(self, changes: Iterable[Change], *, durability: str = "sync") -> int:
+        """See `KeyValues.write`."""
+        made = _changes(changes)
+        return (await self._write(made, durability))[0] if made else 0
+
+    async def delete_prefix(self, prefix: Bytes, *, durability: str = "sync") -> int:
+        """See `KeyValues.delete_prefix`."""
+        return (await self._write([_change("delete_prefix", prefix)], durability))[1]
 
     async def get(self, key: Bytes, default: bytes | None = None) -> bytes | None:
         """See `KeyValues.get`."""

@@ -2,32 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn, Unpack, overload
+import time
+from collections.abc import Callable, Iterable, Mapping
+from typing import NoReturn, TypeVar, Unpack
 
-from numpy.typing import ArrayLike, NDArray
-
-from hearth import _calls, _native, _searches
-from hearth._calls import (
-    ALL_COLUMNS,
-    HIT_COLUMNS,
-    Ids,
-    MetadataArgument,
-    NamedArgument,
-    Progress,
-    Schema,
-    Texts,
-    Where,
-    Write,
+from hearth import _calls, _native
+from hearth._calls import Schema
+from hearth._record_calls import RecordCalls
+from hearth.administration import (
+    CheckProgress,
+    CheckReport,
+    Compaction,
+    Stats,
+    add_step,
+    stats_from,
 )
-from hearth._searches import SearchOptions
 from hearth.descriptions import NamespaceConfig, NamespaceInfo, VectorSettings
-from hearth.key_values import KeyValues
+from hearth.errors import make_error
+from hearth.feed import Consumer, Feed, WatchOptions, consumers_from, start_cursor, watch_options
 from hearth.measures import Tuned
-from hearth.results import BatchHits, Facets, Hits, Id, Record, Records, WriteResult
+from hearth.queues import Queue, QueueStats, queue_stats
+from hearth.transactions import RETRIED, Transaction, pause_before
+
+T = TypeVar("T")
 
 
-class Namespace:
+class Namespace(RecordCalls):
     """One open namespace; see `Store.namespace`. Thread-safe.
 
     Every call may raise a `HearthError`; `hearth.errors` lists them. Calls wait with the GIL
@@ -53,161 +53,92 @@ class Namespace:
             raise _calls.closed("store")
         return self._native
 
-    @property
-    def kv(self) -> KeyValues:
-        """The key-value side: an ordered map from bytes to bytes."""
-        return KeyValues(self._open)
+    # ---- queues --------------------------------------------------------------------------------
 
-    # ---- writing -------------------------------------------------------------------------------
+    def queue(self, name: str) -> Queue:
+        """A list of work that processes share; it is there as long as it has items."""
+        return Queue(self._open, name)
 
-    def _write(self, write: Write) -> WriteResult:
-        native = self._open()
-        while write.unfinished:
-            try:
-                write.add(native.write(write.job))
-            except Exception as error:
-                write.explain(error)
-                raise
-        return write.result()
+    def queues(self) -> list[QueueStats]:
+        """The queues that have items, by name."""
+        return queue_stats(self._open().get_queues(""))
 
-    def add(
-        self,
-        ids: Ids | None = None,
-        vectors: ArrayLike | None = None,
-        metadata: MetadataArgument | None = None,
-        texts: Texts | None = None,
-        *,
-        named_vectors: NamedArgument | None = None,
-        durability: str = "sync",
-        batch_rows: int | None = None,
-        progress: Progress | None = None,
-    ) -> WriteResult:
-        """Inserts records; `AlreadyExists` if any of the ids is there. Arguments as in `upsert`."""
-        return self._write(
-            Write(
-                "add",
-                ids,
-                vectors,
-                metadata,
-                texts,
-                named_vectors=named_vectors,
-                durability=durability,
-                batch_rows=batch_rows,
-                progress=progress,
-            )
-        )
+    # ---- transactions --------------------------------------------------------------------------
 
-    def upsert(
-        self,
-        ids: Ids | None = None,
-        vectors: ArrayLike | None = None,
-        metadata: MetadataArgument | None = None,
-        texts: Texts | None = None,
-        *,
-        named_vectors: NamedArgument | None = None,
-        versions: Iterable[int] | int | None = None,
-        durability: str = "sync",
-        batch_rows: int | None = None,
-        progress: Progress | None = None,
-    ) -> WriteResult:
-        """Inserts records, or replaces the whole of those whose id is there.
+    def transaction(self, *, read_only: bool = False, timeout: float = 30.0) -> Transaction:
+        """Begins a transaction on what is committed now; see `Transaction`.
 
         Args:
-            ids: str and int (0 to 2^64-1) ids, or one of them. None: the namespace assigns
-                numbers, which the result has as `ids`.
-            vectors: (rows, dimension), of any real dtype; float32 in C order is read in place.
-            metadata: one dict (or None) per row.
-            texts: one str (or None) per row.
-            named_vectors: a matrix like `vectors` by name, for named vectors of the namespace.
-            durability: "sync" returns when the write is on disk; "interval" when it is queued, and
-                it is on disk and visible within 50 ms.
-            batch_rows: split the write into batches of at most so many rows.
-            versions: compare and set, as in `update`.
-            progress: called with (rows committed, rows in all) after each batch.
-
-        One batch commits whole or not at all. A call is one batch unless it has more than 64 MiB of
-        vectors, ids, metadata and texts, more than 1,000,000 rows, more than `batch_rows` rows, or
-        more than 80 MiB on the wire, where every metadata value takes some 50 bytes. Larger calls
-        are split in row order, and each batch commits whole. If one of them fails, those before it
-        stay: `HearthError.rows_committed` says how many rows that are.
+            read_only: it takes no writes; all its reads are of one moment.
+            timeout: seconds until it has to be committed, at most 600.
         """
-        return self._write(
-            Write(
-                "upsert",
-                ids,
-                vectors,
-                metadata,
-                texts,
-                named_vectors=named_vectors,
-                durability=durability,
-                batch_rows=batch_rows,
-                progress=progress,
-                versions=versions,
-            )
+        return Transaction(*self._open().begin(read_only, timeout), self._name, self._config)
+
+    def run(
+        self, work: Callable[[Transaction], T], *, attempts: int = 20, timeout: float = 30.0
+    ) -> T:
+        """Calls `work` with a transaction, commits it, and returns what `work` returned.
+
+        If another transaction was faster (`Conflict`), everything is done again after a pause that
+        grows, up to `attempts` times: `work` should do nothing but use the transaction. Any other
+        exception aborts the transaction and is passed on.
+        """
+        for attempt in range(attempts):
+            try:
+                with self.transaction(timeout=timeout) as transaction:
+                    return work(transaction)
+            except RETRIED as error:
+                if attempt + 1 == attempts:
+                    raise
+                time.sleep(pause_before(attempt, error))
+        raise make_error("invalid_argument", f"attempts is {attempts}; at least 1")
+
+    # ---- the change feed -------------------------------------------------------------------------
+
+    def watch(
+        self,
+        from_lsn: int | None = None,
+        *,
+        cursor: str | None = None,
+        consumer: str | None = None,
+        timeout: float | None = None,
+        **which: Unpack[WatchOptions],
+    ) -> Feed:
+        """What is changed from now on, or after an LSN: `for change in ns.watch(): ...`.
+
+        Every change of a record or key that is on disk, at least once and in the order of LSNs.
+        What comes with a change is read when it is delivered: a record that was changed twice may
+        come twice in its newest state. The iteration waits for changes until it is closed.
+
+        Args:
+            from_lsn: deliver what was written after this LSN; 0 is all that history holds.
+                `CursorTooOld` if that does not reach back any more.
+            cursor: where another feed stopped, instead of from_lsn.
+            consumer: a name under which the namespace keeps how far this reader has got, by
+                `Feed.ack`. A known one goes on behind what it acknowledged, wherever from_lsn
+                points; history is kept for it.
+            timeout: seconds without a change after which the iteration ends.
+            **which: see `WatchOptions`: what, where, near, prefix, include, values, batch_size.
+
+        Erased records are delivered whatever the conditions say.
+        """
+        return Feed(
+            self._open,
+            consumer=consumer,
+            options=watch_options(which),
+            cursor=start_cursor(from_lsn, cursor),
+            timeout=timeout,
         )
 
-    def update(
-        self,
-        ids: Ids | None = None,
-        vectors: ArrayLike | None = None,
-        metadata: MetadataArgument | None = None,
-        texts: Texts | None = None,
-        *,
-        named_vectors: NamedArgument | None = None,
-        where: Where | None = None,
-        versions: Iterable[int] | int | None = None,
-        mode: str = "merge",
-        durability: str = "sync",
-        batch_rows: int | None = None,
-        progress: Progress | None = None,
-    ) -> WriteResult:
-        """Changes the given columns of existing records; `NotFound` if any id is missing.
+    def consumers(self) -> list[Consumer]:
+        """The named readers of the feed, by name."""
+        return consumers_from(self._open().list_consumers())
 
-        mode "merge": the given metadata keys replace, None as a value removes the key, other keys
-        stay. mode "replace": the given dict is the new metadata. A None among `texts` keeps the old
-        text. Vectors that are not given, named or not, stay.
+    def delete_consumer(self, name: str) -> None:
+        """Forgets a reader of the feed, and keeps no history for it. `NotFound`: there is none."""
+        self._open().update_consumer(name, "delete", None)
 
-        where: instead of ids, every record that matches the filter; metadata is then one dict and
-        texts one str, for all of them. It is evaluated where the write commits, so nothing comes in
-        between.
-
-        versions: compare and set: the version (`Record.version`) that each record must have, 0 if
-        it must not be there; otherwise `Conflict`, and nothing is changed.
-
-        The other arguments are those of `upsert`.
-        """
-        return self._write(
-            Write(
-                "update",
-                ids,
-                vectors,
-                metadata,
-                texts,
-                named_vectors=named_vectors,
-                mode=mode,
-                durability=durability,
-                batch_rows=batch_rows,
-                progress=progress,
-                versions=versions,
-                where=where,
-            )
-        )
-
-    def delete(
-        self,
-        ids: Ids | None = None,
-        *,
-        where: Where | None = None,
-        versions: Iterable[int] | int | None = None,
-        durability: str = "sync",
-    ) -> int:
-        """Removes records, by id or all that match a filter, and returns how many.
-
-        Ids that are not there are no error. versions: as in `update`.
-        """
-        return self._write(
-            Write("delete", ids, durability=durability, versions=versions, where=where)
-        ).affected
+    # ---- writing -------------------------------------------------------------------------------
 
     def flush(self, lsn: int = 0) -> int:
         """Waits until everything up to `lsn` is on disk (0: all that was acknowledged).
@@ -309,119 +240,44 @@ class Namespace:
             )
         )
 
+    # ---- administration ------------------------------------------------------------------------
+
+    def stats(self) -> Stats:
+        """Sizes, readers, LSNs, queues and latencies as of now; cheap enough for every second."""
+        return stats_from(self._open().stats())
+
+    def checkpoint(self) -> int:
+        """Commits what was accepted, has every index write its snapshot, and returns an LSN that
+        the snapshots cover: opening the namespace again replays nothing before it. Waits while an
+        index is built."""
+        return self._open().checkpoint()
+
+    def compact(self) -> Compaction:
+        """Copies the namespace's file without its free pages and puts the copy in its place.
+
+        There has to be room for both (`NoSpace`). Writes wait meanwhile, reads only for the
+        exchange; nothing is lost if the daemon dies. `Busy` if snapshots are read for so long that
+        the file cannot be exchanged. It goes on if the wait for it ends (`Timeout`), and
+        `stats().compaction` tells how far it is.
+        """
+        return Compaction(*self._open().compact())
+
+    def check(self, progress: CheckProgress | None = None) -> CheckReport:
+        """Verifies all checksums, and that every index agrees with what is stored.
+
+        It can be run while others read and write. `progress(what, done, total)` is called now and
+        then. What is wrong is in the report; exceptions are those of the calls.
+        """
+        report = CheckReport()
+        cursor = add_step(report, self._open().check(b""), progress)
+        while cursor:
+            cursor = add_step(report, self._open().check(cursor), progress)
+        return report
+
     # ---- reading -------------------------------------------------------------------------------
-
-    @overload
-    def get(self, ids: Id, *, include: Iterable[str] = ...) -> Record: ...  # type: ignore[overload-overlap]
-    @overload
-    def get(self, ids: Sequence[Id] | NDArray[Any], *, include: Iterable[str] = ...) -> Records: ...
-
-    def get(self, ids: Ids, *, include: Iterable[str] = ALL_COLUMNS) -> Record | Records:
-        """One record (`NotFound` if it is not there), or the records of several ids.
-
-        Those that exist come in the order asked; `Records.missing` names the others.
-        """
-        native = self._open()
-        if isinstance(ids, str | int) or _calls.is_single(ids):
-            return _calls.single_record(native.get([ids], include), ids, self._name)  # type: ignore[arg-type]
-        return _calls.records_from(*native.get(_calls.id_column(ids), include))
-
-    def scan(
-        self,
-        *,
-        where: Where | None = None,
-        order_by: str | None = None,
-        descending: bool = False,
-        offset: int = 0,
-        limit: int | None = None,
-        batch_size: int = 1000,
-        include: Iterable[str] = ALL_COLUMNS,
-    ) -> Iterator[Records]:
-        """All records, or those that match a filter, in pages of at most `batch_size`.
-
-        In storage order, records that exist throughout the scan appear exactly once, whatever is
-        written meanwhile. order_by names a metadata field to order by instead: records without it
-        come last, and what is written between two pages may shift those that follow. offset leaves
-        records out first; limit ends the scan.
-        """
-        size = _calls.count_argument("batch_size", batch_size)
-        columns = tuple(include) if not isinstance(include, str) else include
-        options = _searches.scan_options(where, order_by, descending, offset)
-        return self._scan(self._open(), size, limit, options, columns)
-
-    def _scan(
-        self,
-        native: _native.Namespace,
-        size: int,
-        limit: int | None,
-        options: dict[str, object],
-        include: Iterable[str],
-    ) -> Iterator[Records]:
-        cursor = b""
-        while limit is None or limit > 0:
-            wanted = size if limit is None else min(size, limit)
-            columns, cursor = native.scan(cursor, wanted, options, include)
-            page = _calls.records_from(columns)
-            if len(page):
-                yield page
-            if limit is not None:
-                limit -= len(page)
-            if not cursor:
-                return
-            native = self._open()
-
-    def count(self, where: Where | None = None) -> int:
-        """The number of records, or of those that match a filter."""
-        return self._open().count(where)
-
-    def facets(self, field: str, *, where: Where | None = None, limit: int = 100) -> Facets:
-        """How often each value of a metadata field occurs, among the records that match.
-
-        At most `limit` values, the most frequent first.
-        """
-        return _calls.facets_from(
-            self._open().facets(field, where, _calls.count_argument("limit", limit))
-        )
 
     def info(self) -> NamespaceInfo:
         return _calls.namespace_info_from(self._open().info())
-
-    def search(
-        self,
-        query: ArrayLike | None = None,
-        k: int = 10,
-        *,
-        text: str | None = None,
-        include: Iterable[str] = HIT_COLUMNS,
-        **more: Unpack[SearchOptions],
-    ) -> Hits:
-        """The k records that are nearest to a vector, fit a text best, or both (hybrid).
-
-        Args:
-            query: (dimension,), of any real dtype.
-            k: hits; fewer come back only if fewer records match.
-            text: words to look for in the text index; with `query`, both sides are fused. Alone, in
-                a namespace whose embedder is "lexical", it is embedded and its vector searched for.
-            include: columns to bring along, of "metadata", "texts" and "vectors".
-            **more: see `SearchOptions`: where, mode, fusion, group_by, diversity, like, ef, ...
-        """
-        asked = _searches.search_of(query, text, k, more, (self._name, self._config))
-        return _calls.hits_from(self._open().search(asked.vectors, asked.options, include, False))
-
-    def search_batch(
-        self,
-        queries: ArrayLike | None = None,
-        k: int = 10,
-        *,
-        texts: Sequence[str] | None = None,
-        include: Iterable[str] = HIT_COLUMNS,
-        **more: Unpack[SearchOptions],
-    ) -> BatchHits:
-        """`search` for every row of a (queries, dimension) matrix, every text, or pairs of both."""
-        asked = _searches.batch_search_of(queries, texts, k, more)
-        return _calls.batch_hits_from(
-            self._open().search(asked.vectors, asked.options, include, True)
-        )
 
     def __repr__(self) -> str:
         state = "" if self._native is not None else " closed"

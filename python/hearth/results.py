@@ -45,6 +45,21 @@ def _row_number(row: int, size: int) -> int:
     return row % size
 
 
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """What a transaction has done, under one LSN.
+
+    `records` and `keys`: how many it wrote or removed. `items`: the id of the item of each of its
+    operations on queues, in their order.
+    """
+
+    lsn: int
+    durable_lsn: int
+    records: int
+    keys: int
+    items: list[int]
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class NamedVectors:
     """A named vector of several records.

@@ -61,22 +61,6 @@ py::dict config_dict(const namespace_config& config) {
 
 namespace {
 
-// `info` is a namespace_info or a vector_info.
-template <class Info>
-std::string state_name(const Info& info) {
-  if (info.rebuild && info.index == index_state::ready)
-    return "rebuilding";
-  switch (info.index) {
-  case index_state::ready:
-    return "ready";
-  case index_state::building:
-    return "building";
-  case index_state::failed:
-    return "failed";
-  }
-  return "failed";
-}
-
 // (serving, rows done, rows in all, failure), or None.
 py::object rebuild_tuple(const std::optional<index_rebuild>& rebuild, vector_config serving) {
   if (!rebuild)
@@ -97,7 +81,7 @@ py::object info_dict(const namespace_info& info) {
   dict["vectors"] = info.vectors;
   dict["lsn"] = info.lsn;
   dict["durable_lsn"] = info.durable_lsn;
-  dict["index"] = state_name(info);
+  dict["index"] = std::string(state_name(info.vector(0)));
   dict["indexed"] = info.indexed;
   dict["fresh"] = info.fresh;
   dict["file_bytes"] = info.file_bytes;
@@ -112,8 +96,8 @@ py::object info_dict(const namespace_info& info) {
   for (std::size_t i = 0; i < std::min(info.named.size(), info.config.named.size()); ++i) {
     const auto& each = info.named[i];
     named[py::str(each.name)] =
-        py::make_tuple(each.vectors, state_name(each), each.indexed, each.fresh, each.index_bytes,
-                       rebuild_tuple(each.rebuild, info.config.named[i]));
+        py::make_tuple(each.vectors, std::string(state_name(each)), each.indexed, each.fresh,
+                       each.index_bytes, rebuild_tuple(each.rebuild, info.config.named[i]));
   }
   dict["named_vectors"] = named;
   return dict;

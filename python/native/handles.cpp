@@ -3,7 +3,6 @@
 #include <pybind11/stl.h>
 
 #include <chrono>
-#include <cmath>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -14,52 +13,16 @@
 #include "core/database.hpp"
 #include "ipc/client.hpp"
 #include "ipc/socket_path.hpp"
-#include "python/native/buffers.hpp"
-#include "python/native/calls.hpp"
+#include "python/native/administration.hpp"
 #include "python/native/configs.hpp"
-#include "python/native/queries.hpp"
-#include "python/native/values.hpp"
-#include "python/native/write_job.hpp"
+#include "python/native/feed.hpp"
+#include "python/native/paths.hpp"
+#include "python/native/queues.hpp"
+#include "python/native/reader_calls.hpp"
 
 namespace hearth::python {
 
 namespace {
-
-// Every call ends with these two: see perform().
-using queue_ptr = completion_queue*;
-
-// Dropping the last handle may wait for the client's thread, so it happens without the GIL.
-template <class Handle>
-class shared_handle {
- public:
-  explicit shared_handle(std::shared_ptr<Handle> handle) : handle_(std::move(handle)) {}
-  shared_handle(shared_handle&&) noexcept = default;
-  shared_handle& operator=(shared_handle&&) = delete;
-  ~shared_handle() {
-    if (!handle_)
-      return;
-    const released_gil unlocked;
-    handle_.reset();
-  }
-
-  [[nodiscard]] Handle& operator*() const { return *handle_; }
-  [[nodiscard]] Handle* operator->() const { return handle_.get(); }
-
- private:
-  std::shared_ptr<Handle> handle_;
-};
-
-using store_object = shared_handle<store_handle>;
-using namespace_object = shared_handle<namespace_handle>;
-
-// Seconds as Python gives them; at least a millisecond, at most some 24 days.
-std::chrono::milliseconds milliseconds_from(double seconds, const char* field) {
-  constexpr double longest = 2'000'000;
-  if (!(seconds > 0) || seconds > longest)
-    throw native_error(errc::invalid_argument,
-                       std::string(field) + " must be more than 0 and at most 2000000 seconds");
-  return std::chrono::milliseconds(static_cast<std::int64_t>(std::ceil(seconds * 1000)));
-}
 
 // ---- results ------------------------------------------------------------------------------------
 
@@ -77,182 +40,22 @@ py::object store_dict(const store_info& info) {
 
 // ---- namespace ----------------------------------------------------------------------------------
 
-py::object write(const namespace_object& self, write_job& job, queue_ptr queue, py::object future) {
-  auto batch = job.next_batch();
-  return perform<write_result>(
+py::object get_queues(const namespace_object& self, const py::str& name, queue_ptr queue,
+                      py::object future) {
+  queue_query query{utf8_of(name, "queue")};
+  return perform<queue_result>(
       queue, std::move(future),
-      [&](completion<write_result> done) { self->write(std::move(batch), std::move(done)); },
-      [](const write_result& written) -> py::object {
-        const py::object ids =
-            written.assigned.empty() ? py::object(py::none()) : column_from(written.assigned);
-        return py::make_tuple(written.lsn, written.durable_lsn, written.affected, ids);
-      });
+      [&](completion<queue_result> done) { self->get_queues(std::move(query), std::move(done)); },
+      [](const queue_result& found) -> py::object { return queues_list(found); });
 }
 
-py::object search(const namespace_object& self, const py::object& vectors, const py::dict& options,
-                  const py::object& include, bool many, queue_ptr queue, py::object future) {
-  auto query = search_from(vectors, options, include, many);
-  const auto fields = query.fields;
-  return perform<search_result>(
+py::object scan_items(const namespace_object& self, const py::dict& options, queue_ptr queue,
+                      py::object future) {
+  auto scan = item_scan_from(options);
+  return perform<item_page>(
       queue, std::move(future),
-      [&](completion<search_result> done) {
-        if (many && query.count() == 0) {  // no queries have no hits; the daemon need not say so
-          search_result none;
-          none.offsets = {0};
-          return done(std::move(none));
-        }
-        self->search(std::move(query), std::move(done));
-      },
-      [fields, many](search_result found) { return hits_tuple(std::move(found), fields, many); });
-}
-
-py::object count(const namespace_object& self, const py::object& where, queue_ptr queue,
-                 py::object future) {
-  auto filter = where_from(where);
-  return perform<std::uint64_t>(
-      queue, std::move(future),
-      [&](completion<std::uint64_t> done) { self->count(std::move(filter), std::move(done)); },
-      [](std::uint64_t found) -> py::object { return py::int_(found); });
-}
-
-// ([(value, count)], records)
-py::object facets(const namespace_object& self, const py::str& field, const py::object& where,
-                  std::uint32_t limit, queue_ptr queue, py::object future) {
-  facet_query query{utf8_of(field, "field"), where_from(where), limit};
-  return perform<facet_result>(
-      queue, std::move(future),
-      [&](completion<facet_result> done) { self->facets(std::move(query), std::move(done)); },
-      [](const facet_result& found) -> py::object {
-        py::list listed;
-        for (const auto& each : found.facets)
-          listed.append(py::make_tuple(object_from(each.item), each.count));
-        return py::make_tuple(listed, found.records);
-      });
-}
-
-py::object get(const namespace_object& self, const py::object& ids, const py::object& include,
-               queue_ptr queue, py::object future) {
-  get_query query;
-  query.ids = ids_from(ids);
-  query.fields = fields_from(include);
-  return perform<get_result>(
-      queue, std::move(future),
-      [&](completion<get_result> done) { self->get(std::move(query), std::move(done)); },
-      [fields = query.fields](get_result answer) -> py::object {
-        const auto missing = column_from(answer.missing);
-        return py::make_tuple(columns_tuple(std::move(answer.found), fields), missing);
-      });
-}
-
-py::object scan(const namespace_object& self, const py::bytes& cursor, std::uint32_t limit,
-                const py::dict& options, const py::object& include, queue_ptr queue,
-                py::object future) {
-  scan_query query;
-  query.cursor = std::string(cursor);
-  query.limit = limit;
-  query.where = where_from(setting(options, "where"));
-  query.order_by = text_setting(options, "order_by").value_or("");
-  query.descending = !setting(options, "descending").is_none();
-  query.offset = number_setting<std::uint64_t>(options, "offset").value_or(0);
-  query.fields = fields_from(include);
-  return perform<scan_page>(
-      queue, std::move(future),
-      [&](completion<scan_page> done) { self->scan(std::move(query), std::move(done)); },
-      [fields = query.fields](scan_page page) -> py::object {
-        const py::bytes next(page.next);
-        return py::make_tuple(columns_tuple(std::move(page.rows), fields), next);
-      });
-}
-
-// A change as Python says it: (kind, key, value, amount, version or None).
-key_write key_write_from(const py::handle& change) {
-  const auto parts = py::cast<py::tuple>(change);
-  const auto kind = py::cast<std::string_view>(parts[0]);
-  key_write one;
-  one.change = kind == "put"   ? key_change::put
-               : kind == "add" ? key_change::add
-                               : key_change::erase;
-  one.key = std::string(py::cast<py::bytes>(parts[1]));
-  one.value = std::string(py::cast<py::bytes>(parts[2]));
-  one.amount = py::cast<std::int64_t>(parts[3]);
-  if (!parts[4].is_none())
-    one.expected = py::cast<lsn_t>(parts[4]);
-  return one;
-}
-
-// (lsn, keys changed, sums)
-py::object write_keys(const namespace_object& self, const py::list& changes,
-                      std::string_view durable, queue_ptr queue, py::object future) {
-  write_batch batch;
-  batch.ack = durability_from(durable);
-  for (const auto& change : changes)
-    batch.keys.push_back(key_write_from(change));
-  return perform<write_result>(
-      queue, std::move(future),
-      [&](completion<write_result> done) { self->write(std::move(batch), std::move(done)); },
-      [](const write_result& written) -> py::object {
-        return py::make_tuple(written.lsn, written.keys, written.sums);
-      });
-}
-
-// [(value, version) or None]
-py::object get_keys(const namespace_object& self, const py::list& keys, bool values,
-                    queue_ptr queue, py::object future) {
-  key_query query;
-  query.values = values;
-  for (const auto& key : keys)
-    query.keys.emplace_back(py::cast<py::bytes>(key));
-  return perform<key_result>(
-      queue, std::move(future),
-      [&](completion<key_result> done) { self->get_keys(std::move(query), std::move(done)); },
-      [](const key_result& answer) -> py::object {
-        py::list found;
-        for (const auto& each : answer.found)
-          if (each)
-            found.append(py::make_tuple(py::bytes(each->value), each->version));
-          else
-            found.append(py::none());
-        return found;
-      });
-}
-
-// In one pass, since a page has thousands: [(key, value)], or without values [key].
-py::list entries_list(const key_columns& entries, bool values) {
-  const auto bytes = [](std::string_view from) { return py::bytes(from.data(), from.size()); };
-  py::list listed(entries.size());
-  for (std::size_t i = 0; i < entries.size(); ++i) {
-    auto key = bytes(entries.key(i));
-    PyObject* const item =
-        values ? PyTuple_Pack(2, key.ptr(), bytes(entries.value(i)).ptr()) : key.release().ptr();
-    if (item == nullptr)
-      throw py::error_already_set();
-    PyList_SET_ITEM(listed.ptr(), static_cast<Py_ssize_t>(i), item);
-  }
-  return listed;
-}
-
-// (entries, cursor)
-py::object scan_keys(const namespace_object& self, const py::dict& options, queue_ptr queue,
-                     py::object future) {
-  const auto bytes = [&](const char* name) {
-    const auto given = setting(options, name);
-    return given.is_none() ? std::nullopt : std::optional(std::string(py::cast<py::bytes>(given)));
-  };
-  key_scan scan;
-  scan.start = bytes("start").value_or("");
-  scan.end = bytes("end");
-  scan.prefix = bytes("prefix").value_or("");
-  scan.cursor = bytes("cursor").value_or("");
-  scan.reverse = py::cast<bool>(setting(options, "reverse"));
-  const bool values = py::cast<bool>(setting(options, "values"));
-  scan.values = values;
-  scan.limit = number_setting<std::uint32_t>(options, "limit").value_or(scan.limit);
-  return perform<key_page>(
-      queue, std::move(future),
-      [&](completion<key_page> done) { self->scan_keys(std::move(scan), std::move(done)); },
-      [values](const key_page& page) -> py::object {
-        return py::make_tuple(entries_list(page.entries, values), py::bytes(page.next));
-      });
+      [&](completion<item_page> done) { self->scan_items(std::move(scan), std::move(done)); },
+      [](const item_page& page) -> py::object { return items_tuple(page); });
 }
 
 py::object namespace_information(const namespace_object& self, queue_ptr queue, py::object future) {
@@ -300,29 +103,75 @@ py::object tune(const namespace_object& self, double recall, std::uint32_t k, st
       [&](completion<tune_result> done) { self->tune(request, std::move(done)); }, tuned_tuple);
 }
 
+// (transaction, lsn of its snapshot)
+py::object begin(const namespace_object& self, bool read_only, double timeout, queue_ptr queue,
+                 py::object future) {
+  using begun = std::shared_ptr<transaction_handle>;
+  transaction_options options;
+  options.read_only = read_only;
+  options.timeout_ms = static_cast<std::uint32_t>(milliseconds_from(timeout, "timeout").count());
+  return perform<begun>(
+      queue, std::move(future),
+      [&](completion<begun> done) { self->begin(options, std::move(done)); },
+      [](begun handle) -> py::object {
+        const auto lsn = handle->snapshot();
+        return py::make_tuple(transaction_object(std::move(handle)), lsn);
+      });
+}
+
+py::object stats(const namespace_object& self, queue_ptr queue, py::object future) {
+  return perform<namespace_stats>(
+      queue, std::move(future),
+      [&](completion<namespace_stats> done) { self->stats(std::move(done)); }, stats_dict);
+}
+
+py::object checkpoint(const namespace_object& self, queue_ptr queue, py::object future) {
+  return perform<lsn_t>(
+      queue, std::move(future), [&](completion<lsn_t> done) { self->checkpoint(std::move(done)); },
+      [](lsn_t lsn) -> py::object { return py::int_(lsn); });
+}
+
+// (bytes before, bytes after, lsn)
+py::object compact(const namespace_object& self, queue_ptr queue, py::object future) {
+  return perform<compact_result>(
+      queue, std::move(future),
+      [&](completion<compact_result> done) { self->compact(std::move(done)); },
+      [](const compact_result& done) -> py::object {
+        return py::make_tuple(done.bytes_before, done.bytes_after, done.lsn);
+      });
+}
+
+py::object check(const namespace_object& self, const py::bytes& cursor, queue_ptr queue,
+                 py::object future) {
+  auto at = std::string(cursor);
+  return perform<check_step>(
+      queue, std::move(future),
+      [&](completion<check_step> done) { self->check(std::move(at), std::move(done)); },
+      check_tuple);
+}
+
 void bind_namespace(py::module_& module) {
   const auto queue = py::arg("queue") = py::none();
   const auto future = py::arg("future") = py::none();
-  py::class_<namespace_object>(module, "Namespace", "One open namespace.")
-      .def_property_readonly("name", [](const namespace_object& self) { return self->name(); })
+  py::class_<namespace_object> bound(module, "Namespace", "One open namespace.");
+  bind_feed(bound);
+  bind_records(bound);
+  bind_paths(bound);
+  bound.def_property_readonly("name", [](const namespace_object& self) { return self->name(); })
       .def_property_readonly(
           "config", [](const namespace_object& self) { return config_dict(self->config()); })
-      .def("write", &write, py::arg("job"), queue, future)
-      .def("search", &search, py::arg("vectors"), py::arg("options"), py::arg("include"),
-           py::arg("many"), queue, future)
-      .def("count", &count, py::arg("where"), queue, future)
-      .def("facets", &facets, py::arg("field"), py::arg("where"), py::arg("limit"), queue, future)
-      .def("get", &get, py::arg("ids"), py::arg("include"), queue, future)
-      .def("scan", &scan, py::arg("cursor"), py::arg("limit"), py::arg("options"),
-           py::arg("include"), queue, future)
-      .def("write_keys", &write_keys, py::arg("changes"), py::arg("durability"), queue, future)
-      .def("get_keys", &get_keys, py::arg("keys"), py::arg("values"), queue, future)
-      .def("scan_keys", &scan_keys, py::arg("options"), queue, future)
+      .def("begin", &begin, py::arg("read_only"), py::arg("timeout"), queue, future)
+      .def("get_queues", &get_queues, py::arg("name"), queue, future)
+      .def("scan_items", &scan_items, py::arg("options"), queue, future)
       .def("info", &namespace_information, queue, future)
       .def("flush", &flush, py::arg("lsn"), queue, future)
       .def("alter", &alter, py::arg("settings"), queue, future)
       .def("tune", &tune, py::arg("recall"), py::arg("k"), py::arg("sample"), py::arg("seed"),
-           py::arg("time_limit"), py::arg("vector_name"), queue, future);
+           py::arg("time_limit"), py::arg("vector_name"), queue, future)
+      .def("stats", &stats, queue, future)
+      .def("checkpoint", &checkpoint, queue, future)
+      .def("compact", &compact, queue, future)
+      .def("check", &check, py::arg("cursor"), queue, future);
 }
 
 // ---- store --------------------------------------------------------------------------------------
@@ -426,6 +275,8 @@ void bind_store(py::module_& module) {
 }  // namespace
 
 void bind_handles(py::module_& module) {
+  bind_path_query(module);
+  bind_transaction(module);
   bind_namespace(module);
   bind_store(module);
 }

@@ -13,6 +13,7 @@
 #include "python/native/errors.hpp"
 #include "python/native/filters.hpp"
 #include "python/native/handles.hpp"
+#include "python/native/tables.hpp"
 #include "python/native/typed_values.hpp"
 #include "python/native/values.hpp"
 #include "python/native/write_job.hpp"
@@ -78,6 +79,7 @@ PYBIND11_MODULE(_native, module) {
   bind_write_job(module);
   bind_handles(module);
   bind_filters(module);
+  bind_tables(module);
   module.def("suggest_index", &suggest_index, py::arg("n"), py::arg("dimension"), py::arg("memory"),
              py::arg("recall"));
   module.def("embed_lexical", &embed_lexical, py::arg("texts"), py::arg("dimension"));

@@ -1,10 +1,14 @@
 #include "storage/keyvalue/key_writes.hpp"
 
 #include <algorithm>
-#include <charconv>
+#include <unordered_set>
 
 #include "core/format.hpp"
+#include "storage/change_codec.hpp"
 #include "storage/corruption.hpp"
+#include "storage/keyvalue/key_names.hpp"
+#include "storage/keyvalue/key_number.hpp"
+#include "storage/keyvalue/key_range.hpp"
 #include "storage/tables.hpp"
 
 namespace hearth::storage {
@@ -14,24 +18,12 @@ namespace {
 constexpr std::string_view state_key = "keys";
 /// Of an entry in a reply, beside its key and value; no less than it takes there.
 constexpr std::size_t entry_overhead = 48;
-constexpr char cursor_mark = 'k';
+/// Keys that are gathered before they are erased.
+constexpr std::size_t gathered_bytes = std::size_t{1} << 20;
 
-byte_span bytes_of(std::string_view text) noexcept {
-  return std::as_bytes(std::span(text));
-}
-
-std::string_view text_of(byte_span bytes) noexcept {
-  return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
-}
-
-// The whole number that a value says in decimal.
-std::optional<std::int64_t> number_in(byte_span value) noexcept {
-  const auto* const begin = reinterpret_cast<const char*>(value.data());
-  const auto* const end = begin + value.size();
-  std::int64_t number = 0;
-  const auto parsed = std::from_chars(begin, end, number);
-  return parsed.ec == std::errc{} && parsed.ptr == end && begin != end ? std::optional(number)
-                                                                       : std::nullopt;
+bool begins_with(byte_span key, std::string_view prefix) noexcept {
+  return key.size() >= prefix.size() &&
+         std::ranges::equal(key.first(prefix.size()), bytes_of(prefix));
 }
 
 result<void> write_key_state(lmdb::write_transaction& in, const tables& to,
@@ -57,9 +49,60 @@ result<key_state> read_key_state(const lmdb::transaction& in, const tables& from
 }
 
 result<void> key_applier::prepare() {
-  for (std::size_t row = 0; row < writes_.size(); ++row)
-    HEARTH_CHECK(check(writes_[row], row));
+  erased_count erased;
+  for (std::size_t row = 0; row < writes_.size(); ++row) {
+    if (writes_[row].change == key_change::erase_prefix) {
+      there_.push_back(false);
+      HEARTH_CHECK(count_below(writes_[row].key, erased));
+    } else {
+      HEARTH_CHECK(check(writes_[row], row));
+    }
+  }
   return {};
+}
+
+// Counts on; limit_exceeded past the limits, before anything has been written.
+result<void> key_applier::count_below(const std::string& prefix, erased_count& erased) {
+  HEARTH_TRY(auto cursor, key_cursor::open(transaction_, tables_.keys));
+  HEARTH_TRY(bool more, cursor.seek(bytes_of(prefix)));
+  while (more && begins_with(cursor.key(), prefix)) {
+    erased.bytes += cursor.key().size();
+    if (++erased.keys > most_.keys || erased.bytes > most_.bytes)
+      return fail(errc::limit_exceeded,
+                  core::format("too many keys begin with the prefixes to erase (the last is '{}'); "
+                               "the limit of one batch is {} keys of {} together",
+                               printable(prefix), most_.keys, format_bytes(most_.bytes)),
+                  "erase longer prefixes one after the other, or keys page by page");
+    HEARTH_TRY(more, cursor.next());
+  }
+  return {};
+}
+
+// Writing ends a cursor, so keys are gathered, and then erased, a few at a time.
+result<void> key_applier::erase_below(key_writer& writer, const std::string& prefix,
+                                      key_state& state) {
+  for (;;) {
+    std::vector<std::vector<std::byte>> found;
+    {
+      HEARTH_TRY(auto cursor, key_cursor::open(transaction_, tables_.keys));
+      HEARTH_TRY(bool more, cursor.seek(bytes_of(prefix)));
+      std::size_t bytes = 0;
+      while (more && begins_with(cursor.key(), prefix) && bytes < gathered_bytes) {
+        const auto key = cursor.key();
+        found.emplace_back(key.begin(), key.end());
+        bytes += key.size() + entry_overhead;
+        HEARTH_TRY(more, cursor.next());
+      }
+    }
+    if (found.empty())
+      return {};
+    for (const auto& key : found) {
+      HEARTH_CHECK(writer.erase(key));
+      erased_below_.append(text_of(key));
+    }
+    affected_ += found.size();
+    state.count -= found.size();
+  }
 }
 
 result<void> key_applier::check(const key_write& each, std::size_t row) {
@@ -77,16 +120,9 @@ result<void> key_applier::check(const key_write& each, std::size_t row) {
   }
   if (each.change != key_change::add)
     return {};
-  const auto number = stored ? number_in(stored->bytes) : std::optional<std::int64_t>(0);
-  if (!number)
-    return fail(errc::invalid_argument,
-                core::format("keys[{}]: the value of '{}' is not a whole number in decimal", row,
-                             printable(each.key)));
-  std::int64_t sum = 0;
-  if (__builtin_add_overflow(*number, each.amount, &sum))
-    return fail(
-        errc::invalid_argument,
-        core::format("keys[{}]: {} and {} are more than 64 bits hold", row, *number, each.amount));
+  const auto field = core::format("keys[{}]: the value of '{}'", row, printable(each.key));
+  HEARTH_TRY(const auto sum,
+             add_to_number(stored ? text_of(stored->bytes) : "0", each.amount, field));
   sums_.push_back(sum);
   return {};
 }
@@ -96,10 +132,18 @@ result<void> key_applier::execute(lsn_t version) {
     return {};
   HEARTH_TRY(auto state, read_key_state(transaction_, tables_));
   key_writer writer(transaction_, tables_.keys, state.next_node);
+  bool prefixes = false;
+  for (const auto& each : writes_)
+    if (each.change == key_change::erase_prefix) {
+      HEARTH_CHECK(erase_below(writer, each.key, state));
+      prefixes = true;
+    }
   std::size_t next_sum = 0;
   for (std::size_t row = 0; row < writes_.size(); ++row) {
     const auto& each = writes_[row];
     const auto key = bytes_of(each.key);
+    if (each.change == key_change::erase_prefix)
+      continue;
     if (each.change == key_change::erase) {
       HEARTH_TRY(const bool erased, writer.erase(key));
       affected_ += erased ? 1 : 0;
@@ -109,11 +153,37 @@ result<void> key_applier::execute(lsn_t version) {
     const auto sum =
         each.change == key_change::add ? std::to_string(sums_[next_sum++]) : std::string();
     const auto& value = each.change == key_change::add ? sum : each.value;
+    // What was there when the batch was checked, a prefix of the batch may have erased.
+    bool there = there_[row];
+    if (there && prefixes) {
+      HEARTH_TRY(const auto stored, find_key(transaction_, tables_.keys, key));
+      there = stored.has_value();
+    }
     HEARTH_CHECK(writer.put(key, bytes_of(value), version));
     ++affected_;
-    state.count += there_[row] ? 0 : 1;
+    state.count += there ? 0 : 1;
   }
   return write_key_state(transaction_, tables_, state);
+}
+
+// What was put first: the change table has its lists in this order. A key that a prefix of the
+// batch has erased and that was put then is one that was put.
+result<void> key_applier::name_changes(change_encoder& out) const {
+  std::unordered_set<std::string_view> put;
+  for (const auto& each : writes_) {
+    if (each.change != key_change::put && each.change != key_change::add)
+      continue;
+    HEARTH_CHECK(out.key(false, each.key));
+    if (erased_below_.size() != 0)
+      put.insert(each.key);
+  }
+  for (std::size_t row = 0; row < writes_.size(); ++row)
+    if (writes_[row].change == key_change::erase && there_[row])
+      HEARTH_CHECK(out.key(true, writes_[row].key));
+  for (std::size_t i = 0; i < erased_below_.size(); ++i)
+    if (!put.contains(erased_below_[i]))
+      HEARTH_CHECK(out.key(true, erased_below_[i]));
+  return {};
 }
 
 result<key_result> get_keys(const lmdb::transaction& in, const tables& from, const key_query& query,
@@ -140,66 +210,33 @@ result<key_result> get_keys(const lmdb::transaction& in, const tables& from, con
 
 namespace {
 
-// The first bytes behind all that begin with `prefix`; nothing if there are none.
-std::optional<std::string> behind(std::string prefix) {
-  while (!prefix.empty() && static_cast<unsigned char>(prefix.back()) == 0xff)
-    prefix.pop_back();
-  if (prefix.empty())
-    return std::nullopt;
-  prefix.back() = static_cast<char>(static_cast<unsigned char>(prefix.back()) + 1);
-  return prefix;
-}
-
-// Where a scan begins and ends.
-struct key_range {
-  std::string first;
-  std::optional<std::string> end;
-};
-
-key_range range_of(const key_scan& scan) {
-  key_range range{std::max(scan.start, scan.prefix), scan.end};
-  if (auto bound = behind(scan.prefix); bound && (!range.end || *bound < *range.end))
-    range.end = std::move(bound);
-  return range;
-}
-
 // To the first key of the page.
 result<bool> start(key_cursor& cursor, const key_scan& scan, const key_range& range) {
-  if (!scan.cursor.empty() && scan.cursor.front() != cursor_mark)
-    return fail(errc::invalid_argument, "cursor is not one that a scan answered",
-                "start without a cursor");
-  const bool resumed = !scan.cursor.empty();
-  const auto last = resumed ? scan.cursor.substr(1) : std::string();
-  if (scan.reverse) {
-    if (resumed)
-      return cursor.seek_before(bytes_of(last));
-    return range.end ? cursor.seek_before(bytes_of(*range.end)) : cursor.last();
-  }
-  HEARTH_TRY(const bool found, cursor.seek(bytes_of(resumed ? last : range.first)));
-  if (found && resumed && text_of(cursor.key()) == last)
-    return cursor.next();
-  return found;
+  if (!scan.reverse)
+    return cursor.seek(bytes_of(range.first));
+  return range.end ? cursor.seek_before(bytes_of(*range.end)) : cursor.last();
 }
 
 }  // namespace
 
 result<key_page> scan_keys(const lmdb::transaction& in, const tables& from, const key_scan& scan,
                            std::size_t max_bytes) {
-  const auto range = range_of(scan);
+  if (!scan.delimiter.empty())
+    return list_names(in, from, scan, max_bytes);
+  HEARTH_TRY(const auto range, range_of(scan));
   HEARTH_TRY(auto cursor, key_cursor::open(in, from.keys));
   HEARTH_TRY(bool more, start(cursor, scan, range));
   key_page page;
   std::size_t bytes = 0;
   while (more) {
     const auto key = text_of(cursor.key());
-    if (scan.reverse ? key < range.first : range.end && key >= *range.end)
+    if (scan.reverse ? range.begins_after(key) : range.ends_before(key))
       break;
     HEARTH_TRY(const auto stored, cursor.value());
     const auto value = scan.values ? text_of(stored.bytes) : std::string_view();
     bytes += key.size() + value.size() + entry_overhead;
     if (page.entries.size() >= scan.limit || (bytes > max_bytes && !page.entries.empty())) {
-      page.next = cursor_mark;
-      page.next += page.entries.back().key;
+      page.next = cursor_behind(page.entries.back().key);
       break;
     }
     page.entries.append(key, value, stored.version);

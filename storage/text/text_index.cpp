@@ -3,34 +3,15 @@
 #include <algorithm>
 
 #include "core/format.hpp"
-#include "core/value_path.hpp"
 #include "storage/corruption.hpp"
 #include "storage/record_codec.hpp"
+#include "storage/text/field_text.hpp"
 
 namespace hearth::storage {
 
 namespace {
 
 constexpr std::string_view meta_key = "text";
-
-// The strings under a path, lists of strings one after the other, with a line between them.
-void collect_texts(const value& item, std::string& out) {
-  if (const auto* text = item.get_if<std::string>()) {
-    out += out.empty() ? "" : "\n";
-    out += *text;
-  } else if (const auto* list = item.get_if<value_list>()) {
-    for (const auto& each : *list)
-      if (each.get_if<std::string>() != nullptr)
-        collect_texts(each, out);
-  }
-}
-
-std::string text_at(const value_map& metadata, const field_path& path) {
-  std::string text;
-  if (const auto* const item = value_at(metadata, path))
-    collect_texts(*item, text);
-  return text;
-}
 
 // True when nothing is left under the number; false when `budget` ran out.
 result<bool> remove_number(lmdb::write_transaction& in, const text_tables& from,

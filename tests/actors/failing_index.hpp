@@ -12,6 +12,8 @@ namespace hearth::test {
 struct index_faults {
   std::atomic<bool> insert_throws = false;
   std::atomic<bool> insert_refuses = false;
+  std::atomic<bool> insert_drops = false;
+  std::atomic<bool> erase_keeps = false;
   std::atomic<bool> search_throws = false;
   std::atomic<bool> insert_blocks = false;
   std::atomic<bool> search_blocks = false;
@@ -37,10 +39,12 @@ class failing_index final : public engine::index::vector_index {
       throw std::runtime_error("injected: insert threw");
     if (faults_->insert_refuses)
       return fail(errc::internal, "injected: insert refused");
+    if (faults_->insert_drops)
+      return {};
     return inner_->insert(rows, vectors);
   }
   std::size_t erase(std::span<const engine::index::row_id> rows) override {
-    return inner_->erase(rows);
+    return faults_->erase_keeps ? 0 : inner_->erase(rows);
   }
   [[nodiscard]] std::vector<engine::index::neighbor>
   search(std::span<const float> query, std::size_t k,

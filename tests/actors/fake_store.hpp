@@ -29,6 +29,12 @@ class fake_store final : public storage::namespace_store {
       return fail(errc::already_exists, "id 1 exists");
     }
     storage::applied_batch applied;
+    if (idle_next) {
+      idle_next = false;
+      applied.idle = true;
+      applied.result.lsn = lsn_;
+      return applied;
+    }
     applied.result.lsn = ++lsn_;
     applied.result.affected = batch.rows();
     applied.changes.lsn = lsn_;
@@ -37,6 +43,19 @@ class fake_store final : public storage::namespace_store {
     applied.changes.vectors.push_back({applied.changes.added, batch.vectors});
     trace.push_back("apply");
     return applied;
+  }
+  [[nodiscard]] result<storage::applied_batch>
+  apply(const storage::transaction_batch& committed) override {
+    trace.push_back("transaction");
+    return apply(committed.parts.front());
+  }
+  [[nodiscard]] result<feed_position> update_consumer(const consumer_request& request) override {
+    if (broken_)
+      return std::unexpected(*broken_);
+    if (request.action == consumer_action::erase)
+      return fail(errc::not_found, "there is no such consumer");
+    trace.push_back("consumer " + request.name);
+    return request.position.value_or(feed_position{lsn_, 0});
   }
   [[nodiscard]] result<lsn_t> commit() override {
     if (fail_next_commit) {
@@ -68,10 +87,23 @@ class fake_store final : public storage::namespace_store {
   [[nodiscard]] lsn_t durable_lsn() const override { return durable_; }
   [[nodiscard]] std::optional<error> read_only_reason() const override { return broken_; }
   [[nodiscard]] storage::file_usage usage() const override { return {}; }
+  [[nodiscard]] result<namespace_stats> stats() const override { return namespace_stats(); }
+  [[nodiscard]] result<check_step> check(std::string_view /*cursor*/,
+                                         std::chrono::milliseconds /*budget*/) const override {
+    return check_step();
+  }
+  [[nodiscard]] result<void> copy_compacted() override {
+    trace.push_back("copy");
+    if (fail_next_copy)
+      return fail(errc::no_space, "the disk is full");
+    return {};
+  }
 
   std::vector<std::string> trace;
   bool refuse_next = false;
+  bool idle_next = false;
   bool fail_next_commit = false;
+  bool fail_next_copy = false;
   int maintenance_steps = 0;
   lsn_t kept_after = 0;
 

@@ -17,7 +17,8 @@ TEST_CASE("open, create and open_or_create say what they find") {
   const auto runtime = must(runtime::start());
   const auto store = must(runtime->open(directory.path()));
   REQUIRE(code_of(store->open_namespace("docs")) == errc::not_found);
-  REQUIRE(code_of(store->open_namespace("docs", open_mode::create)) == errc::invalid_argument);
+  REQUIRE(code_of(store->open_namespace("docs", open_mode::create, {.m = 8})) ==
+          errc::invalid_argument);
   must(store->open_namespace("docs", open_mode::create, request_of(dimension)));
   REQUIRE(code_of(store->open_namespace("docs", open_mode::create, request_of(dimension))) ==
           errc::already_exists);

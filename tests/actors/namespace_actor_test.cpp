@@ -93,7 +93,7 @@ class namespace_bench {
     const auto asked = vector_of(1'000 + random() % 50, dimension);
     auto query = query_of(asked, 25, random() % 4 == 0);
     query.ef = 4'096;  // finds everything
-    search_run run(*port->space, query);
+    search_run run(read_source(*port->space), query);
     must(run.collect(0, 1));
     const auto found = must(run.finish());
     for (const auto kind : {distance_kind::l2, distance_kind::dot}) {
@@ -195,7 +195,7 @@ TEST_CASE("a search that began before the switch ends in the distance that it be
   const auto asked = vector_of(505, dimension, 2);  // the second write brings it
   auto query = query_of(asked, 10);
   query.ef = 4'096;
-  auto early = std::make_unique<search_run>(*bench.port->space, query);
+  auto early = std::make_unique<search_run>(read_source(*bench.port->space), query);
   bench.alter({.distance = distance_kind::dot});
   bench.system.run();
   REQUIRE_FALSE(bench.info().rebuild);

@@ -41,7 +41,7 @@ TEST_CASE("a record that is updated while the indexes are read is found at its n
 
   for (const std::uint32_t k : {1U, 5U, 20U}) {
     const auto query = query_of(vector_of(7, dimension, 1), k);
-    search_run run(space, query);
+    search_run run(read_source(space), query);
     must(run.collect(0, 1));
     const auto answer = must(run.finish());
     REQUIRE(answer.hits.size() == k);
@@ -62,7 +62,7 @@ TEST_CASE("a search explains which path it took, and what that cost") {
   space.set_visible(must(store.commit()));
   const auto explain = [&](search_query query) {
     query.explain = true;
-    search_run run(space, query);
+    search_run run(read_source(space), query);
     must(run.collect(0, query.vectors.rows()));
     return *must(run.finish()).explanation;
   };
@@ -121,7 +121,7 @@ TEST_CASE("a search explains which path it took, and what that cost") {
   REQUIRE(stage(said, search_step::index).rows >= 20);
   REQUIRE(stage(said, search_step::tail).rows >= 5);
   query.explain = false;
-  search_run run(space, query);
+  search_run run(read_source(space), query);
   must(run.collect(0, 1));
   REQUIRE_FALSE(must(run.finish()).explanation);
 }

@@ -40,6 +40,7 @@ shard_actor::behavior_type fake_shard(shard_actor::pointer self, shard_double* n
       },
       [](const index_threw&) {},
       [](const shard_stop&) { return shard_stopped{}; },
+      [](const shard_checkpoint&) { return shard_checkpointed{}; },
       [notes](const snapshot_due&) {  // stands for "answer now"
         for (auto& promise : std::exchange(notes->held, {}))
           promise.deliver(changes_applied{});
@@ -233,6 +234,23 @@ TEST_CASE("a refused batch fails alone") {
   bench.system.run();
   REQUIRE(code_of(*bench.outcomes[refused]) == errc::already_exists);
   REQUIRE(bench.outcomes[taken]->has_value());
+}
+
+TEST_CASE("a lease that found nothing is answered at once, and nothing is committed for it") {
+  writer_bench bench;
+  bench.write();
+  bench.system.run();
+  REQUIRE(bench.traced("commit") == 1);
+  bench.store->idle_next = true;
+  const auto idle = bench.write();
+  bench.system.run();
+  REQUIRE(bench.outcomes[idle].has_value());
+  REQUIRE((*bench.outcomes[idle])->lsn == 1);
+  REQUIRE((*bench.outcomes[idle])->durable_lsn == 1);
+  REQUIRE(bench.traced("commit") == 1);
+  bench.write();
+  bench.system.run();
+  REQUIRE((*bench.outcomes.back())->lsn == 2);
 }
 
 TEST_CASE("a failed commit fails its whole group, and every later write") {

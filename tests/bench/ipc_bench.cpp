@@ -66,13 +66,29 @@ class instant_namespace final : public namespace_handle {
   void flush(lsn_t lsn, completion<lsn_t> done) override { done(lsn); }
   void alter(namespace_request, completion<namespace_config> done) override { done(config_); }
   void tune(tune_request, completion<tune_result> done) override { done(tune_result()); }
+  void stats(completion<namespace_stats> done) override { done(namespace_stats()); }
+  void checkpoint(completion<lsn_t> done) override { done(lsn_t{0}); }
+  void compact(completion<compact_result> done) override { done(compact_result()); }
+  void check(std::string, completion<check_step> done) override { done(check_step()); }
   void write(write_batch, completion<write_result> done) override { done(write_result()); }
   void get(get_query, completion<get_result> done) override { done(get_result()); }
   void scan(scan_query, completion<scan_page> done) override { done(scan_page()); }
   void count(std::optional<filter>, completion<std::uint64_t> done) override { done(0U); }
   void facets(facet_query, completion<facet_result> done) override { done(facet_result()); }
   void get_keys(key_query, completion<key_result> done) override { done(key_result()); }
+  void begin(transaction_options, completion<std::shared_ptr<transaction_handle>> done) override {
+    done(std::shared_ptr<transaction_handle>());
+  }
   void scan_keys(key_scan, completion<key_page> done) override { done(key_page()); }
+  void get_queues(queue_query, completion<queue_result> done) override { done(queue_result()); }
+  void scan_items(item_scan, completion<item_page> done) override { done(item_page()); }
+  void changes(change_query, completion<change_page> done) override { done(change_page()); }
+  void update_consumer(consumer_request, completion<feed_position> done) override {
+    done(feed_position());
+  }
+  void list_consumers(completion<std::vector<feed_consumer>> done) override {
+    done(std::vector<feed_consumer>());
+  }
   void info(completion<namespace_info> done) override { done(namespace_info()); }
 
  private:

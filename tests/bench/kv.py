@@ -64,7 +64,8 @@ def run_python(directory: str, options: argparse.Namespace) -> kv_report.Rates:
     keys = [f"{choose.getrandbits(64):016x}".encode() for _ in range(options.rows)]
     value = b"v" * options.value_bytes
     with hearth.connect(directory) as store:
-        kv = store.namespace("bench", dimension=1).kv
+        bench = store.namespace("bench", dimension=1)
+        kv = bench.kv
         for begin in range(0, len(keys), 10_000):
             kv.put_many((key, value) for key in keys[begin : begin + 10_000])
         rows = len(set(keys))
@@ -81,12 +82,27 @@ def run_python(directory: str, options: argparse.Namespace) -> kv_report.Rates:
         def get_many() -> int:
             return len(kv.get_many(choose.choices(keys, k=MANY)))
 
+        def exchange() -> int:
+            one, other = choose.sample(keys, 2)
+            with bench.transaction() as t:
+                if t.kv.get(one) is None or t.kv.get(other) is None:
+                    sys.exit("a key is missing")
+                t.kv.put(one, value)
+                t.kv.put(other, value)
+            return 1
+
         def scan() -> int:
             collections.deque(kv.scan(), maxlen=0)
             return rows
 
         for _ in range(options.rounds):
-            cells = (("put", put), ("get", get), ("multi-get", get_many), ("scan", scan))
+            cells = (
+                ("put", put),
+                ("get", get),
+                ("multi-get", get_many),
+                ("transaction", exchange),
+                ("scan", scan),
+            )
             for operation, call in cells:
                 rate = per_second(options.seconds, call)
                 rates.setdefault((PYTHON, operation, 1), []).append(rate)

@@ -34,14 +34,16 @@ constexpr std::size_t load_batch = 10'000;
 constexpr std::size_t many_keys = 100;
 constexpr double warm_up = 0.2;  // of the seconds of a cell
 
-enum class operation { put, get, multi_get, scan };
+enum class operation { put, get, multi_get, transaction, scan };
 struct named_operation {
   operation what;
   std::string_view name;
 };
-constexpr std::array operations{
-    named_operation{operation::put, "put"}, named_operation{operation::get, "get"},
-    named_operation{operation::multi_get, "multi-get"}, named_operation{operation::scan, "scan"}};
+constexpr std::array operations{named_operation{operation::put, "put"},
+                                named_operation{operation::get, "get"},
+                                named_operation{operation::multi_get, "multi-get"},
+                                named_operation{operation::transaction, "transaction"},
+                                named_operation{operation::scan, "scan"}};
 
 struct options {
   std::filesystem::path directory;
@@ -135,6 +137,14 @@ std::uint64_t call(client& by, operation what, const data_shape& shape, std::mt1
     if (by.get_many(keys) != many_keys)
       die("keys are missing");
     return many_keys;
+  }
+  case operation::transaction: {
+    const auto one = any_key();
+    auto other = any_key();
+    while (other == one)
+      other = any_key();
+    by.exchange({one, values.next(random)}, {other, values.next(random)});
+    return 1;
   }
   case operation::scan:
     if (by.scan(seen) != shape.rows)
@@ -242,7 +252,7 @@ void report(const store& of, std::string_view what, std::size_t clients, double 
 
 // Reads in many keys and rows at a time keep the machine busy with few clients already.
 std::vector<std::size_t> clients_for(operation what, const options& wanted) {
-  if (what == operation::put || what == operation::get)
+  if (what == operation::put || what == operation::get || what == operation::transaction)
     return wanted.clients;
   return {wanted.clients.front()};
 }

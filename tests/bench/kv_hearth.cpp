@@ -48,6 +48,24 @@ class hearth_client final : public client {
     return there;
   }
 
+  void exchange(const pair& one, const pair& other) override {
+    for (;;) {
+      const auto begun = must(handle_->begin());
+      const auto answer = must(begun->get_keys({.keys = {one.first, other.first}}));
+      if (!answer.found.front() || !answer.found.back())
+        die("a key is missing");
+      hearth::write_batch batch;
+      batch.keys.push_back({.key = one.first, .value = one.second});
+      batch.keys.push_back({.key = other.first, .value = other.second});
+      must(begun->write(std::move(batch)));
+      const auto done = begun->commit();
+      if (done)
+        return;
+      if (done.error().code != hearth::errc::conflict)
+        die(to_string(done.error()));
+    }
+  }
+
   std::uint64_t scan(std::uint64_t& seen) override {
     std::uint64_t rows = 0;
     hearth::key_scan wanted{.limit = 10'000};

@@ -93,6 +93,20 @@ class lmdb_client final : public client {
     return there;
   }
 
+  void exchange(const pair& one, const pair& other) override {
+    MDB_txn* transaction = nullptr;
+    lmdb_ok(mdb_txn_begin(environment_, nullptr, 0, &transaction));
+    for (const auto* each : {&one, &other}) {
+      MDB_val name = to_val(each->first);
+      MDB_val found{};
+      lmdb_ok(mdb_get(transaction, table_, &name, &found));
+      value_ = view_of(found);
+    }
+    put_in(transaction, one.first, one.second);
+    put_in(transaction, other.first, other.second);
+    lmdb_ok(mdb_txn_commit(transaction));
+  }
+
   std::uint64_t scan(std::uint64_t& seen) override {
     lmdb_ok(mdb_txn_renew(reader_));
     MDB_cursor* cursor = nullptr;
@@ -202,6 +216,15 @@ class sqlite_client final : public client {
     return there;
   }
 
+  void exchange(const pair& one, const pair& other) override {
+    run("BEGIN IMMEDIATE");
+    if (!look_up(one.first) || !look_up(other.first))
+      die("SQLite: a key is missing");
+    put(one.first, one.second);
+    put(other.first, other.second);
+    run("COMMIT");
+  }
+
   std::uint64_t scan(std::uint64_t& seen) override {
     std::uint64_t rows = 0;
     int code = SQLITE_ROW;
@@ -309,6 +332,23 @@ class redis_client final : public client {
     return there;
   }
 
+  // Redis' optimistic transactions: EXEC answers nil if a watched key has changed.
+  void exchange(const pair& one, const pair& other) override {
+    for (;;) {
+      const std::string_view watch[] = {"WATCH", one.first, other.first};
+      (void)call(watch, REDIS_REPLY_STATUS);
+      (void)get(one.first);
+      (void)get(other.first);
+      const std::string_view multi[] = {"MULTI"};
+      (void)call(multi, REDIS_REPLY_STATUS);
+      for (const auto* each : {&one, &other})
+        put(each->first, each->second);  // answers QUEUED
+      const std::string_view exec[] = {"EXEC"};
+      if (send(exec)->type == REDIS_REPLY_ARRAY)
+        return;
+    }
+  }
+
   // Redis has no order of keys: this is the walk that it does have, and the values of each page.
   std::uint64_t scan(std::uint64_t& seen) override {
     std::uint64_t rows = 0;
@@ -338,6 +378,14 @@ class redis_client final : public client {
   }
 
   reply_ptr call(std::span<const std::string_view> words, int expected) {
+    auto reply = send(words);
+    if (reply->type != expected)
+      die("Redis: " + (reply->type == REDIS_REPLY_ERROR ? std::string(reply->str, reply->len)
+                                                        : std::string("a key is missing")));
+    return reply;
+  }
+
+  reply_ptr send(std::span<const std::string_view> words) {
     texts_.clear();
     lengths_.clear();
     for (const auto word : words) {
@@ -348,9 +396,6 @@ class redis_client final : public client {
         connection_, static_cast<int>(words.size()), texts_.data(), lengths_.data())));
     if (!reply)
       die(std::string("Redis: ") + connection_->errstr);
-    if (reply->type != expected)
-      die("Redis: " + (reply->type == REDIS_REPLY_ERROR ? std::string(reply->str, reply->len)
-                                                        : std::string("a key is missing")));
     return reply;
   }
 

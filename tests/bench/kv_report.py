@@ -7,7 +7,13 @@ from typing import TypeAlias, TypedDict
 Rates: TypeAlias = dict[tuple[str, str, int], list[float]]
 
 EMBEDDED, DAEMON = "Hearth, embedded", "Hearth, daemon"
-UNITS = {"put": "puts", "get": "gets", "multi-get": "keys, 100 per call", "scan": "rows"}
+UNITS = {
+    "put": "puts",
+    "get": "gets",
+    "multi-get": "keys, 100 per call",
+    "transaction": "transactions: two reads, two puts",
+    "scan": "rows",
+}
 
 
 class Cell(TypedDict):

@@ -36,6 +36,9 @@ class client {
   virtual std::size_t get(const std::string& key) = 0;
   /// Answers how many of the keys are there.
   virtual std::size_t get_many(const std::vector<std::string>& keys) = 0;
+  /// One transaction that reads both keys, which are there, and puts them; repeated until nobody
+  /// else has changed them in between. On disk when it returns.
+  virtual void exchange(const pair& one, const pair& other) = 0;
   /// Reads every key with its value, in pages where the system has them, and answers how many there
   /// are. What is read is passed on: `seen` gets a byte of each.
   virtual std::uint64_t scan(std::uint64_t& seen) = 0;

@@ -14,7 +14,7 @@ import kv_report
 BENCH = Path(__file__).parent
 ROOT = BENCH.parents[1]
 BUILD = ROOT / os.environ.get("HEARTH_BUILD_DIR", "build")
-OPERATIONS = ("put", "get", "multi-get", "scan")
+OPERATIONS = ("put", "get", "multi-get", "transaction", "scan")
 
 
 def cell(system: str, operation: str, clients: int, rate: float) -> kv_report.Cell:

@@ -5,6 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "core/query.hpp"
+#include "core/write_batch.hpp"
+
 using namespace hearth;
 
 namespace {
@@ -85,7 +88,7 @@ TEST_CASE("a new namespace takes what is stated and defaults for the rest") {
 }
 
 TEST_CASE("every range has a message with the field and its bounds") {
-  CHECK(refused({}).message == "dimension is missing");
+  CHECK(refused({.m = 8}).message == "dimension is missing");
   CHECK(refused({.dimension = 0}).message == "dimension is 0; the range is 1 to 65536");
   CHECK(refused({.dimension = 65'537}).message == "dimension is 65537; the range is 1 to 65536");
   CHECK(refused({.dimension = 3, .m = 1}).message == "m is 1; the range is 2 to 256");
@@ -324,6 +327,65 @@ TEST_CASE("named vectors are made with a namespace, each with settings of its ow
   REQUIRE_FALSE(unknown);
   CHECK(unknown.error().message == "this namespace has no vector named 'imag'");
   CHECK(unknown.error().hint == "it has 'image', 'bits'");
+}
+
+TEST_CASE("without a dimension there are no vectors but the named ones") {
+  const auto plain = make_config({});
+  REQUIRE(plain);
+  CHECK(plain->dimension == 0);
+  CHECK_FALSE(plain->has_vector(0));
+  const auto none = plain->vector_number("");
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == errc::invalid_argument);
+  CHECK(none.error().message == "this namespace has no vector without a name");
+  CHECK(
+      none.error().hint ==
+      "it was created without a dimension and takes no vectors; use a namespace with a dimension");
+
+  namespace_request request;
+  request.named = {{.name = "image", .dimension = 3}};
+  const auto named = make_config(request);
+  REQUIRE(named);
+  CHECK(named->vector_number("image") == 1U);
+  CHECK(named->vector_number("").error().hint == "name the vector: it has 'image'");
+
+  CHECK(make_config({.distance = distance_kind::l2}).error().message == "dimension is missing");
+}
+
+TEST_CASE("a namespace without a dimension gets none later") {
+  const auto plain = make_config({});
+  REQUIRE(plain);
+  CHECK(reconcile(*plain, {}) == *plain);
+  const auto sized = reconcile(*plain, {.dimension = 3});
+  REQUIRE_FALSE(sized);
+  CHECK(sized.error().code == errc::dimension_mismatch);
+  CHECK(sized.error().message ==
+        "this namespace was created without a dimension; the request says 3");
+  const auto tuned = core::alter(*plain, {.ef_search = 9});
+  REQUIRE_FALSE(tuned);
+  CHECK(tuned.error().code == errc::config_mismatch);
+  CHECK(tuned.error().message ==
+        "ef_search is given, but this namespace has no vector without a name");
+  CHECK(reconcile(*plain, {.distance = distance_kind::l2}).error().code == errc::config_mismatch);
+}
+
+TEST_CASE("a batch and a search say that there is no vector to give or to search") {
+  const auto plain = make_config({});
+  REQUIRE(plain);
+  write_batch batch;
+  batch.ids = {record_id(std::uint64_t{1})};
+  CHECK(validate(batch, *plain).has_value());
+  batch.vectors = matrix({1, 2}, 1, 2);
+  CHECK(validate(batch, *plain).error().message == "this namespace has no vector without a name");
+
+  search_query query;
+  query.vectors = matrix({1, 2}, 1, 2);
+  CHECK(validate(query, *plain).error().code == errc::invalid_argument);
+  query.vectors = {};
+  query.text = text_question{{"word"}};
+  CHECK(validate(query, *plain).has_value());
+  query.diversity = diversity_options{};
+  CHECK(validate(query, *plain).error().message == "this namespace has no vector without a name");
 }
 
 TEST_CASE("a named vector that cannot be is refused by its name") {

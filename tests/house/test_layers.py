@@ -106,7 +106,7 @@ VIOLATIONS = {
     "JSON outside tools": (
         "ipc/bad.cpp",
         "#include <nlohmann/json.hpp>",
-        "belongs in tools only",
+        "belongs in core or tools only",
     ),
     "ICU outside engine": ("core/bad.cpp", "#include <unicode/ubrk.h>", "belongs in engine only"),
     "SIMD outside engine": ("core/bad.cpp", "#include <immintrin.h>", "belongs in engine only"),

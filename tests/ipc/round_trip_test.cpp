@@ -140,13 +140,14 @@ TEST_CASE("keys arrive as they were sent, and so does what is stored under them"
   key_scan scanned;
   served.what().scan_keys = [&](key_scan scan) {
     scanned = std::move(scan);
-    return key_page{{{"k", "", 3}, {std::string_view("\xff\0", 2), "value", 4}}, "next"};
+    return key_page{{{"k", "", 3}, {std::string_view("\xff\0", 2), "value", 4}}, "next", {2, 3}};
   };
   const auto ns = served.connect()->open_namespace("docs");
   REQUIRE(ns);
   write_batch batch;
   batch.keys = {{.key = std::string("k\0", 2), .value = "v", .expected = 9},
                 {.key = "gone", .change = key_change::erase, .expected = 0},
+                {.key = "below/", .change = key_change::erase_prefix},
                 {.key = "", .change = key_change::add, .amount = -5}};
   const auto result = (*ns)->write(batch);
   REQUIRE(result);
@@ -166,8 +167,11 @@ TEST_CASE("keys arrive as they were sent, and so does what is stored under them"
                                       .reverse = true,
                                       .values = false,
                                       .limit = 77,
-                                      .cursor = "c"});
+                                      .cursor = "c",
+                                      .delimiter = "//"});
   REQUIRE(page);
+  CHECK(scanned.delimiter == "//");
+  CHECK(page->names == std::vector<std::uint8_t>{2, 3});
   CHECK(scanned.start == "s");
   CHECK(scanned.end == std::string());
   CHECK(scanned.prefix == "p");
@@ -179,6 +183,74 @@ TEST_CASE("keys arrive as they were sent, and so does what is stored under them"
   CHECK(page->next == "next");
   REQUIRE((*ns)->scan_keys({}));
   CHECK_FALSE(scanned.end.has_value());
+}
+
+TEST_CASE("operations on queues arrive as they were sent, and so do items") {
+  served_store served;
+  const queue_item item{.id = 7,
+                        .state = item_state::leased,
+                        .priority = -3,
+                        .attempts = 2,
+                        .max_attempts = 9,
+                        .pushed_ms = 1,
+                        .since_ms = 2,
+                        .due_ms = 3,
+                        .token = UINT64_MAX,
+                        .consumer = "Zoë",
+                        .payload_bytes = 2,
+                        .payload = std::string("\0p", 2)};
+  const std::vector<queue_reply> replies = {{.item = 4, .state = item_state::delayed},
+                                            {.state = item_state::leased, .leased = {item, item}},
+                                            {.item = 5, .changed = false, .due_ms = 77}};
+  write_batch written;
+  served.what().write = [&](write_batch batch) {
+    written = std::move(batch);
+    return write_result{.lsn = 5, .queue = replies};
+  };
+  queue_query asked;
+  const queue_info info{"q", 1, 2, 3, 4, 5};
+  served.what().get_queues = [&](queue_query query) {
+    asked = std::move(query);
+    return queue_result{{info}};
+  };
+  item_scan scanned;
+  served.what().scan_items = [&](item_scan scan) {
+    scanned = std::move(scan);
+    return item_page{{item}, "next"};
+  };
+  const auto ns = served.connect()->open_namespace("docs");
+  REQUIRE(ns);
+  write_batch batch;
+  batch.queue = {
+      {.queue = "q",
+       .payload = std::string("\0", 1),
+       .priority = -5,
+       .max_attempts = 6,
+       .delay_ms = 7},
+      {.queue = "q",
+       .change = queue_change::lease,
+       .count = 8,
+       .consumer = "me",
+       .visibility_ms = 9},
+      {.queue = "r", .change = queue_change::nack, .item = 10, .token = UINT64_MAX, .dead = true}};
+  const auto result = (*ns)->write(batch);
+  REQUIRE(result);
+  CHECK(written.queue == batch.queue);
+  CHECK(result->queue == replies);
+  const auto found = (*ns)->get_queues({"q"});
+  REQUIRE(found);
+  CHECK(asked.queue == "q");
+  CHECK(found->queues == std::vector{info});
+  const auto page = (*ns)->scan_items(
+      {.queue = "q", .state = item_state::dead, .payloads = false, .limit = 11, .cursor = "c"});
+  REQUIRE(page);
+  CHECK(scanned.queue == "q");
+  CHECK(scanned.state == item_state::dead);
+  CHECK_FALSE(scanned.payloads);
+  CHECK(scanned.limit == 11);
+  CHECK(scanned.cursor == "c");
+  CHECK(page->items == std::vector{item});
+  CHECK(page->next == "next");
 }
 
 TEST_CASE("a search arrives as it was sent, and so do its hits") {
@@ -277,12 +349,26 @@ TEST_CASE("every error arrives with its code, message, hint and time") {
   const auto store = served.connect();
   const auto ns = store->open_namespace("docs");
   REQUIRE(ns);
-  for (const errc code :
-       {errc::invalid_argument, errc::dimension_mismatch, errc::not_found, errc::already_exists,
-        errc::config_mismatch, errc::limit_exceeded, errc::permission_denied, errc::unsupported,
-        errc::protocol_mismatch, errc::busy, errc::conflict, errc::timeout, errc::unavailable,
-        errc::cancelled, errc::corruption, errc::io_error, errc::no_space, errc::read_only,
-        errc::internal}) {
+  for (const errc code : {errc::invalid_argument,
+                          errc::dimension_mismatch,
+                          errc::not_found,
+                          errc::already_exists,
+                          errc::config_mismatch,
+                          errc::limit_exceeded,
+                          errc::permission_denied,
+                          errc::unsupported,
+                          errc::protocol_mismatch,
+                          errc::cursor_too_old,
+                          errc::busy,
+                          errc::conflict,
+                          errc::timeout,
+                          errc::unavailable,
+                          errc::cancelled,
+                          errc::corruption,
+                          errc::io_error,
+                          errc::no_space,
+                          errc::read_only,
+                          errc::internal}) {
     const error expected{code, "what " + std::string(to_string(code)), "do this", 1234};
     served.what().write = [&](const write_batch&) -> result<write_result> {
       return std::unexpected(expected);

@@ -109,10 +109,37 @@ class fake_namespace final : public namespace_handle {
       return what->get_keys(std::move(query));
     });
   }
+  void begin(transaction_options options,
+             completion<std::shared_ptr<transaction_handle>> done) override {
+    answer(std::move(done), [what = what_, options] { return what->begin(options); });
+  }
   void scan_keys(key_scan query, completion<key_page> done) override {
     answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
       return what->scan_keys(std::move(query));
     });
+  }
+  void get_queues(queue_query query, completion<queue_result> done) override {
+    answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
+      return what->get_queues(std::move(query));
+    });
+  }
+  void scan_items(item_scan query, completion<item_page> done) override {
+    answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
+      return what->scan_items(std::move(query));
+    });
+  }
+  void changes(change_query query, completion<change_page> done) override {
+    answer(std::move(done), [what = what_, query = std::move(query)]() mutable {
+      return what->changes(std::move(query));
+    });
+  }
+  void update_consumer(consumer_request request, completion<feed_position> done) override {
+    answer(std::move(done), [what = what_, request = std::move(request)]() mutable {
+      return what->update_consumer(std::move(request));
+    });
+  }
+  void list_consumers(completion<std::vector<feed_consumer>> done) override {
+    answer(std::move(done), [what = what_] { return what->list_consumers(); });
   }
   void info(completion<namespace_info> done) override {
     answer(std::move(done), [what = what_] { return what->info(); });
@@ -124,6 +151,18 @@ class fake_namespace final : public namespace_handle {
     answer(std::move(done), [what = what_, request = std::move(request)]() mutable {
       return what->alter(std::move(request));
     });
+  }
+  void stats(completion<namespace_stats> done) override {
+    answer(std::move(done), [what = what_] { return what->stats(); });
+  }
+  void checkpoint(completion<lsn_t> done) override {
+    answer(std::move(done), [what = what_] { return what->checkpoint(); });
+  }
+  void compact(completion<compact_result> done) override {
+    answer(std::move(done), [what = what_] { return what->compact(); });
+  }
+  void check(std::string cursor, completion<check_step> done) override {
+    answer(std::move(done), [what = what_, cursor] { return what->check(cursor); });
   }
   void tune(tune_request request, completion<tune_result> done) override {
     answer(std::move(done), [what = what_, request] { return what->tune(request); });
@@ -217,6 +256,10 @@ std::shared_ptr<behaviour> simple_behaviour() {
     return info;
   };
   what->flush = [](lsn_t lsn) { return lsn; };
+  what->stats = [] { return namespace_stats(); };
+  what->checkpoint = [] { return lsn_t{1}; };
+  what->compact = [] { return compact_result(); };
+  what->check = [](const std::string&) { return check_step(); };
   what->tune = [](const tune_request&) { return tune_result(); };
   what->alter = [](const namespace_request&) { return namespace_config{.dimension = 4}; };
   what->open = [](const std::string&, open_mode, const namespace_request& request) {

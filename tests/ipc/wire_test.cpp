@@ -92,6 +92,16 @@ TEST_CASE("a batch with too many rows is refused by any of its columns") {
     bad.root.getKeys()[0].setChange(schema::KeyChange::PUT);
     check_refused(bad, errc::limit_exceeded, "keys");
   }
+  SECTION("queues") {
+    batch bad;
+    bad.root.initQueue(limits::queue_operations + 1);
+    check_refused(bad, errc::limit_exceeded, "queue");
+    bad.root.initQueue(1)[0].initPayload(limits::queue_payload_bytes + 1);
+    bad.root.getQueue()[0].setChange(schema::QueueChange::PUSH);
+    check_refused(bad, errc::limit_exceeded, "payload");
+    bad.root.initQueue(1)[0].setQueue("no operation");
+    check_refused(bad, errc::invalid_argument, "change");
+  }
   SECTION("named vectors") {
     batch bad;
     bad.root.initNamed(1)[0].initVectors().setRows(rows);
@@ -289,6 +299,7 @@ TEST_CASE("what a message is said to take is enough for one segment") {
   full.texts = {"some text", std::nullopt, ""};
   full.named = {{"image", ramp(3, 7)}, {"title", ramp(3, 1)}};
   full.keys = {{.key = "key", .value = "a longer value"}, {.key = "", .expected = 7}};
+  full.queue = {{.queue = "tasks", .payload = "a payload", .consumer = "somebody"}, {}, {}};
   check(std::type_identity<schema::WriteBatch>(), full);
   search_result found;
   found.offsets = {0, 3};
@@ -320,10 +331,33 @@ TEST_CASE("what a message is said to take is enough for one segment") {
        key_result{{key_value{"key", std::string(1000, 'v'), 1}, std::nullopt, key_value{}}});
   fits(std::type_identity<schema::KeyPage>(),
        key_page{{{"key", std::string(1000, 'v'), 1}, {"", "", 2}}, "next"});
+  const queue_item item{.consumer = "somebody", .payload = std::string(1000, 'p')};
+  fits(std::type_identity<schema::WriteResult>(),
+       write_result{.queue = {{.leased = {item, item, {}}}, {}, {.leased = {{}}}}});
+  fits(std::type_identity<schema::ItemPage>(), item_page{{item, {}, item}, "next"});
+  fits(std::type_identity<schema::Queues>(), queue_result{std::vector<queue_info>(20, {"tasks"})});
   fits(std::type_identity<schema::KeyQuery>(), key_query{{"a", "", std::string(99, 'k')}});
   fits(std::type_identity<schema::KeyScan>(),
        key_scan{.start = "start", .end = "end", .prefix = "prefix", .cursor = "a longer cursor"});
   fits(std::type_identity<schema::NamespaceRequest>(), request);
+  fits(std::type_identity<schema::ChangeQuery>(),
+       change_query{.after = feed_position{7, 3},
+                    .where = K("a") == std::string(500, 'x'),
+                    .near = near_condition{ramp(1, 300), std::string(64, 'n'), 0.5F},
+                    .prefix = std::string(500, 'p')});
+  change_page page;
+  page.records = found.hits;
+  for (std::uint64_t i = 0; i < 20; ++i)
+    page.events.push_back({.lsn = i + 1,
+                           .number = i,
+                           .is_key = i % 2 == 0,
+                           .id = record_id(std::string(i, 'i')),
+                           .key = std::string(i, 'k'),
+                           .value = std::string(i * 10, 'v')});
+  fits(std::type_identity<schema::ChangePage>(), page);
+  fits(std::type_identity<schema::ConsumerRequest>(),
+       consumer_request{std::string(limits::consumer_bytes, 'c'), consumer_action::acknowledge,
+                        feed_position{9, 1}});
 }
 
 // --- mutated messages ----------------------------------------------------------------------------
@@ -380,6 +414,7 @@ TEST_CASE("mutated messages are read or refused") {
   full.texts = {"some text", std::nullopt, ""};
   full.named = {{"image", ramp(3, 2)}};
   full.keys = {{.key = "key", .value = "a longer value", .expected = 7}};
+  full.queue = {{.queue = "tasks", .payload = "a payload", .consumer = "somebody"}};
   record_columns rows;
   rows.ids = full.ids;
   rows.versions = {1, 2, 3};

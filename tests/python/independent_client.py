@@ -254,7 +254,6 @@ async def errors(socket: str, name: str, _: str) -> None:
     cube = np.ones((1, 8), dtype=np.float32)
     client = await connect(socket)
     session = (await client.login()).session
-    assert await code_of(open_namespace(session, name)) == RECORD.errorInvalidArgument
     assert await code_of(open_namespace(session, "No!", 8)) == RECORD.errorInvalidArgument
     namespace = (await open_namespace(session, name, 8)).namespace
     assert await code_of(open_namespace(session, name, 9)) == RECORD.errorDimensionMismatch

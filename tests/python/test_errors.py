@@ -23,6 +23,7 @@ PARENTS: dict[str, type[Exception]] = {
     "permission_denied": PermissionError,
     "unsupported": NotImplementedError,
     "protocol_mismatch": ConnectionError,
+    "cursor_too_old": Exception,
     "busy": Exception,
     "conflict": Exception,
     "timeout": TimeoutError,

@@ -140,7 +140,7 @@ def test_a_bad_name_is_refused(db: hearth.Store, bad: str) -> None:
 @pytest.mark.parametrize(
     "settings",
     [
-        {},  # a new namespace needs a dimension
+        {"m": 4},  # of the index of a vector, which needs a dimension
         {"dimension": 65_537},
         {"dimension": 2**40},
         {"dimension": -1},

@@ -1,6 +1,5 @@
 #include "core/metadata_codec.hpp"
 #include "storage/bytes.hpp"
-#include "storage/change_codec.hpp"
 #include "storage/record_codec.hpp"
 #include "storage/vector_chunk.hpp"
 #include "tests/storage/support.hpp"
@@ -10,21 +9,6 @@ using namespace hearth::storage;
 using namespace hearth::storage::test;
 
 namespace {
-
-using buffer = std::vector<std::byte>;
-
-// Calls `check` with every truncation of `bytes`, and with every byte changed in two ways.
-template <class Check>
-void for_each_damage(const buffer& bytes, Check&& check) {
-  for (std::size_t size = 0; size < bytes.size(); ++size)
-    check(buffer(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)));
-  for (std::size_t at = 0; at < bytes.size(); ++at)
-    for (const auto change : {std::byte{0x01}, std::byte{0xFF}}) {
-      auto damaged = bytes;
-      damaged[at] ^= change;
-      check(std::move(damaged));
-    }
-}
 
 value_map rich_metadata() {
   value_map inner{{"deep", value_list{1, 2.5, "three", value_list{}, nullptr}}, {"", false}};
@@ -173,58 +157,6 @@ TEST_CASE("numbers in keys have their first byte first") {
   REQUIRE(text == std::string("\x01\x02\x03\x80\xFF\x00", 6));
   REQUIRE(read_big_endian<std::uint32_t>(lmdb::as_key(text)) == 0x01'02'03'80);
   REQUIRE(read_big_endian<std::uint16_t>(lmdb::as_key(text).last(2)) == 0xFF'00);
-}
-
-TEST_CASE("changes survive encoding in parts that fit a shared page") {
-  std::mt19937_64 random(7);
-  for (const std::size_t size : {0, 1, 3, 5000}) {
-    std::vector<row_id> added;
-    std::vector<row_id> removed;
-    for (std::size_t i = 0; i < size; ++i) {
-      added.push_back(1'000'000 + i);
-      removed.push_back((removed.empty() ? 0 : removed.back()) + 1 + random() % 50);
-    }
-    std::vector<buffer> parts;
-    need(encode_changes(12, added, removed, [&](change_position at, byte_span bytes) {
-      REQUIRE(at.lsn == 12);
-      REQUIRE(at.part == parts.size());
-      REQUIRE(bytes.size() <= change_part_bytes);
-      parts.emplace_back(bytes.begin(), bytes.end());
-      return result<void>();
-    }));
-    REQUIRE((parts.size() > 4) == (size > 100));
-
-    row_changes changes;
-    for (std::uint32_t part = 0; part < parts.size(); ++part)
-      REQUIRE(need(decode_changes({12, part}, parts[part], 2'000'000, changes)) ==
-              (part + 1 == parts.size()));
-    REQUIRE(changes.added == added);
-    REQUIRE(changes.removed == removed);
-
-    row_changes ignored;
-    REQUIRE(code_of(decode_changes({13, 0}, parts[0], 2'000'000, ignored)) == errc::corruption);
-    if (size > 0)
-      REQUIRE(code_of(decode_changes({12, 0}, parts[0], 1'000'000, ignored)) == errc::corruption);
-    for_each_damage(parts.back(), [&](const buffer& damaged) {
-      row_changes out;
-      const auto part = static_cast<std::uint32_t>(parts.size() - 1);
-      REQUIRE(code_of(decode_changes({12, part}, damaged, 2'000'000, out)) == errc::corruption);
-    });
-  }
-}
-
-TEST_CASE(
-    "a change list that claims more rows than any batch has is refused before they are made") {
-  buffer bytes;
-  begin_checked(bytes);
-  byte_writer out(bytes);
-  out.u8(0x81);
-  out.varint(1);
-  out.varint(std::uint64_t{1} << 50);
-  row_changes changes;
-  finish_checked(bytes, 1 * 0x9E3779B97F4A7C15U);
-  REQUIRE(code_of(decode_changes({1, 0}, bytes, UINT64_MAX, changes)) == errc::corruption);
-  REQUIRE(changes.added.empty());
 }
 
 namespace {

@@ -43,7 +43,8 @@ TEST_CASE("a namespace of a newer format is refused with both versions") {
   const auto opened = namespace_store::open(saved.directory, {});
   REQUIRE(code_of(opened) == errc::unsupported);
   REQUIRE(opened.error().message.find("format 42") != std::string::npos);
-  REQUIRE(opened.error().message.find("up to format 5") != std::string::npos);
+  REQUIRE(opened.error().message.find("up to format " + std::to_string(namespace_format)) !=
+          std::string::npos);
 }
 
 namespace {
@@ -90,7 +91,7 @@ std::uint64_t format_of(const std::filesystem::path& directory) {
 }  // namespace
 
 TEST_CASE(
-    "a namespace of format 1 opens with defaults and becomes format 5 when it is configured") {
+    "a namespace of format 1 opens with defaults and becomes one of ours when it is configured") {
   saved_store saved;
   rewrite_config(saved.directory, 1, write_format_1);
   const namespace_config old{.dimension = 32,
@@ -110,34 +111,31 @@ TEST_CASE(
   }
   REQUIRE(format_of(saved.directory) == 1);
   need(need(namespace_store::open(saved.directory, {}))->set_config(changed));
-  REQUIRE(format_of(saved.directory) == 5);
+  REQUIRE(format_of(saved.directory) == namespace_format);
   REQUIRE(need(namespace_store::open(saved.directory, {}))->config() == changed);
 }
 
-TEST_CASE("a namespace of format 2 becomes format 3 with its first timestamp or geo point") {
-  const auto set_format_2 = [](const std::filesystem::path& directory) {
-    auto environment = need(lmdb::environment::open(directory, {}));
+TEST_CASE("a namespace of format 2 becomes format 6 with its first write, and not before") {
+  saved_store saved;
+  {
+    auto environment = need(lmdb::environment::open(saved.directory, {}));
     auto transaction = need(environment->begin_write());
     need(write_format(transaction, need(transaction.open_table("meta", false)), 2));
     need(transaction.commit());
-  };
-  saved_store saved;
-  const auto update = [&](const value_map& metadata) {
-    write_batch batch;
-    batch.kind = write_kind::upsert;
-    batch.ids = {"typed"};
-    batch.metadata = {metadata};
+  }
+  {
     auto store = need(namespace_store::open(saved.directory, {}));
-    write(*store, batch);
-  };
-  set_format_2(saved.directory);
-  update({{"year", 2024}});
+    REQUIRE(code_of(store->apply(batch_of(write_kind::add, {}))) == errc::invalid_argument);
+    need(store->commit());
+  }
   REQUIRE(format_of(saved.directory) == 2);
-  update({{"when", value_list{timestamp{0}}}});
-  REQUIRE(format_of(saved.directory) == 3);
-  set_format_2(saved.directory);
-  update({{"where", geo_point{48, 11}}});
-  REQUIRE(format_of(saved.directory) == 3);
+  {
+    auto store = need(namespace_store::open(saved.directory, {}));
+    auto batch = batch_of(write_kind::upsert, {"typed"});
+    batch.metadata = {{{"when", value_list{timestamp{0}}}, {"where", geo_point{48, 11}}}};
+    write(*store, batch);
+  }
+  REQUIRE(format_of(saved.directory) == 6);
 }
 
 TEST_CASE("a configuration with an unknown enumerator or a torn end is corruption") {

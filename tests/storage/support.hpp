@@ -123,6 +123,21 @@ inline std::vector<std::pair<row_id, std::vector<float>>> all_vectors(read_view&
   return found;
 }
 
+using buffer = std::vector<std::byte>;
+
+/// Calls `check` with every truncation of `bytes`, and with every byte changed in two ways.
+template <class Check>
+void for_each_damage(const buffer& bytes, Check&& check) {
+  for (std::size_t size = 0; size < bytes.size(); ++size)
+    check(buffer(bytes.begin(), bytes.begin() + static_cast<std::ptrdiff_t>(size)));
+  for (std::size_t at = 0; at < bytes.size(); ++at)
+    for (const auto change : {std::byte{0x01}, std::byte{0xFF}}) {
+      auto damaged = bytes;
+      damaged[at] ^= change;
+      check(std::move(damaged));
+    }
+}
+
 /// Calls maintain until it says that nothing is left.
 inline void maintain_all(namespace_store& store, lsn_t keep_after = 0) {
   for (int calls = 0; need(store.maintain(keep_after)); ++calls)

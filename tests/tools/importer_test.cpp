@@ -77,13 +77,27 @@ class memory_namespace final : public namespace_handle {
   }
   void alter(namespace_request, completion<namespace_config> done) override { done(unused()); }
   void tune(tune_request, completion<tune_result> done) override { done(unused()); }
+  void stats(completion<namespace_stats> done) override { done(unused()); }
+  void checkpoint(completion<lsn_t> done) override { done(unused()); }
+  void compact(completion<compact_result> done) override { done(unused()); }
+  void check(std::string, completion<check_step> done) override { done(unused()); }
   void search(search_query, completion<search_result> done) override { done(unused()); }
   void get(get_query, completion<get_result> done) override { done(unused()); }
   void scan(scan_query, completion<scan_page> done) override { done(unused()); }
   void count(std::optional<filter>, completion<std::uint64_t> done) override { done(unused()); }
   void facets(facet_query, completion<facet_result> done) override { done(unused()); }
   void get_keys(key_query, completion<key_result> done) override { done(unused()); }
+  void begin(transaction_options, completion<std::shared_ptr<transaction_handle>> done) override {
+    done(unused());
+  }
   void scan_keys(key_scan, completion<key_page> done) override { done(unused()); }
+  void get_queues(queue_query, completion<queue_result> done) override { done(unused()); }
+  void scan_items(item_scan, completion<item_page> done) override { done(unused()); }
+  void changes(change_query, completion<change_page> done) override { done(unused()); }
+  void update_consumer(consumer_request, completion<feed_position> done) override {
+    done(unused());
+  }
+  void list_consumers(completion<std::vector<feed_consumer>> done) override { done(unused()); }
   void info(completion<namespace_info> done) override { done(unused()); }
 
  private:

@@ -174,9 +174,6 @@ TEST_CASE(
   store = need(namespace_store::open(directory, {}));
   REQUIRE(has_format(3));
   REQUIRE(select(*store, K("name") == "n3") == std::vector<row_id>{4});
-  write(*store, batch_of(write_kind::erase, {1}));
-  maintain_all(*store);
-  REQUIRE(has_format(3));
   need(store->index_fields({{field_path{"name"}}}));
   REQUIRE(has_format(4));
   maintain_all(*store);

@@ -132,3 +132,55 @@ TEST_CASE("scans keep to their bounds, pages and bytes") {
   REQUIRE(code_of(need(store->read())->get_keys({{"a", "b"}}, 200)) == errc::limit_exceeded);
   REQUIRE(need(need(store->read())->get_keys({{"a", "b"}, false}, 200)).found[1].has_value());
 }
+
+TEST_CASE("a prefix goes with all its keys, and one batch can put others in their place") {
+  const temporary_directory home;
+  const auto directory = home.path() / "docs";
+  auto store = create(directory, 2);
+  const auto erase = [](std::string prefix) {
+    return key_write{.key = std::move(prefix), .change = key_change::erase_prefix};
+  };
+  std::vector<key_write> writes;
+  for (int i = 0; i < 3'000; ++i) {
+    // Long ones, too, that share what LMDB takes of a key.
+    const auto name = std::string(i % 3 == 0 ? 1'000 : 3, 'x') + std::to_string(i);
+    writes.push_back({.key = "a/" + name, .value = std::string(600, 'v')});
+  }
+  for (const auto* key : {"a", "a.", "a0", "b"})
+    writes.push_back({.key = key, .value = "stays"});
+  write(*store, keys_of(writes));
+  // Wherever the prefix stands, what the batch puts below it stays.
+  const auto done = write(*store, keys_of({{.key = "a/new", .value = "1"},
+                                           erase("a/"),
+                                           {.key = writes[0].key, .value = "2", .expected = 1}}));
+  REQUIRE(done.result.keys == 3'002);
+  using keys = std::vector<std::string>;
+  REQUIRE(scan(*store, {}) == keys{"a", "a.", "a/new", writes[0].key, "a0", "b"});
+  REQUIRE(write(*store, keys_of({erase("nothing")})).result.keys == 0);
+  // A batch that is refused erases nothing.
+  REQUIRE(code_of(store->apply(keys_of({erase("a/"), {.key = "b", .expected = 99}}))) ==
+          errc::conflict);
+  need(store->commit());
+  store.reset();
+  store = need(namespace_store::open(directory, {}));
+  REQUIRE(scan(*store, {}).size() == 6);
+  REQUIRE(write(*store, keys_of({erase("")})).result.keys == 6);
+  REQUIRE(scan(*store, {}).empty());
+}
+
+TEST_CASE("a batch erases so many keys by prefixes, of so many bytes, and no more") {
+  const temporary_directory home;
+  auto store = create(home.path() / "docs", 2);
+  write(*store, keys_of({{.key = "a/1"}, {.key = "a/2"}, {.key = "b/1"}, {.key = "c"}}));
+  const auto& environment = dynamic_cast<const lmdb_namespace_store&>(*store).environment();
+  auto transaction = need(environment->begin_write());
+  const auto all = need(tables::open(transaction, false));
+  const std::vector<key_write> writes{{.key = "a/", .change = key_change::erase_prefix},
+                                      {.key = "b/", .change = key_change::erase_prefix}};
+  const auto prepared = [&](erase_limits most) {
+    return key_applier(transaction, all, writes, most).prepare();
+  };
+  REQUIRE(prepared({.keys = 3, .bytes = 9}));
+  REQUIRE(code_of(prepared({.keys = 2})) == errc::limit_exceeded);
+  REQUIRE(code_of(prepared({.bytes = 8})) == errc::limit_exceeded);
+}

@@ -1,0 +1,16 @@
+"""The examples of docs/paths.md and docs/recipes.md run, in their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from stores import ROOT, run_guide
+
+
+@pytest.mark.parametrize("page", ["paths.md", "recipes.md"])
+def test_the_examples_run(page: str, store_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store_path.parent.mkdir(exist_ok=True)
+    monkeypatch.chdir(store_path.parent)
+    assert run_guide(ROOT / "docs" / page) >= 5
