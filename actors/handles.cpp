@@ -353,14 +353,16 @@ void embedded_namespace::checkpoint(completion<lsn_t> done) {
   call<lsn_t> answer(store_->runtime().calls(), std::move(done));
   flush(0, [self = shared_from_this(), answer](result<lsn_t> flushed) {
     if (!flushed)
-      return answer.settle(std::move(flushed));
-    self->with_port(answer, [lsn = *flushed](const namespace_port& port, namespace_lease lease,
-                                             call<lsn_t> waiting) {
-      const auto owner = caf::actor_cast<namespace_actor>(port.owner.lock());
-      if (owner)
-        caf::anon_send(owner, namespace_checkpoint{std::make_shared<const checkpoint_job>(
-                                  std::move(lease), lsn, std::move(waiting))});
-    });
+      return answer.settle(std::unexpected(std::move(flushed).error()));
+    // (g++ 12 sees an uninitialized value in a copy of *flushed.)
+    const auto reached = flushed.value_or(lsn_t{0});
+    self->with_port(
+        answer, [reached](const namespace_port& port, namespace_lease lease, call<lsn_t> waiting) {
+          const auto owner = caf::actor_cast<namespace_actor>(port.owner.lock());
+          if (owner)
+            caf::anon_send(owner, namespace_checkpoint{std::make_shared<const checkpoint_job>(
+                                      std::move(lease), reached, std::move(waiting))});
+        });
   });
 }
 
