@@ -110,6 +110,8 @@ enum phase : int { warming_up, counting, stopped };
 struct scoreboard {
   std::atomic<std::size_t> ready = 0;
   std::atomic<int> phase = warming_up;
+  /// When counting began, for all: who waits for others until the end has done little.
+  std::atomic<clock_type::rep> since = 0;
   struct score {
     std::uint64_t done = 0;
     double seconds = 0;
@@ -165,7 +167,7 @@ void run_client(store& of, operation what, const data_shape& shape, std::size_t 
   board.ready.fetch_add(1);
   while (board.phase.load(std::memory_order_relaxed) == warming_up)
     (void)once();
-  const auto start = clock_type::now();
+  const clock_type::time_point start{clock_type::duration(board.since.load())};
   std::uint64_t done = 0;
   do
     done += once();
@@ -231,6 +233,7 @@ double measure(store& of, operation what, std::size_t clients, const options& wa
     pause_for(0.001);
   }
   pause_for(wanted.seconds * warm_up);
+  board.since = clock_type::now().time_since_epoch().count();
   board.phase = counting;
   pause_for(wanted.seconds);
   board.phase = stopped;
