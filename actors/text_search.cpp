@@ -91,12 +91,17 @@ namespace {
 
 // Of stored and own records together. Those that the transaction has replaced are not stored any
 // more.
-result<text_hits> search_both(const read_source& from, const engine::text::text_plan& plan,
+result<text_hits> search_both(const read_source& from, const engine::text::analyzer& words,
+                              const engine::text::text_plan& plan,
                               engine::text::posting_source& stored,
                               std::span<const searched_field> fields,
                               const engine::text::text_search_options& asked) {
   const auto& own = from.transaction()->own();
-  HEARTH_TRY(const auto tokenize, make_tokenizer(from.space().config()->text));
+  engine::text::token_list tokens;
+  const storage::tokenize_text tokenize = [&](std::string_view text) {
+    words.analyze(text, tokens);
+    return tokens.tokens();
+  };
   HEARTH_TRY(const auto texts, own_texts::analyze(own, fields, tokenize));
   auto options = asked;
   options.accepts = [&](storage::row_id row) {
@@ -134,7 +139,7 @@ result<text_hits> search_text(const read_source& from, storage::read_view& view,
   if (among != nullptr)
     options.accepts = [among](storage::row_id row) { return among->contains(row); };
   if (from.transaction() != nullptr)
-    return search_both(from, plan, source, fields, options);
+    return search_both(from, *words, plan, source, fields, options);
   HEARTH_TRY(auto found, engine::text::search_text(plan, source, options));
   return text_hits{std::move(found.hits), found.work.rows_scored};
 }
