@@ -7,6 +7,7 @@ goes: one line of JSON in a file of the worker's own.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -29,7 +30,12 @@ class Worker:
         self.pushed = 0
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND
         self.notes = os.open(notes / f"{number}.json", flags, 0o600)
-        self.queue = hearth.connect(store).namespace("work", dimension=2).queue("tasks")
+        self.queue = self.connect(store)
+
+    def connect(self, store: str) -> hearth.Queue:
+        while True:
+            with contextlib.suppress(hearth.HearthError):  # the daemon was killed meanwhile
+                return hearth.connect(store).namespace("work", dimension=2).queue("tasks")
 
     def note(self, what: str, **details: Any) -> None:
         os.write(self.notes, (json.dumps({"what": what} | details) + "\n").encode())
