@@ -163,8 +163,8 @@ byte_span key_cursor::key() const noexcept {
   return path_.empty() ? fragment_of(entries_.key()) : byte_span(key_);
 }
 
-result<stored_value> key_cursor::value() const {
-  return decode_value(entries_.key(), entries_.value());
+result<stored_value> key_cursor::decode(const stored_entry& entry) {
+  return decode_value(entry.key, entry.value);
 }
 
 // Where the fragment of the current node begins in key_.

@@ -68,9 +68,19 @@ class key_cursor {
   [[nodiscard]] result<bool> next();
   [[nodiscard]] result<bool> previous();
 
-  /// Valid until the cursor moves.
+  /// Valid until the cursor moves, and if key_stays() as long as the transaction writes nothing.
   [[nodiscard]] byte_span key() const noexcept;
-  [[nodiscard]] result<stored_value> value() const;
+  [[nodiscard]] bool key_stays() const noexcept { return path_.empty(); }
+  [[nodiscard]] result<stored_value> value() const { return decode(entry()); }
+
+  /// What is stored for a key, not looked at yet. Valid as long as the transaction writes nothing.
+  struct stored_entry {
+    byte_span key{};
+    byte_span value{};
+  };
+  [[nodiscard]] stored_entry entry() const noexcept { return {entries_.key(), entries_.value()}; }
+  /// errc::corruption if it fails its checksum.
+  [[nodiscard]] static result<stored_value> decode(const stored_entry& entry);
 
  private:
   explicit key_cursor(lmdb::cursor entries) : entries_(std::move(entries)) {}

@@ -1,7 +1,10 @@
 #include "storage/keyvalue/key_writes.hpp"
 
 #include <algorithm>
+#include <array>
+#include <span>
 #include <unordered_set>
+#include <utility>
 
 #include "core/format.hpp"
 #include "storage/change_codec.hpp"
@@ -217,6 +220,71 @@ result<bool> start(key_cursor& cursor, const key_scan& scan, const key_range& ra
   return range.end ? cursor.seek_before(bytes_of(*range.end)) : cursor.last();
 }
 
+// Fills a page from entries that are awaited from memory together: they lie anywhere in the file,
+// and looked at one by one each would be waited for in its turn.
+class page_filler {
+ public:
+  page_filler(const key_scan& scan, const key_range& range, std::size_t max_bytes)
+      : scan_(scan), range_(range), max_bytes_(max_bytes) {}
+
+  /// Takes the key on which the cursor stands; false: the page has ended before it.
+  [[nodiscard]] result<bool> take(const key_cursor& cursor) {
+    const auto entry = cursor.entry();
+    for (std::size_t at = 0; at < std::min(entry.value.size(), most_awaited); at += cache_line)
+      __builtin_prefetch(entry.value.data() + at);
+    ahead_[count_++] = {text_of(cursor.key()), entry};
+    return count_ < ahead_.size() && cursor.key_stays() ? true : look();
+  }
+  [[nodiscard]] result<key_page> finish() {
+    HEARTH_TRY([[maybe_unused]] const bool open, look());
+    return std::move(page_);
+  }
+
+ private:
+  static constexpr std::size_t cache_line = 64;
+  static constexpr std::size_t most_awaited = 512;  // from there on the hardware sees it coming
+
+  struct awaited {
+    std::string_view key{};
+    key_cursor::stored_entry entry{};
+  };
+
+  // At all that was taken.
+  [[nodiscard]] result<bool> look() {
+    const auto taken = std::span(ahead_).first(std::exchange(count_, 0));
+    for (const auto& [key, entry] : taken) {
+      if (ended_ || (scan_.reverse ? range_.begins_after(key) : range_.ends_before(key))) {
+        ended_ = true;
+        break;
+      }
+      HEARTH_TRY(const auto stored, key_cursor::decode(entry));
+      add(key, stored);
+    }
+    return !ended_;
+  }
+
+  void add(std::string_view key, const stored_value& stored) {
+    const auto value = scan_.values ? text_of(stored.bytes) : std::string_view();
+    bytes_ += key.size() + value.size() + entry_overhead;
+    auto& entries = page_.entries;
+    if (entries.size() >= scan_.limit || (bytes_ > max_bytes_ && !entries.empty())) {
+      page_.next = cursor_behind(entries.back().key);
+      ended_ = true;
+      return;
+    }
+    entries.append(key, value, stored.version);
+  }
+
+  const key_scan& scan_;
+  const key_range& range_;
+  const std::size_t max_bytes_;
+  std::array<awaited, 32> ahead_;
+  std::size_t count_ = 0;
+  std::size_t bytes_ = 0;
+  bool ended_ = false;
+  key_page page_;
+};
+
 }  // namespace
 
 result<key_page> scan_keys(const lmdb::transaction& in, const tables& from, const key_scan& scan,
@@ -226,23 +294,14 @@ result<key_page> scan_keys(const lmdb::transaction& in, const tables& from, cons
   HEARTH_TRY(const auto range, range_of(scan));
   HEARTH_TRY(auto cursor, key_cursor::open(in, from.keys));
   HEARTH_TRY(bool more, start(cursor, scan, range));
-  key_page page;
-  std::size_t bytes = 0;
+  page_filler page(scan, range, max_bytes);
   while (more) {
-    const auto key = text_of(cursor.key());
-    if (scan.reverse ? range.begins_after(key) : range.ends_before(key))
-      break;
-    HEARTH_TRY(const auto stored, cursor.value());
-    const auto value = scan.values ? text_of(stored.bytes) : std::string_view();
-    bytes += key.size() + value.size() + entry_overhead;
-    if (page.entries.size() >= scan.limit || (bytes > max_bytes && !page.entries.empty())) {
-      page.next = cursor_behind(page.entries.back().key);
-      break;
+    HEARTH_TRY(more, page.take(cursor));
+    if (more) {
+      HEARTH_TRY(more, scan.reverse ? cursor.previous() : cursor.next());
     }
-    page.entries.append(key, value, stored.version);
-    HEARTH_TRY(more, scan.reverse ? cursor.previous() : cursor.next());
   }
-  return page;
+  return page.finish();
 }
 
 }  // namespace hearth::storage
