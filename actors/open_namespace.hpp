@@ -148,6 +148,9 @@ class open_namespace {
     queued_writes_.fetch_sub(1);
   }
 
+  /// How many writes have been taken in and not answered.
+  [[nodiscard]] std::size_t queued_writes() const noexcept { return queued_writes_.load(); }
+
   [[nodiscard]] call_latencies& latencies() const noexcept { return latencies_; }
   /// The bytes that a compaction is to copy; 0 while there is none.
   std::atomic<std::uint64_t> compacting_bytes = 0;

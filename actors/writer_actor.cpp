@@ -83,7 +83,7 @@ void writer_state::schedule_commit() {
 
 // Sleeping is what this thread may do: nobody else runs on it.
 bool writer_state::lingers() const {
-  if (!options_.detached || stopping_ || group_->batches() >= last_batches_)
+  if (!options_.detached || stopping_ || group_->batches() >= clients_)
     return false;
   const auto patience =
       std::min<std::chrono::steady_clock::duration>(options_.linger, last_commit_ / 2);
@@ -98,7 +98,7 @@ void writer_state::commit() {
     drop_group(done.error());
     return;
   }
-  last_batches_ = group_->batches();
+  clients_ = space().queued_writes();  // those of this group, and those that came meanwhile
   last_commit_ = std::chrono::steady_clock::now() - started;
   space().latencies().record(call_kind::commit, last_commit_);
   announce();
@@ -213,9 +213,6 @@ void writer_state::update_consumer(std::shared_ptr<const consumer_job> job) {
   schedule_commit();
 }
 
-// What filters would have liked to have; they do without meanwhile.
-// One bounded step; what is queued behind it gets its turn before the next.
-// Between two steps what has arrived gets its turn; the copy itself keeps everybody waiting.
 caf::result<writer_stopped> writer_state::stop() {
   stopping_ = true;
   if (copying_ == copy_stage::upkeep || copying_ == copy_stage::draining)

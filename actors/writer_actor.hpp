@@ -2,8 +2,8 @@
 // The writer of a namespace: all its disk writes happen here, on one thread (LMDB binds write
 // transactions to threads, and syncing blocks). It commits in groups: a write is applied to the
 // open transaction at once, and the commit is a message to itself that queues behind everything
-// that has already arrived. Clients that were answered together tend to come back together: a
-// group smaller than the one before it waits a moment for them, so that they share one commit.
+// that has already arrived. Who is answered tends to come back: a group waits a moment until it has
+// as many writes as were under way when the last commit ended, so that all share the next one.
 #include <chrono>
 #include <cstdint>
 #include <memory>
@@ -55,11 +55,11 @@ struct flush_message {
 struct consumer_message {
   std::shared_ptr<const consumer_job> job;
 };
-/// Another distance or index parameters, to be stored durably.
 /// Gives fields an attribute index, because filters looked at every record for want of one.
 struct index_fields_message {
   std::vector<field_path> fields;
 };
+/// Another distance or index parameters, to be stored durably.
 struct configure_message {
   namespace_config config;
 };

@@ -112,7 +112,7 @@ class writer_state {
   std::deque<std::shared_ptr<const write_job>> queue_;    // waiting for room in a tail
   std::unique_ptr<write_group> group_;                    // in the open transaction
   std::deque<std::shared_ptr<write_group>> unconfirmed_;  // on disk, in the order of commits
-  std::size_t last_batches_ = 0;                          // of the group before
+  std::size_t clients_ = 0;                               // whose writes were under way
   std::chrono::steady_clock::duration last_commit_{};     // how long it took
   std::chrono::steady_clock::time_point group_started_;
   bool commit_queued_ = false;

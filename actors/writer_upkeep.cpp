@@ -25,6 +25,7 @@ configured writer_state::configure(const namespace_config& config) {
   return {};
 }
 
+// What filters would have liked to have; they do without meanwhile.
 void writer_state::index_fields(const std::vector<field_path>& fields) {
   if (stopping_ || copying_ == copy_stage::copied || store().read_only_reason())
     return;
@@ -40,6 +41,7 @@ void writer_state::schedule_maintenance() {
     self_->delayed_send(self_, maintenance_pause, maintain_due{});
 }
 
+// One bounded step; what is queued behind it gets its turn before the next.
 void writer_state::maintain() {
   maintenance_armed_ = false;
   if (stopping_ || copying_ == copy_stage::copied || store().read_only_reason())
@@ -77,6 +79,7 @@ caf::result<file_copied> writer_state::copy() {
   return copied_;
 }
 
+// Between two steps what has arrived gets its turn; the copy itself keeps everybody waiting.
 void writer_state::copy_step() {
   if (copying_ != copy_stage::upkeep && copying_ != copy_stage::draining)
     return;
