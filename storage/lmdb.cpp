@@ -470,6 +470,8 @@ error environment::error_from(int code, std::string_view action) const {
       return {errc::no_space, core::format("cannot {} in {}: the disk is full", action, where),
               "free some disk space, then close and reopen it", 0};
     return failed(errc::io_error, "look at the system's log for disk errors");
+  case EFBIG:
+    return failed(errc::no_space, "raise the limit of file sizes (ulimit -f)");
   case EACCES:
   case EPERM:
   case EROFS:

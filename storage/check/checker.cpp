@@ -1,5 +1,7 @@
 #include "storage/check/checker.hpp"
 
+#include <algorithm>
+
 #include "core/format.hpp"
 #include "core/limits.hpp"
 #include "storage/bytes.hpp"
@@ -23,7 +25,7 @@ std::string check_cursor::encode() const {
   std::vector<std::byte> bytes;
   byte_writer out(bytes);
   out.u8(static_cast<std::uint8_t>(stage));
-  for (const auto number : {part, began, count, done})
+  for (const auto number : {part, began, count, done, words, counts_words})
     out.varint(number);
   out.text(key);
   return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
@@ -36,7 +38,7 @@ std::optional<check_cursor> check_cursor::decode(std::string_view text, std::siz
   byte_reader in(lmdb::as_key(text));
   const auto stage = in.u8();
   at.stage = static_cast<check_stage>(stage);
-  for (auto* number : {&at.part, &at.began, &at.count, &at.done})
+  for (auto* number : {&at.part, &at.began, &at.count, &at.done, &at.words, &at.counts_words})
     *number = in.varint();
   at.key = in.text();
   if (!in.ok() || in.remaining() > 0 || stage >= static_cast<std::uint8_t>(check_stage::end) ||
@@ -67,6 +69,9 @@ result<void> checker::prepare() {
     fields_ = *std::move(fields);
   if (source_.tokenize)
     HEARTH_CHECK(take_text_fields());
+  if (at_.stage == check_stage::state)
+    at_.counts_words =
+        std::ranges::all_of(texts_, [](const auto& each) { return each.state.ready(); }) ? 1 : 0;
   // Indexes come after storage, and look at every vector again.
   for (const auto& counts : state_.vectors)
     total_ += 2 * counts.live;

@@ -38,11 +38,13 @@ enum class check_stage : std::uint8_t {
 /// Where a check is. Counts can be compared only if nobody has written since it began.
 struct check_cursor {
   check_stage stage = check_stage::state;
-  std::uint64_t part = 0;   ///< of the stage: the number of the vector
-  lsn_t began = 0;          ///< LSN of the first snapshot
-  std::uint64_t count = 0;  ///< of what the stage counts, so far
-  std::uint64_t done = 0;   ///< entries looked at, of all stages
-  std::string key{};        ///< the last entry of the stage that was looked at
+  std::uint64_t part = 0;          ///< of the stage: the number of the vector
+  lsn_t began = 0;                 ///< LSN of the first snapshot
+  std::uint64_t count = 0;         ///< of what the stage counts, so far
+  std::uint64_t done = 0;          ///< entries looked at, of all stages
+  std::uint64_t words = 0;         ///< words of records, each once per record and field
+  std::uint64_t counts_words = 0;  ///< 1: `words` are all that the text indexes should have
+  std::string key{};               ///< the last entry of the stage that was looked at
 
   [[nodiscard]] std::string encode() const;
   [[nodiscard]] static std::optional<check_cursor> decode(std::string_view text,

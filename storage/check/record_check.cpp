@@ -64,7 +64,10 @@ result<void> checker::check_record(row_id row, byte_span data) {
   }
   // Damaged entries are reported once, with their index, and not by every record.
   const auto words = check_words_of(row, *record);
-  return words || words.error().code == errc::corruption ? result<void>() : words;
+  if (words || words.error().code != errc::corruption)
+    return words;
+  at_.counts_words = 0;
+  return {};
 }
 
 result<void> checker::check_id_of(row_id row, const stored_record& record) {
@@ -150,6 +153,7 @@ result<void> checker::check_words_of(row_id row, const stored_record& record) {
     std::set<std::string, std::less<>> terms;
     for (const auto& token : source_.tokenize(words))
       terms.emplace(token.term);
+    at_.words += terms.size();
     for (const auto& term : terms) {
       HEARTH_TRY(auto postings, reader.open(field.number, term));
       bool there = false;

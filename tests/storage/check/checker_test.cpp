@@ -1,11 +1,18 @@
 // Checks find what was damaged deliberately, and nothing else.
 #include "storage/check/checker.hpp"
 
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <csignal>
 
 #include "storage/change_codec.hpp"
 #include "storage/compaction.hpp"
 #include "storage/keyvalue/key_tree.hpp"
+#include "storage/text/text_index.hpp"
+#include "storage/text/text_writer.hpp"
 #include "tests/storage/support.hpp"
 
 using namespace hearth;
@@ -224,6 +231,17 @@ TEST_CASE("indexes that disagree with sound records are found") {
              Contains("is missing in the index of k"));
   CHECK_THAT(wrong([](in_t in, const tables& all) { need(in.clear(all.text.postings)); }),
              Contains("is missing under a word of \"text\""));
+  // A word of another record.
+  CHECK_THAT(wrong([](in_t in, const tables& all) {
+               const auto field = need(read_text_index(in, all)).fields.at(0).number;
+               auto entries = need(in.open_cursor(all.records));
+               REQUIRE(need(entries.last()));
+               text_writer writer(in, all.text);
+               const text_token token{"word0", 7};
+               need(writer.add(*decode_row(entries.key()), field, {&token, 1}));
+               need(writer.finish());
+             }),
+             Contains("text indexes: records are found by") && Contains("words; they have"));
   CHECK_THAT(wrong([](in_t in, const tables& all) { need(in.clear(all.ids)); }),
              Contains("is not the one that id"));
   CHECK_THAT(wrong([](in_t in, const tables& all) {
@@ -281,6 +299,33 @@ TEST_CASE("a compacted file is smaller and holds the same; what nobody adopts is
     store = need(open_store(directory, with_words(), {}));
     CHECK(check_all(*store).ok());
   }
+}
+
+// In a process of its own, for the limit of its files stands in for a full disk.
+TEST_CASE("a copy that the disk has no room for goes, and the file is as it was") {
+  const temporary_directory home;
+  const auto child = ::fork();
+  REQUIRE(child >= 0);
+  if (child == 0) {
+    std::signal(SIGXFSZ, SIG_IGN);
+    const auto directory = home.path() / "n";
+    const auto store = full_store(directory);
+    rlimit before{};
+    ::getrlimit(RLIMIT_FSIZE, &before);
+    const rlimit small{.rlim_cur = 40'000, .rlim_max = before.rlim_max};
+    ::setrlimit(RLIMIT_FSIZE, &small);
+    const auto copied = store->copy_compacted();
+    ::setrlimit(RLIMIT_FSIZE, &before);
+    int verdict = !copied && copied.error().code == errc::no_space ? 0 : 1;
+    verdict += compacted_bytes(directory) == 0 ? 0 : 2;
+    write(*store, batch_of(write_kind::upsert, numbers(9'000, 10), vectors_of(10, 4, 3)));
+    verdict += check_all(*store).ok() && need(store->stats()).records == 290 ? 0 : 4;
+    ::_exit(verdict);
+  }
+  int status = 0;
+  REQUIRE(::waitpid(child, &status, 0) == child);
+  CHECK(WIFEXITED(status));
+  CHECK(WEXITSTATUS(status) == 0);
 }
 
 TEST_CASE("a reader shows among the statistics, with what was committed since it began") {
