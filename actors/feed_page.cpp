@@ -248,11 +248,26 @@ result<void> fetch_what_fits(storage::read_view& view, const change_query& query
   }
 }
 
+constexpr auto start_over =
+    "read the records and keys themselves, and go on from the lsn before that";
+
 error too_old(const open_namespace& space, lsn_t after, const error& reason) {
   return {errc::cursor_too_old,
           core::format("the change feed of \"{}\" does not reach back to lsn {}: {}", space.name(),
                        after, reason.message),
-          "read the records and keys themselves, and go on from the lsn before that", 0};
+          start_over, 0};
+}
+
+// A cursor of a namespace of this name that is no more would wait for LSNs that other changes get.
+result<void> check_reached(const open_namespace& space, const feed_position& from, lsn_t newest) {
+  newest = std::max(newest, space.accepted_lsn.load());
+  if (from <= feed_position{newest, 0})
+    return {};
+  return fail(errc::cursor_too_old,
+              core::format("the cursor is at lsn {}, but the newest change of \"{}\" is {}: it is "
+                           "another namespace by now, or an older copy",
+                           from.lsn, space.name(), newest),
+              start_over);
 }
 
 }  // namespace
@@ -262,6 +277,7 @@ result<feed_page> read_feed_page(open_namespace& space, const change_query& quer
   HEARTH_TRY(const auto view, space.store().read(number));
   HEARTH_TRY(const auto conditions, feed_conditions::make(space, query));
   const auto from = query.after.value_or(feed_position{view->lsn(), 0});
+  HEARTH_CHECK(check_reached(space, from, view->lsn()));
   change_walk walk(query, from);
   feed_page answer;
   do {

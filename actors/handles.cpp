@@ -86,11 +86,11 @@ template <class T>
 call<T> embedded_namespace::timed(call_kind kind, completion<T> done) {
   completion<T> counted = [self = shared_from_this(), kind, done = std::move(done),
                            started = std::chrono::steady_clock::now()](result<T> outcome) mutable {
-    // Gone before this returns: it may be the last handle, which must not go outside of a
-    // completion.
-    const auto handle = std::move(self);
-    if (const auto port = handle->port_.load().lock())
+    if (const auto port = self->port_.load().lock())
       port->space->latencies().record(kind, std::chrono::steady_clock::now() - started);
+    // Who is told may drop the last handle, and then the store has to be closed. If this is the
+    // last one, it goes inside of a completion, as it must.
+    self.reset();
     if (done)
       done(std::move(outcome));
   };

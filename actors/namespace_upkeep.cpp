@@ -53,6 +53,7 @@ caf::result<namespace_compacted> namespace_state::compact() {
             if (copied.failure)
               return not_compacted(*copied.failure);
             space().calls().close();
+            waiters_.expire(feed_waiters::time_point::max());  // they ask again, later
             drain_ends_ = self_->clock().now() + drain_patience;
             drain();
           },
@@ -84,6 +85,8 @@ void namespace_state::drain() {
 void namespace_state::wait_for_change(const std::shared_ptr<feed_job>& job) {
   if (auto usable = space().check_usable(); !usable)
     return job->refuse(std::move(usable).error());
+  if (space().calls().closed())
+    return job->expire();  // a compaction waits for it
   waiters_.add(job, self_->clock().now());
   space().expect_change();
   if (space().visible_lsn() > job->seen())

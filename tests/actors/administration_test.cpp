@@ -1,6 +1,7 @@
 // Statistics, checkpoints, compactions and checks of a namespace that is open and in use.
 #include <atomic>
 #include <fstream>
+#include <future>
 
 #include "tests/actors/failing_index.hpp"
 #include "tests/actors/support.hpp"
@@ -126,6 +127,21 @@ TEST_CASE("a compaction gives space back, and handles go on as if nothing had ha
   CHECK(must(all.space->info()).count == 110);
   const auto report = must(all.space->check());
   CHECK(report.ok());
+}
+
+TEST_CASE("a compaction does not wait for those who wait for changes: they ask again") {
+  const temporary_directory home;
+  const auto all = open_in(home.path());
+  must(all.space->write(upsert_of({1}, 4)));
+  std::promise<result<change_page>> answer;
+  all.space->changes({.after = feed_position{1, 0}, .wait_ms = limits::feed_wait_ms},
+                     [&](result<change_page> page) { answer.set_value(std::move(page)); });
+  must(all.space->compact());
+  const auto page = must(answer.get_future().get());
+  CHECK(page.events.empty());
+  CHECK(page.next == feed_position{1, 0});
+  must(all.space->write(upsert_of({2}, 4)));
+  CHECK(must(all.space->changes({.after = page.next, .wait_ms = limits::feed_wait_ms})).events.size() == 1);
 }
 
 TEST_CASE("what is written and read during compactions is neither lost nor refused") {

@@ -225,6 +225,20 @@ TEST_CASE("a cursor that history does not reach back to is too old") {
   REQUIRE(must(space.changes(from({17, 0}))).events.size() == 13);
 }
 
+TEST_CASE("a cursor of a namespace that is no more is refused, not taken for one that is early") {
+  open_store opened;
+  auto& space = *opened.space;
+  const auto written = must(space.write(upsert_of({1}, dimension)));
+  REQUIRE(must(space.changes({.after = feed_position{written.lsn, 0}})).events.empty());
+  const auto refused =
+      space.changes({.after = feed_position{written.lsn + 1, 0}, .wait_ms = 20'000});
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == errc::cursor_too_old);
+  CHECK(refused.error().message ==
+        "the cursor is at lsn 2, but the newest change of \"docs\" is 1: "
+        "it is another namespace by now, or an older copy");
+}
+
 TEST_CASE("who waits gets the next change, or an empty page when the time is over") {
   open_store opened;
   auto& space = *opened.space;
