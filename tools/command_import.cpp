@@ -93,11 +93,14 @@ result<int> import(invocation& call, const import_command_options& options) {
   import_settings.ack = options.durability == "interval" ? durability::interval : durability::sync;
 
   std::shared_ptr<store_handle> store;
+  bool has_vectors = false;
   const open_target open =
       [&](std::uint32_t dimension) -> result<std::shared_ptr<namespace_handle>> {
     const bool reconnect = import_settings.ack == durability::sync;
     HEARTH_TRY(store, call.connect(store_use::creating, reconnect));
-    return open_for_import(call, *store, options, dimension);
+    HEARTH_TRY(auto target, open_for_import(call, *store, options, dimension));
+    has_vectors = target->config().has_vector(0);
+    return target;
   };
   const bool visible = !call.as_json() && !call.options().quiet && isatty(STDERR_FILENO) == 1;
   const auto start = std::chrono::steady_clock::now();
@@ -113,7 +116,7 @@ result<int> import(invocation& call, const import_command_options& options) {
     failure.message = core::format("{}: {}", options.file, failure.message);
     return std::unexpected(std::move(failure));
   }
-  if (report->without_vector > 0)
+  if (has_vectors && report->without_vector > 0)
     call.warn(core::format("{} rows have no vector; search by vector will not find them",
                            report->without_vector));
   const double seconds = std::chrono::duration<double>(took).count();

@@ -58,6 +58,17 @@ def test_rows_without_vectors_are_kept_and_told(shell: Shell) -> None:
     assert refused.code == 5 and "--embed" in refused.error["hint"]
 
 
+def test_records_without_vectors_go_into_a_namespace_without_a_dimension(shell: Shell) -> None:
+    shell.ok("namespace", "create", "notes")
+    path = shell.write("a.jsonl", '{"id": "a", "text": "one", "year": 1}\n{"id": "b"}\n')
+    report = shell.json("import", "notes", path)
+    assert report["rows"] == 2 and report["warnings"] == []
+    record = shell.json("get", "notes", "a")["records"][0]
+    assert record["text"] == "one" and record["metadata"] == {"year": 1}
+    refused = shell.hearth("import", "notes", shell.write("b.jsonl", '{"vector": [1]}\n'), "--json")
+    assert refused.code == 5 and "dimension" in refused.error["message"]
+
+
 def test_a_bad_line_is_named_and_the_import_goes_on_from_it(shell: Shell) -> None:
     lines = [json.dumps({"id": i, "vector": [i, 0]}) for i in range(10)]
     lines[6] = '{"id": 6, "vector": [6, 0, 0]}'
