@@ -101,7 +101,7 @@ class _Builder:
     def _arrow(self, rows: list[Row]) -> Any:
         arrow = _imported("pyarrow", "to_arrow")
         columns = self._columns(rows)
-        arrays = [arrow.array([row.get(column) for row in rows]) for column in columns]
+        arrays = [_arrow_array(arrow, rows, column) for column in columns]
         return arrow.table(arrays, names=columns)
 
 
@@ -117,6 +117,21 @@ def _array(rows: list[Row], column: str) -> NDArray[Any]:
     array = np.empty(len(values), dtype=object)
     array[:] = values
     return array
+
+
+def _arrow_array(arrow: Any, rows: list[Row], column: str) -> Any:
+    """A column, with nulls where values are missing. `ValueError` if no Arrow type holds it."""
+    values: list[Any] = [row.get(column) for row in rows]
+    kinds = {type(each) for each in values if each is not None}
+    large = kinds == {int} and any(each >= 2**63 for each in values if each is not None)
+    try:
+        # Of several types Arrow would take two: of bytes and str it would make bytes.
+        if len(kinds) < 2 or kinds == {int, float}:
+            return arrow.array(values, type=arrow.uint64() if large else None)
+        reason = f"has values of several types ({', '.join(sorted(k.__name__ for k in kinds))})"
+    except (arrow.ArrowException, OverflowError) as error:
+        reason = f"has no type of Arrow: {error}"
+    raise ValueError(f'column "{column}" {reason}; leave it out by select(), or use to_pandas()')
 
 
 def _imported(package: str, call: str) -> Any:
@@ -174,7 +189,10 @@ class Query(_Builder):
         return self._pandas(self.to_list())
 
     def to_arrow(self) -> Any:
-        """A pyarrow.Table. `ImportError` says so if pyarrow is not installed."""
+        """A pyarrow.Table. `ImportError` says so if pyarrow is not installed.
+
+        `ValueError` for a column whose values have several types, which Arrow does not know.
+        """
         return self._arrow(self.to_list())
 
     def _limit(self) -> int:

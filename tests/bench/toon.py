@@ -1,24 +1,21 @@
-"""How much shorter are rows as TOON than as JSON, in bytes and in pieces that tokenizers cut."""
+"""How much shorter are rows as TOON than as JSON, in bytes and in tokens of language models."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import random
-import re
 import subprocess
 from pathlib import Path
 from typing import Any
 
+from rs_bpe.bpe import openai
+
 from common import commit, machine, write_json
 from hearth import toon
 
-# How the tokenizers of the GPT family cut a text before they look words up: words with the space in
-# front, up to three digits, runs of other marks with the space in front, spaces. A piece is one
-# token or more, so that a count of pieces is a lower bound on tokens; long words count for more.
-PIECES = re.compile(
-    r"'(?:[sdmt]|ll|ve|re)|[^\r\n\w]?[^\W\d_]+|\d{1,3}| ?(?:[^\s\w]|_)+[\r\n]*|\s+", re.IGNORECASE
-)
+# Vocabularies of language models: what a text costs where it is paid for by the token.
+VOCABULARIES = {"o200k": openai.o200k_base, "cl100k": openai.cl100k_base}
 NAMES = ["Alice", "Bob", "Smith, Carol", "Dora", "Zoë", "Erik", "Fatima"]
 CITIES = ["Berlin", "Paris", "New York", None]
 
@@ -70,7 +67,8 @@ def measure(rows: list[dict[str, Any]]) -> dict[str, dict[str, int]]:
         "toon": text,
     }
     return {
-        name: {"bytes": len(form.encode()), "pieces": len(PIECES.findall(form))}
+        name: {"bytes": len(form.encode())}
+        | {vocabulary: make().count(form) for vocabulary, make in VOCABULARIES.items()}
         for name, form in forms.items()
     }
 
@@ -83,14 +81,13 @@ def main() -> None:
     tables = {"users": users(options.rows), "packages": packages(options.rows)}
     figures = {name: measure(rows) for name, rows in tables.items()}
     print(f"{machine()}, commit {commit()}, {options.rows} rows\n")
-    print("| rows | form | bytes | pieces | pieces, of json |")
-    print("|---|---|---:|---:|---:|")
+    titles = ["rows", "form", "bytes", *(f"tokens, {each}" for each in VOCABULARIES), "of json"]
+    print(f"| {' | '.join(titles)} |\n|---|---|{'---:|' * (len(titles) - 2)}")
     for table, forms in figures.items():
         for name, counted in forms.items():
-            share = counted["pieces"] / forms["json"]["pieces"]
-            print(
-                f"| {table} | {name} | {counted['bytes']:,} | {counted['pieces']:,} | {share:.0%} |"
-            )
+            numbers = " | ".join(f"{number:,}" for number in counted.values())
+            shares = [counted[each] / forms["json"][each] for each in VOCABULARIES]
+            print(f"| {table} | {name} | {numbers} | {max(shares):.0%} |")
     if options.json:
         write_json(options.json, "toon", {"figures": figures})
 
