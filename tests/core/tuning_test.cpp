@@ -6,7 +6,11 @@
 using namespace hearth;
 
 namespace {
-const namespace_config config;
+const namespace_config config = [] {
+  namespace_config made;
+  made.dimension = 4;
+  return made;
+}();
 }
 
 TEST_CASE("what is asked of a tuning has ranges, and messages that name them") {
@@ -28,5 +32,6 @@ TEST_CASE("what is asked of a tuning has ranges, and messages that name them") {
   CHECK(refused({.sample = 9}) == "sample is 9; the range is 10 to 10000");
   CHECK(refused({.sample = 10'001}) == "sample is 10001; the range is 10 to 10000");
   CHECK(refused({.time_limit_ms = 99}) == "time_limit_ms is 99; the range is 100 to 50000");
+  CHECK_FALSE(validate(tune_request{}, namespace_config{}).has_value());  // there is no vector
   CHECK(refused({.time_limit_ms = 50'001}) == "time_limit_ms is 50001; the range is 100 to 50000");
 }

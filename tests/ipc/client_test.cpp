@@ -88,6 +88,7 @@ TEST_CASE("a namespace that is gone after a restart says so") {
   const auto ns = served.connect()->open_namespace("docs");
   REQUIRE(ns);
   served.stop();
+  CHECK((*ns)->flush(1).error().code == errc::unavailable);  // the client has noticed
   served.what().open = [](const std::string&, open_mode,
                           const namespace_request&) -> result<namespace_config> {
     return fail(errc::not_found, "no namespace docs");
