@@ -225,15 +225,16 @@ result<bool> start(key_cursor& cursor, const key_scan& scan, const key_range& ra
 class page_filler {
  public:
   page_filler(const key_scan& scan, const key_range& range, std::size_t max_bytes)
-      : scan_(scan), range_(range), max_bytes_(max_bytes) {}
+      : scan_(scan), range_(range), max_bytes_(max_bytes),
+        most_ahead_(std::min<std::size_t>(scan.limit, most_awaited - 1) + 1) {}
 
   /// Takes the key on which the cursor stands; false: the page has ended before it.
   [[nodiscard]] result<bool> take(const key_cursor& cursor) {
     const auto entry = cursor.entry();
-    for (std::size_t at = 0; at < std::min(entry.value.size(), most_awaited); at += cache_line)
+    for (std::size_t at = 0; at < std::min(entry.value.size(), prefetched); at += cache_line)
       __builtin_prefetch(entry.value.data() + at);
     ahead_[count_++] = {text_of(cursor.key()), entry};
-    return count_ < ahead_.size() && cursor.key_stays() ? true : look();
+    return count_ < most_ahead_ && cursor.key_stays() ? true : look();
   }
   [[nodiscard]] result<key_page> finish() {
     HEARTH_TRY([[maybe_unused]] const bool open, look());
@@ -242,7 +243,8 @@ class page_filler {
 
  private:
   static constexpr std::size_t cache_line = 64;
-  static constexpr std::size_t most_awaited = 512;  // from there on the hardware sees it coming
+  static constexpr std::size_t prefetched = 512;  // from there on the hardware sees it coming
+  static constexpr std::size_t most_awaited = 32;
 
   struct awaited {
     std::string_view key{};
@@ -278,7 +280,8 @@ class page_filler {
   const key_scan& scan_;
   const key_range& range_;
   const std::size_t max_bytes_;
-  std::array<awaited, 32> ahead_;
+  const std::size_t most_ahead_;  // one more than are wanted says whether there are more
+  std::array<awaited, most_awaited> ahead_;
   std::size_t count_ = 0;
   std::size_t bytes_ = 0;
   bool ended_ = false;

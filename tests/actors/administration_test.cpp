@@ -141,7 +141,8 @@ TEST_CASE("a compaction does not wait for those who wait for changes: they ask a
   CHECK(page.events.empty());
   CHECK(page.next == feed_position{1, 0});
   must(all.space->write(upsert_of({2}, 4)));
-  CHECK(must(all.space->changes({.after = page.next, .wait_ms = limits::feed_wait_ms})).events.size() == 1);
+  CHECK(must(all.space->changes({.after = page.next, .wait_ms = limits::feed_wait_ms}))
+            .events.size() == 1);
 }
 
 TEST_CASE("what is written and read during compactions is neither lost nor refused") {

@@ -333,6 +333,8 @@ int main(int argc, char** argv) {
   take(make_sqlite(wanted.directory / "sqlite"));
   take(make_daemon(wanted.directory / "daemon", wanted.hearthd));
   take(make_redis(wanted.directory / "redis"));
+  if (systems.empty())
+    die("no system here has a name that begins with " + std::string(wanted.only_system));
   run(systems, wanted);
   return 0;
 }

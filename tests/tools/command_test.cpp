@@ -137,7 +137,6 @@ TEST_CASE("command line: input that is refused leaves no store behind") {
   const auto broken = dir.write("a.npy", "not numpy").string();
   for (const auto& line : std::vector<std::vector<std::string>>{
            {"namespace", "create", "Docs", "--dimension", "3"},
-           {"namespace", "create", "docs"},
            {"namespace", "create", "docs", "--dimension", "0"},
            {"import", "Docs", broken},
            {"import", "docs", "x.unknown"},

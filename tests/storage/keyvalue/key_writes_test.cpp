@@ -1,5 +1,8 @@
 #include "storage/keyvalue/key_writes.hpp"
 
+#include <algorithm>
+#include <map>
+
 #include "tests/storage/support.hpp"
 
 using namespace hearth;
@@ -131,6 +134,44 @@ TEST_CASE("scans keep to their bounds, pages and bytes") {
           errc::invalid_argument);
   REQUIRE(code_of(need(store->read())->get_keys({{"a", "b"}}, 200)) == errc::limit_exceeded);
   REQUIRE(need(need(store->read())->get_keys({{"a", "b"}, false}, 200)).found[1].has_value());
+}
+
+TEST_CASE("scans of short keys and long ones end where they should, whatever the page") {
+  const temporary_directory home;
+  const auto store = create(home.path() / "docs", 2);
+  // Runs of short keys, longer than what is awaited at a time, with long keys among them.
+  std::map<std::string, std::string> model;
+  for (int i = 0; i < 150; ++i) {
+    const auto number = std::to_string(1'000 + i);
+    model[number] = std::string(static_cast<std::size_t>(i % 40) * 20, 'v') + number;
+    if (i % 47 == 0)
+      for (const auto* end : {"a", "b"})
+        model[number + std::string(900, 'x') + end] = "long" + number;
+  }
+  std::vector<key_write> writes;
+  for (const auto& [key, value] : model)
+    writes.push_back({.key = key, .value = value});
+  write(*store, keys_of(writes));
+  const auto view = need(store->read());
+  for (const bool reverse : {false, true})
+    for (const std::uint32_t limit : {1, 2, 31, 32, 33, 64, 1'000})
+      for (const std::size_t max_bytes : {std::size_t{5'000}, no_limit})
+        for (const std::string start : {"", "1031", "1033"}) {
+          key_scan wanted{.start = start, .end = "1140", .reverse = reverse, .limit = limit};
+          std::vector<std::pair<std::string, std::string>> found;
+          std::vector<std::pair<std::string, std::string>> expected(model.lower_bound(start),
+                                                                    model.lower_bound("1140"));
+          do {
+            const auto page = need(view->scan_keys(wanted, max_bytes));
+            REQUIRE(page.entries.size() <= limit);
+            for (const auto& [key, value, version] : page.entries)
+              found.emplace_back(key, value);
+            wanted.cursor = page.next;
+          } while (!wanted.cursor.empty());
+          if (reverse)
+            std::ranges::reverse(expected);
+          REQUIRE(found == expected);
+        }
 }
 
 TEST_CASE("a prefix goes with all its keys, and one batch can put others in their place") {
