@@ -84,7 +84,7 @@ void writer_state::copy_step() {
   if (copying_ != copy_stage::upkeep && copying_ != copy_stage::draining)
     return;
   if (const auto reason = store().read_only_reason())
-    return finish_copy(*reason);
+    return finish_copy(reason);
   const bool patient = std::chrono::steady_clock::now() < copy_patience_ends_;
   if (copying_ == copy_stage::upkeep) {
     const auto more = upkeep();

@@ -60,15 +60,14 @@ std::optional<typed_value> whole_number(std::string_view word) {
   const bool negative = word.starts_with('-');
   if (!is_whole(word.substr(negative ? 1 : 0)))
     return std::nullopt;
-  const auto* const end = word.data() + word.size();
   if (negative) {
     std::int64_t number = 0;
-    if (std::from_chars(word.data(), end, number).ec != std::errc{})
+    if (std::from_chars(word.data(), word.data() + word.size(), number).ec != std::errc{})
       return std::nullopt;
     return number;
   }
   std::uint64_t number = 0;
-  if (std::from_chars(word.data(), end, number).ec != std::errc{})
+  if (std::from_chars(word.data(), word.data() + word.size(), number).ec != std::errc{})
     return std::nullopt;
   return typed_value::of_number(number);
 }
@@ -85,11 +84,12 @@ std::optional<double> real_number(std::string_view word) {
   const auto whole = digits.substr(0, digits.find_first_of(".e"));
   const bool spelled = is_whole(whole) && is_digit(digits.back()) &&
                        digits.find_first_not_of("0123456789.e+-") == std::string_view::npos;
+  if (!spelled)
+    return std::nullopt;
   double number = 0;
-  const auto* const end = word.data() + word.size();
-  const auto read = spelled ? std::from_chars(word.data(), end, number)
-                            : std::from_chars_result{word.data(), std::errc::invalid_argument};
-  return read.ec == std::errc{} && read.ptr == end ? std::optional(number) : std::nullopt;
+  const auto read = std::from_chars(word.data(), word.data() + word.size(), number);
+  const bool whole_word = read.ec == std::errc{} && read.ptr == word.data() + word.size();
+  return whole_word ? std::optional(number) : std::nullopt;
 }
 
 std::optional<typed_value> value_of_word(std::string_view word) {

@@ -58,6 +58,9 @@ class client_reader : public Handle {
   }
 
  private:
+  friend Self;  // nobody else is one
+  client_reader() = default;
+
   [[nodiscard]] Self& self() noexcept { return static_cast<Self&>(*this); }
 };
 

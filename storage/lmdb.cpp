@@ -97,7 +97,8 @@ void will_need(bytes part) noexcept {
   const auto start = reinterpret_cast<std::uintptr_t>(part.data()) / page * page;
   const auto end = reinterpret_cast<std::uintptr_t>(part.data()) + part.size();
   if (!part.empty())
-    (void)::madvise(reinterpret_cast<void*>(start), end - start, MADV_WILLNEED);
+    (void)::madvise(reinterpret_cast<void*>(start),  // NOLINT(performance-no-int-to-ptr): a page
+                    end - start, MADV_WILLNEED);
 }
 
 result<MDB_stat> transaction::statistics(table of) const {

@@ -188,9 +188,8 @@ result<bool> checker::has_record(row_id row) const {
 
 // All of it in one step: it is small, and the counts are of one snapshot.
 result<bool> checker::check_state() {
-  const auto readable = [this](auto&& outcome) -> result<void> {
-    return outcome ? result<void>()
-                   : note(std::unexpected(std::move(outcome).error()), restore_hint);
+  const auto readable = [this](const auto& outcome) -> result<void> {
+    return outcome ? result<void>() : note(std::unexpected(outcome.error()), restore_hint);
   };
   HEARTH_CHECK(readable(read_config(source_.in, source_.from)));
   HEARTH_CHECK(readable(read_identity(source_.in, source_.from)));
@@ -210,9 +209,9 @@ result<void> checker::check_change(change_position position, byte_span data) con
   HEARTH_TRY(auto part, open_change_part(position, data));
   if (part.lists_rows()) {
     row_changes changes;
-    return decode_rows(std::move(part), state_.next_row, changes);
+    return decode_rows(part, state_.next_row, changes);
   }
-  auto read = decode_names(std::move(part), [](const auto&) { return true; });
+  auto read = decode_names(part, [](const auto&) { return true; });
   return read ? result<void>() : std::unexpected(std::move(read).error());
 }
 

@@ -9,9 +9,9 @@ namespace hearth::storage {
 result<std::int64_t> add_to_number(std::string_view value, std::int64_t amount,
                                    std::string_view field) {
   std::int64_t number = 0;
-  const auto* const end = value.data() + value.size();
-  const auto parsed = std::from_chars(value.data(), end, number);
-  if (value.empty() || parsed.ec != std::errc{} || parsed.ptr != end)
+  const auto parsed = std::from_chars(value.data(), value.data() + value.size(), number);
+  const bool whole = parsed.ec == std::errc{} && parsed.ptr == value.data() + value.size();
+  if (value.empty() || !whole)
     return fail(errc::invalid_argument, core::format("{} is not a whole number in decimal", field));
   std::int64_t sum = 0;
   if (__builtin_add_overflow(number, amount, &sum))

@@ -175,6 +175,7 @@ result<scan_page> overlay_view::scan(const scan_query& query, std::size_t max_by
   for (;; limit = (limit + 1) / 2) {
     const auto count = std::min(limit, ids.size());
     std::vector<row_id> wanted;
+    wanted.reserve(count);
     for (std::size_t i = 0; i < count; ++i)
       wanted.push_back(ids[i].second);
     scan_page page;

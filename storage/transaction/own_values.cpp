@@ -50,6 +50,7 @@ void value_counts::add(byte_span metadata, const field_path& path) {
 
 std::vector<facet> value_counts::most_frequent(std::size_t limit) const {
   std::vector<facet> all;
+  all.reserve(counts_.size());
   for (const auto& [key, counted] : counts_)
     all.push_back(counted);
   std::ranges::stable_sort(all, std::ranges::greater(), &facet::count);

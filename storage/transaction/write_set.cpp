@@ -405,6 +405,7 @@ std::vector<write_batch> write_set::batches(const namespace_config& config) cons
     }
   }
   std::vector<write_batch> all;
+  all.reserve(replaced.size() + 2);
   for (const auto& [has, records] : replaced)
     all.push_back(make_batch(write_kind::upsert, records, config));
   if (!updated.empty())

@@ -178,3 +178,7 @@ def test_a_header_that_needs_another_is_caught(tmp_path: Path) -> None:
     again = headers.HeaderChecker(tmp_path, tmp_path, cache)
     write_tree(tmp_path, {"core/whole.hpp": "#pragma once\nstd::string name();\n"})
     assert set(again.check(list(files))) == {"core/needy.hpp", "core/whole.hpp"}
+    # The build compiles a header that comes first in its source.
+    write_tree(tmp_path, {"core/needy.cpp": '// Why.\n#include "core/needy.hpp"\n'})
+    write_tree(tmp_path, {"core/whole.cpp": '#include <string>\n#include "core/whole.hpp"\n'})
+    assert set(again.check(list(files))) == {"core/whole.hpp"}
