@@ -229,31 +229,31 @@ result<applied_batch> lmdb_namespace_store::apply(const transaction_batch& commi
 result<applied_batch> lmdb_namespace_store::apply_parts(const choose_parts& choose) {
   const bool begins = !transaction_;
   HEARTH_CHECK(begin());
-  const auto refuse = [&](error reason) {
-    if (begins)
-      transaction_.reset();  // nothing in it: no commit needed, nobody waits for it
-    return std::unexpected(std::move(reason));
-  };
+  bool executed = false;
+  auto applied = prepare_and_execute(choose, executed);
+  if (executed && !applied)
+    return give_up(std::move(applied).error());
+  if (!executed && begins)
+    transaction_.reset();  // nothing in it: no commit needed, nobody waits for it
+  if (executed)
+    applied->result.durable_lsn = durable_lsn();
+  return applied;
+}
+
+// The parts have cursors, which must be closed before the transaction ends: it frees them.
+result<applied_batch> lmdb_namespace_store::prepare_and_execute(const choose_parts& choose,
+                                                                bool& executed) {
   std::vector<write_batch> filtered;
-  auto parts = choose(filtered);
-  if (!parts)
-    return refuse(std::move(parts).error());
+  HEARTH_TRY(const auto parts, choose(filtered));
   // Only this thread changes the configuration.
   batch_parts all({*transaction_, tables_, state_, config_, candidates_, hooks_.hash, tokenize_,
                    *options_.clock},
-                  *parts);
-  if (auto prepared = all.prepare(); !prepared)
-    return refuse(std::move(prepared).error());
-  if (all.idle()) {
-    if (begins)
-      transaction_.reset();
+                  parts);
+  HEARTH_CHECK(all.prepare());
+  if (all.idle())
     return all.take_idle();
-  }
-  auto applied = all.execute();
-  if (!applied)
-    return give_up(std::move(applied).error());
-  applied->result.durable_lsn = durable_lsn();
-  return applied;
+  executed = true;
+  return all.execute();
 }
 
 result<feed_position> lmdb_namespace_store::update_consumer(const consumer_request& request) {

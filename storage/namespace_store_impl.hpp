@@ -82,6 +82,9 @@ class lmdb_namespace_store final : public namespace_store {
   using batch_list = std::span<const write_batch>;
   using choose_parts = std::function<result<batch_list>(std::vector<write_batch>& filtered)>;
   [[nodiscard]] result<applied_batch> apply_parts(const choose_parts& choose);
+  /// `executed`: the transaction was written to.
+  [[nodiscard]] result<applied_batch> prepare_and_execute(const choose_parts& choose,
+                                                          bool& executed);
   [[nodiscard]] result<void> check_writable() const;
   [[nodiscard]] result<void> follow_schema(const std::vector<field_rule>& before);
   [[nodiscard]] result<void> begin();
