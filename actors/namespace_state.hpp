@@ -1,14 +1,15 @@
 #pragma once
 // What an open namespace knows and does; its actor is in namespace_actor.hpp.
+#include <algorithm>
+#include <deque>
+#include <utility>
+#include <vector>
+
 #include "actors/events.hpp"
 #include "actors/index_keeper.hpp"
 #include "actors/namespace_actor.hpp"
 #include "actors/tuner_actor.hpp"
 #include "core/format.hpp"
-#include <algorithm>
-#include <deque>
-#include <utility>
-#include <vector>
 
 namespace hearth::actors {
 

@@ -1,12 +1,13 @@
 #pragma once
 // What a writer knows and does; its actor is in writer_actor.hpp.
+#include <algorithm>
+#include <deque>
+#include <thread>
+
 #include "actors/events.hpp"
 #include "actors/write_group.hpp"
 #include "actors/writer_actor.hpp"
 #include "core/format.hpp"
-#include <algorithm>
-#include <deque>
-#include <thread>
 
 namespace hearth::actors {
 

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from hearth import _calls, _native
 from hearth._calls import Where
 from hearth.errors import Busy, DaemonUnavailable, make_error
-from hearth.key_values import Bytes, _bytes
+from hearth.key_values import Bytes, to_bytes
 from hearth.results import Id, Record
 
 if TYPE_CHECKING:
@@ -118,7 +118,7 @@ def watch_options(given: WatchOptions) -> dict[str, object]:
         "what": _subject(given.get("what"), of_records, prefix is not None),
         "where": where,
         "near": None if near is None else (np.array(near[0]), float(near[1]), name),
-        "prefix": b"" if prefix is None else _bytes("prefix", prefix),
+        "prefix": b"" if prefix is None else to_bytes("prefix", prefix),
         "include": include if isinstance(include, str) else tuple(include),
         "values": given.get("values", False),
         "limit": _calls.count_argument("batch_size", given.get("batch_size", 1000)),

@@ -63,7 +63,8 @@ class DeletePrefix:
 Change: TypeAlias = Put | Delete | DeletePrefix
 
 
-def _bytes(name: str, given: object) -> bytes:
+def to_bytes(name: str, given: object) -> bytes:
+    """Keys and values are bytes; a str is its UTF-8. `TypeError` names the argument."""
     if isinstance(given, str):
         return given.encode()
     if isinstance(given, bytes | bytearray | memoryview):
@@ -74,7 +75,7 @@ def _bytes(name: str, given: object) -> bytes:
 def _change(
     kind: str, key: object, value: object = b"", amount: int = 0, version: int | None = None
 ) -> _native.KeyChange:
-    return kind, _bytes("key", key), _bytes("value", value), amount, version
+    return kind, to_bytes("key", key), to_bytes("value", value), amount, version
 
 
 def _changes(changes: Iterable[Change]) -> list[_native.KeyChange]:
@@ -107,7 +108,7 @@ def _pairs(items: Items) -> list[_native.KeyChange]:
 def _column(keys: Iterable[Bytes]) -> list[bytes]:
     if isinstance(keys, bytes | bytearray | memoryview | str):
         raise TypeError("keys must be several keys, not one")
-    return [_bytes("key", key) for key in keys]
+    return [to_bytes("key", key) for key in keys]
 
 
 def _entry(key: bytes, found: tuple[bytes, int] | None) -> KeyValue | None:
@@ -128,7 +129,7 @@ class _Scan:
         self._options: dict[str, object] = {"reverse": reverse, "values": values}
         for name, bound in zip(("start", "end", "prefix"), bounds, strict=True):
             if bound is not None:
-                self._options[name] = _bytes(name, bound)
+                self._options[name] = to_bytes(name, bound)
         self._size = count_argument("batch_size", batch_size)
         self._left = limit
         self._cursor = b""
@@ -205,7 +206,7 @@ class KeyValues(Paths):
 
     def entry(self, key: Bytes) -> KeyValue | None:
         """The key with its value and version, or None."""
-        asked = _bytes("key", key)
+        asked = to_bytes("key", key)
         return _entry(asked, self._native().get_keys([asked], True)[0])
 
     def get_many(self, keys: Iterable[Bytes]) -> dict[bytes, bytes]:
@@ -215,7 +216,7 @@ class KeyValues(Paths):
         return {key: each[0] for key, each in zip(asked, found, strict=True) if each is not None}
 
     def exists(self, key: Bytes) -> bool:
-        return self._native().get_keys([_bytes("key", key)], False)[0] is not None
+        return self._native().get_keys([to_bytes("key", key)], False)[0] is not None
 
     def delete(self, key: Bytes, *, version: int | None = None, durability: str = "sync") -> bool:
         """Removes a key and says whether it was there. version: as in `put`."""
@@ -238,7 +239,7 @@ class KeyValues(Paths):
 
         Says whether it did.
         """
-        wanted = None if expected is None else _bytes("expected", expected)
+        wanted = None if expected is None else to_bytes("expected", expected)
         while True:
             old = self.entry(key)
             if (None if old is None else old.value) != wanted:
@@ -328,7 +329,7 @@ class AsyncKeyValues(AsyncPaths):
 
     async def entry(self, key: Bytes) -> KeyValue | None:
         """See `KeyValues.entry`."""
-        asked = _bytes("key", key)
+        asked = to_bytes("key", key)
         found = await self._link.call(self._native().get_keys, [asked], True)
         return _entry(asked, found[0])
 
@@ -340,7 +341,7 @@ class AsyncKeyValues(AsyncPaths):
 
     async def exists(self, key: Bytes) -> bool:
         """See `KeyValues.exists`."""
-        found = await self._link.call(self._native().get_keys, [_bytes("key", key)], False)
+        found = await self._link.call(self._native().get_keys, [to_bytes("key", key)], False)
         return found[0] is not None
 
     async def delete(
@@ -362,7 +363,7 @@ class AsyncKeyValues(AsyncPaths):
         self, key: Bytes, expected: Bytes | None, value: Bytes | None
     ) -> bool:
         """See `KeyValues.compare_and_set`."""
-        wanted = None if expected is None else _bytes("expected", expected)
+        wanted = None if expected is None else to_bytes("expected", expected)
         while True:
             old = await self.entry(key)
             if (None if old is None else old.value) != wanted:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from hearth import _native
 from hearth._calls import count_argument
 from hearth.errors import Conflict, make_error
-from hearth.key_values import Bytes, _bytes
+from hearth.key_values import Bytes, to_bytes
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -101,7 +101,7 @@ class Operations:
             "delay_ms": _milliseconds("delay", delay),
             "max_attempts": count_argument("max_attempts", max_attempts),
         }
-        return [common | {"payload": _bytes("payload", each)} for each in payloads]
+        return [common | {"payload": to_bytes("payload", each)} for each in payloads]
 
     def lease(self, count: int, visibility: float, consumer: str | None) -> list[Operation]:
         return [
